@@ -1,0 +1,1 @@
+"""Floor 2: Thompson sampling for creative tests."""

@@ -1,0 +1,1 @@
+"""Floor 2: the budget allocator with a certified optimum."""

@@ -1,0 +1,1 @@
+"""Floor 3: evidence, recommendation and exports."""

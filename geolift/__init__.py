@@ -1,0 +1,1 @@
+"""Floor 2: geo experiments, their design and readout."""

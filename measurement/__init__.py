@@ -1,0 +1,1 @@
+"""Floor 0: the shared vocabulary. Errors, estimates, the panel, response curves, readers and the run store."""

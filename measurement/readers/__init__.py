@@ -1,0 +1,1 @@
+"""Readers: files and tables → Panel and event tables, with every problem named."""

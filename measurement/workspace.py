@@ -1,0 +1,385 @@
+"""The workspace: a folder with ``liftwerk.toml``, and that file's settings as frozen data."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from babel import Locale, UnknownLocaleError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from measurement.errors import InputError, Problem, shorten
+
+SETTINGS_FILE = "liftwerk.toml"
+Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A frozen table of ``liftwerk.toml``; unknown keys are errors, so that a typing slip is never silent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WorkspaceSection(Section):
+    """``[workspace]``."""
+
+    name: str = "liftwerk"
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
+    locale: str = "en_GB"
+
+    @field_validator("locale")
+    @classmethod
+    def _known_locale(cls, value: str) -> str:
+        try:
+            Locale.parse(value)
+        except (UnknownLocaleError, ValueError) as unknown:
+            raise ValueError("unknown locale; use for example de_DE, en_GB or en_US") from unknown
+        return value
+
+
+class ChannelSection(Section):
+    """``[panel.channels.NAME]``."""
+
+    spend: str
+    exposure: str | None = None
+    reach: str | None = None
+    frequency: str | None = None
+
+
+class PanelSection(Section):
+    """``[panel]``: which columns hold what. ``last_complete`` is the last complete period; later rows are left out."""
+
+    file: str | None = None
+    url: str | None = None
+    table: str | None = None
+    date: str
+    geo: str | None = None
+    outcome: str
+    outcome_kind: Literal["revenue", "units"] = "revenue"
+    value_per_unit: float | str | None = None
+    population: str | None = None
+    controls: tuple[str, ...] = ()
+    organic: tuple[str, ...] = ()
+    holidays: str | None = None
+    last_complete: dt.date | None = None
+    channels: dict[str, ChannelSection] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> PanelSection:
+        if (self.file is None) == (self.url is None):
+            raise ValueError('name exactly one source: file = "data/panel.csv", or url and table')
+        if self.url is not None and self.table is None:
+            raise ValueError('a url needs table = "…" beside it')
+        if self.outcome_kind == "units" and self.value_per_unit is None:
+            raise ValueError('outcome_kind = "units" needs value_per_unit: a number or a column\'s name')
+        return self
+
+
+class RoasPrior(Section):
+    """``roas = {mean = 2.0, sd = 0.8}``."""
+
+    mean: Annotated[float, Field(gt=0)]
+    sd: Annotated[float, Field(gt=0)]
+
+
+class ChannelPrior(Section):
+    """``[mmm.priors.NAME]``."""
+
+    roas: RoasPrior | None = None
+
+
+class MmmSection(Section):
+    """``[mmm]``."""
+
+    adstock: Literal["geometric", "delayed", "weibull"] = "geometric"
+    saturation: Literal["hill", "logistic", "michaelis_menten", "tanh"] = "hill"
+    priors: dict[str, ChannelPrior] = Field(default_factory=dict)
+    draws: Annotated[int, Field(ge=50)] = 1000
+    tune: Annotated[int, Field(ge=50)] = 1000
+    chains: Annotated[int, Field(ge=2)] = 4
+
+
+class LiftTestSection(Section):
+    """``[[lift_tests]]``: a readout made elsewhere."""
+
+    channel: str
+    geos: tuple[str, ...] = ()
+    start: dt.date
+    end: dt.date
+    incremental_outcome: float
+    standard_error: Annotated[float, Field(gt=0)]
+    incremental_spend: float
+    measured_until: dt.date | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> LiftTestSection:
+        if self.end < self.start:
+            raise ValueError("end lies before start")
+        if self.measured_until is not None and self.measured_until < self.end:
+            raise ValueError("measured_until lies before end")
+        return self
+
+
+class BoundsRule(Section):
+    """``min`` ≤ spend of ``channel`` ≤ ``max``, money a week."""
+
+    kind: Literal["bounds"]
+    channel: str
+    min: Money = 0.0
+    max: Money | None = None
+
+
+class GroupRule(Section):
+    """Sum over ``channels`` within ``min``/``max`` (money a week) and ``min_share``/``max_share`` of the total."""
+
+    kind: Literal["group"]
+    channels: Annotated[tuple[str, ...], Field(min_length=1)]
+    name: str = ""
+    min: Money | None = None
+    max: Money | None = None
+    min_share: Share | None = None
+    max_share: Share | None = None
+
+
+class MinIfActiveRule(Section):
+    """Spend of ``channel`` is zero or at least ``min``."""
+
+    kind: Literal["min_if_active"]
+    channel: str
+    min: Money
+
+
+class TargetRoasRule(Section):
+    """Expected outcome ≥ ``value`` × spend, of ``channel`` or (left out) of the whole plan."""
+
+    kind: Literal["target_roas"]
+    value: Annotated[float, Field(gt=0)]
+    channel: str | None = None
+
+
+class FixedRule(Section):
+    """Spend of ``channel`` equals ``value``, money a week."""
+
+    kind: Literal["fixed"]
+    channel: str
+    value: Money
+
+
+BudgetRule = Annotated[
+    BoundsRule | GroupRule | MinIfActiveRule | TargetRoasRule | FixedRule, Field(discriminator="kind")
+]
+
+
+class BudgetSection(Section):
+    """``[budget]``: money a week."""
+
+    total: Annotated[float, Field(gt=0)] | None = None
+    total_min: Money | None = None
+    total_max: Annotated[float, Field(gt=0)] | None = None
+    weeks: Annotated[int, Field(ge=1, le=52)] = 4
+    max_change: Annotated[float, Field(gt=0, le=10)] | None = None
+    risk: Literal["cautious", "balanced", "bold"] = "balanced"
+    rules: tuple[BudgetRule, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_total(self) -> BudgetSection:
+        if self.total is not None and (self.total_min is not None or self.total_max is not None):
+            raise ValueError("give total, or total_min and total_max, not both")
+        if self.total_min is not None and self.total_max is not None and self.total_min > self.total_max:
+            raise ValueError("total_min is larger than total_max")
+        return self
+
+
+class CreativesSection(Section):
+    """``[creatives]``."""
+
+    decisions: str
+    rewards: str
+
+
+class JourneysSection(Section):
+    """``[journeys]``."""
+
+    touchpoints: str
+
+
+class ContentSection(Section):
+    """``[content]``: where the pipeline's tables lie, and objectives by KPI (``objectives.latency_p95 = 4000``)."""
+
+    spans: str | None = None
+    tables: str | None = None
+    objectives: dict[str, float] = Field(default_factory=dict)
+
+
+class Settings(Section):
+    """All of ``liftwerk.toml``."""
+
+    workspace: WorkspaceSection = WorkspaceSection()
+    panel: PanelSection
+    mmm: MmmSection = MmmSection()
+    lift_tests: tuple[LiftTestSection, ...] = ()
+    budget: BudgetSection | None = None
+    creatives: CreativesSection | None = None
+    journeys: JourneysSection | None = None
+    content: ContentSection | None = None
+
+    @model_validator(mode="after")
+    def _channels_exist(self) -> Settings:
+        known = set(self.panel.channels)
+        named = [("lift_tests", test.channel) for test in self.lift_tests] + [
+            ("mmm.priors", name) for name in self.mmm.priors
+        ]
+        for rule in self.budget.rules if self.budget else ():
+            channels = rule.channels if isinstance(rule, GroupRule) else (rule.channel,)
+            named += [("budget.rules", name) for name in channels if name is not None]
+        for place, name in named:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(sorted(known)) or 'none'}"
+                raise ValueError(f"{place} names the channel '{name}', which is not under [panel.channels]{hint}")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """An opened workspace.
+
+    Attributes
+    ----------
+    root
+        The folder.
+    settings
+        Its parsed ``liftwerk.toml``.
+    file
+        The settings file itself.
+    """
+
+    root: Path
+    settings: Settings
+    file: Path
+
+    @classmethod
+    def open(cls, path: str | Path) -> Workspace:
+        """Read ``liftwerk.toml`` in ``path`` (a folder, or the file itself).
+
+        Raises
+        ------
+        InputError
+            Every setting that is wrong, each with its line and remedy.
+        """
+        given = Path(path)
+        file = given / SETTINGS_FILE if given.is_dir() else given
+        if not file.is_file():
+            raise InputError.of(
+                f"there is no {SETTINGS_FILE} here",
+                "Run `liftwerk init DIR` for a sample workspace, or pass --workspace DIR",
+                file=str(file),
+            )
+        return cls(root=file.parent.resolve(), settings=read_settings(file), file=file.resolve())
+
+    def path(self, relative: str) -> Path:
+        """A path of ``liftwerk.toml``, relative to the workspace."""
+        return self.root / relative
+
+    @property
+    def runs(self) -> Path:
+        """Folder of the run store."""
+        return self.root / "runs"
+
+    @property
+    def exports(self) -> Path:
+        """Folder of the weekly exports."""
+        return self.root / "exports"
+
+    @property
+    def audit_log(self) -> Path:
+        """The append-only log."""
+        return self.root / "audit" / "log.jsonl"
+
+
+def read_settings(file: Path) -> Settings:
+    """Parse and validate a settings file; see `Workspace.open`."""
+    try:
+        text = file.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError.of(
+            "the settings are not UTF-8 text", "Save the file as UTF-8", file=file.name, value=f"byte {error.start}"
+        ) from error
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        raise InputError.of(
+            f"the settings are not valid TOML: {str(error).split(' (at')[0]}",
+            "Mend that line; text needs quotes, tables need [brackets]",
+            file=file.name,
+            line=int(line[1]) if line else None,
+        ) from error
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise InputError([_setting_problem(file.name, text, dict(detail)) for detail in error.errors()]) from error
+
+
+def _setting_problem(file: str, text: str, detail: dict[str, Any]) -> Problem:
+    """A pydantic error in the words of `Problem`."""
+    keys = [str(key) for key in detail["loc"] if not str(key).startswith("function-")]
+    field = ".".join(keys)
+    message, remedy = str(detail["msg"]).removeprefix("Value error, "), "Correct this setting"
+    if detail["type"] == "extra_forbidden":
+        message = f"'{keys[-1]}' is not a setting liftwerk knows"
+        near = difflib.get_close_matches(keys[-1], _known_keys(), 1)
+        remedy = (
+            f"Did you mean '{near[0]}'? Otherwise remove it"
+            if near
+            else "Remove it, or see the list of settings in the documentation"
+        )
+    elif detail["type"] == "missing":
+        message, remedy = f"'{field}' is missing", f"Add {keys[-1]} = … to [{'.'.join(keys[:-1]) or 'the file'}]"
+    value = "" if detail["type"] == "missing" or isinstance(detail["input"], dict) else shorten(detail["input"])
+    return Problem(
+        message=message[0].lower() + message[1:],
+        remedy=remedy,
+        file=file,
+        line=_line_of(text, keys),
+        column=field,
+        value=value,
+    )
+
+
+def _known_keys() -> list[str]:
+    sections: list[type[Section]] = [
+        WorkspaceSection,
+        PanelSection,
+        ChannelSection,
+        MmmSection,
+        LiftTestSection,
+        BudgetSection,
+        ContentSection,
+        Settings,
+    ]
+    rules: list[type[Section]] = [BoundsRule, GroupRule, MinIfActiveRule, TargetRoasRule, FixedRule]
+    return sorted({name for section in (*sections, *rules) for name in section.model_fields})
+
+
+def _line_of(text: str, keys: list[str]) -> int | None:
+    """Line where a dotted key (or the table that should hold it) is written."""
+    lines = text.splitlines()
+    names = [key for key in keys if not key.isdigit()]
+    table = ".".join(names[:-1])
+    inside, header_line = not table, None
+    for number, line in enumerate(lines, start=1):
+        header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line)
+        if header:
+            inside = header[1] == table
+            if header[1] in (table, ".".join(names)) and header_line is None:
+                header_line = number
+        elif inside and names and re.match(rf"\s*[\"']?{re.escape(names[-1])}[\"']?\s*=", line):
+            return number
+    return header_line

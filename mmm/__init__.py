@@ -1,0 +1,1 @@
+"""Floor 2: the hierarchical Bayesian media mix model."""

@@ -1,0 +1,1 @@
+"""Floor 3: KPIs of the generative-content pipeline."""

@@ -1,0 +1,1 @@
+"""The sample data set that `liftwerk init` copies."""

@@ -1,0 +1,1 @@
+"""Floor 1: worlds with known truth, from one seed."""

@@ -1,0 +1,49 @@
+# liftwerk. `make demo` runs the main job and opens the dashboard; `make test` passes the tests.
+# Nothing is needed beforehand but Python >= 3.12 and make.
+BIN := .venv/bin
+# One thread a process: the work is parallel over chains and tests, and two BLAS pools on two cores only fight.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test test-all lint format lock docs sample bench clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: .venv/.ready ## make .venv from requirements.lock
+
+.venv/.ready: requirements.lock pyproject.toml scripts/bootstrap
+	@PYTHON="$(PYTHON)" sh scripts/bootstrap
+
+demo: env ## sample data -> weekly decision -> dashboard (ARGS=--no-app stops before the dashboard)
+	@$(BIN)/liftwerk demo $(ARGS)
+
+test: env ## the quick suite, under 12 minutes on 2 cores
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
+
+test-all: env ## everything, the slow tests too
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "slow or not slow" $(ARGS)
+
+lint: env ## ruff, mypy --strict, the import contracts of the house
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: env ## let ruff lay out the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+docs: env ## redraw what docs/ draws from the code
+	@$(BIN)/python -m scripts.draw_architecture
+
+sample: env ## rebuild sample_data from its seed
+	@$(BIN)/python -m sample_data.build
+
+lock: env ## pin the newest versions that pyproject.toml allows
+	@.uv/bin/uv pip compile pyproject.toml --group dev --universal --python-version 3.12 --generate-hashes --upgrade \
+		--no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements.lock
+
+clean: ## remove what can be made again
+	@rm -rf .venv .uv dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

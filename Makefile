@@ -36,7 +36,7 @@ format: env ## let ruff lay out the code
 	@$(BIN)/ruff check --fix .
 
 docs: env ## redraw what docs/ draws from the code
-	@$(BIN)/python -m scripts.draw_architecture
+	@$(BIN)/python scripts/draw_architecture.py
 
 sample: env ## rebuild sample_data from its seed
 	@$(BIN)/python -m sample_data.build

@@ -287,6 +287,10 @@ class Workspace:
         """A path of ``liftwerk.toml``, relative to the workspace."""
         return self.root / relative
 
+    def setting_line(self, setting: str) -> int | None:
+        """Line of ``liftwerk.toml`` on which a dotted setting stands, e.g. ``"panel.channels.tv.spend"``."""
+        return _line_of(self.file.read_text(encoding="utf-8"), setting.split("."))
+
     @property
     def runs(self) -> Path:
         """Folder of the run store."""

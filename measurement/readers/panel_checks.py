@@ -1,0 +1,116 @@
+"""Whether a panel's values make sense: signs, columns that never change, spend that bought nothing, outliers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from measurement.readers.findings import BoolArray, Findings
+from measurement.readers.panel_columns import ColumnUse
+from measurement.readers.panel_parse import FloatArray, ParsedPanel
+
+#: Share of a channel's rows with spend that may lack exposure (rounding, corrections) before it is an error.
+WITHOUT_EXPOSURE = 0.02
+#: A value this many times the 95th percentile of its geo's non-zero values is shown as an outlier.
+OUTLIER_FACTOR = 10.0
+_MUST_BE_POSITIVE = {"population": "population", "value_per_unit": "value per unit"}
+_MAY_NOT_BE_NEGATIVE = {"spend", "exposure", "reach", "frequency"}
+
+
+def check_values(panel: ParsedPanel, outcome_kind: str, found: Findings) -> None:
+    """Every check of cells and columns that needs no calendar."""
+    for use in panel.uses:
+        values = panel.numbers[use.column]
+        _check_sign(panel, use, values, outcome_kind, found)
+        _check_constant(use, values, found)
+        _check_outliers(panel, use, values, found)
+    for use in panel.of("exposure"):
+        _check_exposure(panel, use, found)
+
+
+def _check_sign(panel: ParsedPanel, use: ColumnUse, values: FloatArray, outcome_kind: str, found: Findings) -> None:
+    def cell(row: int) -> str:
+        return panel.table.cell(use.column, row)
+
+    negative: BoolArray = values < 0
+    if use.role in _MUST_BE_POSITIVE:
+        message = f"the {_MUST_BE_POSITIVE[use.role]} must be above zero"
+        found.rows(values <= 0, use.column, message, "Enter the true number", value=cell)
+    elif use.role in _MAY_NOT_BE_NEGATIVE:
+        found.rows(
+            negative,
+            use.column,
+            f"the {use.role} is negative",
+            "Enter what was booked in that period; book refunds in the period they belong to",
+            value=cell,
+        )
+    elif use.role == "outcome":
+        found.rows(
+            negative,
+            use.column,
+            "the outcome is negative",
+            "Keep returns out of the outcome, or book them in the period of the sale",
+            value=cell,
+            severity="error" if outcome_kind == "units" else "warning",
+        )
+
+
+def _check_constant(use: ColumnUse, values: FloatArray, found: Findings) -> None:
+    known = values[np.isfinite(values)]
+    if len(known) < 2 or use.role in _MUST_BE_POSITIVE or known.min() != known.max():
+        return
+    value = f"{known[0]:g} in every row"
+    if use.role == "spend" and known[0] == 0:
+        found.add(
+            f"no money was ever spent on the channel '{use.name}'",
+            f"Remove [panel.channels.{use.name}] from liftwerk.toml",
+            column=use.column,
+            value=value,
+        )
+    elif use.role in {"spend", "exposure", "reach"}:
+        found.add(
+            f"the {use.role} of '{use.name}' never changes, so the data cannot show what it does",
+            "Vary it, or bring a lift test for this channel",
+            column=use.column,
+            value=value,
+            severity="warning",
+        )
+    elif use.role in {"control", "organic", "outcome"}:
+        remedy = f"Remove it from {use.setting}" if use.role != "outcome" else "Check the export"
+        found.add("the column never changes", remedy, column=use.column, value=value)
+
+
+def _check_exposure(panel: ParsedPanel, use: ColumnUse, found: Findings) -> None:
+    """Spend that bought nothing: an error beyond `WITHOUT_EXPOSURE` of the rows with spend, else a warning."""
+    spend_column = next(spend.column for spend in panel.of("spend") if spend.name == use.name)
+    spend, exposure = panel.numbers[spend_column], panel.numbers[use.column]
+    without: BoolArray = (spend > 0) & (exposure == 0)
+    if not without.any():
+        return
+    many = without.sum() > WITHOUT_EXPOSURE * (spend > 0).sum()
+    found.rows(
+        without,
+        use.column,
+        f"money was spent ({spend_column}) without any exposure",
+        "Enter the exposure, or move the spend to the period in which it ran",
+        value=lambda row: f"spend {panel.table.cell(spend_column, row)}, exposure {panel.table.cell(use.column, row)}",
+        severity="error" if many else "warning",
+    )
+
+
+def _check_outliers(panel: ParsedPanel, use: ColumnUse, values: FloatArray, found: Findings) -> None:
+    """Warn of slips of the decimal sign; controls may be anything and are left alone."""
+    if use.role in {"control", "population", "frequency"}:
+        return
+    size = pd.Series(np.abs(values))
+    usual = size.where(size > 0).groupby(panel.geos).transform(lambda geo: geo.quantile(0.95)).to_numpy()
+    # Two rows of twenty may be the whole of a campaign: below that a percentile says nothing.
+    enough = (size > 0).groupby(panel.geos).transform("sum").to_numpy() >= 20
+    found.rows(
+        enough & (size.to_numpy() > OUTLIER_FACTOR * usual),
+        use.column,
+        f"the value is more than {OUTLIER_FACTOR:g} times what is usual there",
+        "Check the decimal sign and the unit",
+        value=lambda row: panel.table.cell(use.column, row),
+        severity="warning",
+    )

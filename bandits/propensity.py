@@ -1,0 +1,185 @@
+"""How likely is each arm the best, what does choosing it cost, and with what probability is it shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bandits.rewards import Floats, Posteriors
+from measurement.errors import InputError
+
+Better = Literal["higher", "lower"]
+
+_NODES = 16
+#: Length of a panel in units of the narrowest density that has mass on it.
+_PANEL = 2.0
+#: Highest error of a probability that is let pass; the sum over arms must be 1 to within this.
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestArm:
+    """Which arm is best, exactly.
+
+    Attributes
+    ----------
+    arms
+        Names.
+    p_best
+        P(this arm's mean is the best), shape (arms,), sums to 1.
+    expected_best
+        Posterior mean of the best arm's mean.
+    expected_loss
+        What choosing the arm is expected to forgo against the best one, in units of the reward, shape (arms,).
+    better
+        Whether higher or lower rewards are better.
+    """
+
+    arms: tuple[str, ...]
+    p_best: Floats
+    expected_best: float
+    expected_loss: Floats
+    better: Better
+
+    @property
+    def leader(self) -> int:
+        """Index of the arm most likely to be best."""
+        return int(np.argmax(self.p_best))
+
+
+def best_arm(posteriors: Posteriors, *, better: Better = "higher") -> BestArm:
+    """P(best) and expected loss by quadrature; error at most 1e-8 for 2 to 100 arms.
+
+    P(k best) = ∫ f_k Π_{j≠k} F_j on the line of `Posteriors` (logit or log), by 16-point Gauss–Legendre panels as
+    long as the narrowest density there; each F_j comes from f_j by the panels' integration matrix, so that only
+    densities are evaluated. The probabilities must sum to 1 within 1e-9, else panels are halved and the work is
+    repeated.
+
+    Raises
+    ------
+    ArithmeticError
+        If the tolerance cannot be met (a bug, or posteriors without finite support).
+
+    Examples
+    --------
+    >>> from bandits.rewards import BetaBernoulli
+    >>> posterior = BetaBernoulli(arms=("a", "b", "c"), successes=np.array([1.0, 2.0, 3.0]), exposure=np.full(3, 199.0))
+    >>> best_arm(posterior).p_best.round(3).tolist()
+    [0.118, 0.298, 0.584]
+    """
+    if len(posteriors.arms) == 1:
+        mean = posteriors.mean()
+        return BestArm(
+            arms=posteriors.arms,
+            p_best=np.ones(1),
+            expected_best=float(mean[0]),
+            expected_loss=np.zeros(1),
+            better=better,
+        )
+    for refinement in range(4):
+        p_best, expected_best = _integrate(posteriors, better, _PANEL / 2.0**refinement)
+        if abs(p_best.sum() - 1.0) <= TOLERANCE:
+            break
+    else:
+        raise ArithmeticError(f"P(best) sums to {p_best.sum()!r}")
+    sign = 1.0 if better == "higher" else -1.0
+    return BestArm(
+        arms=posteriors.arms,
+        p_best=p_best / p_best.sum(),
+        expected_best=expected_best,
+        expected_loss=np.maximum(sign * (expected_best - posteriors.mean()), 0.0),
+        better=better,
+    )
+
+
+def with_floor(probability: Floats, floor: float) -> Floats:
+    """Propensities f + (1 - K f) p: on the simplex, never below the floor f.
+
+    Raises
+    ------
+    InputError
+        If K f exceeds 1.
+
+    Examples
+    --------
+    >>> with_floor(np.array([0.0, 1.0]), 0.05).round(6).tolist()
+    [0.05, 0.95]
+    """
+    count = len(probability)
+    if not 0.0 <= floor * count <= 1.0:
+        raise InputError.of(
+            f"a floor of {floor:g} does not fit {count} arms", f"Pass at most {1.0 / count:g}", column="floor"
+        )
+    return np.asarray(floor + (1.0 - count * floor) * probability)
+
+
+def top_two(p_best: Floats, share: float = 0.5) -> Floats:
+    """Propensities of top-two Thompson sampling (Russo 2016), exactly, from P(best).
+
+    The leader of a draw is shown with probability ``share``, else the best of a draw in which another arm leads:
+    p_k (b + (1-b) Σ_{j≠k} p_j/(1-p_j)). With two arms that is .5/.5 whatever is known, so two arms fall back to
+    plain Thompson sampling.
+    """
+    if len(p_best) <= 2:
+        return p_best.copy()
+    rest = np.maximum(1.0 - p_best, 1e-300)
+    ratio = p_best / rest
+    second = p_best * (ratio.sum() - ratio)
+    # an arm that is best for certain leaves no probability to be second by: share it as the others stand
+    certain = p_best >= 1.0 - 1e-15
+    if certain.any():
+        others = np.where(certain, 0.0, 1.0)
+        second = others / others.sum()
+    mixed = share * p_best + (1.0 - share) * second
+    return np.asarray(mixed / mixed.sum())
+
+
+def _integrate(posteriors: Posteriors, better: Better, panel: float) -> tuple[Floats, float]:
+    edges = _panels(posteriors, better, panel)
+    nodes, weights, partial = _legendre()
+    half = np.diff(edges) / 2.0
+    x = (edges[:-1] + half)[:, None] + half[:, None] * nodes[None, :]
+    arms, panels = len(posteriors.arms), len(half)
+    density = posteriors.density(x.ravel()).reshape(arms, panels, _NODES)
+    inside = (density @ partial) * half[None, :, None]
+    whole = (density @ weights) * half[None, :]
+    if better == "higher":
+        start = np.cumsum(whole, axis=1) - whole + posteriors.below(float(edges[0]))[:, None]
+        beaten = start[:, :, None] + inside
+    else:
+        after = np.cumsum(whole[:, ::-1], axis=1)[:, ::-1] + posteriors.above(float(edges[-1]))[:, None]
+        beaten = after[:, :, None] - inside
+    log_beaten = np.log(np.clip(beaten, 1e-300, 1.0))
+    others = np.exp(log_beaten.sum(axis=0)[None] - log_beaten)
+    mass = density * others * (half[:, None] * weights[None, :])[None]
+    p_best = mass.sum(axis=(1, 2))
+    return p_best, float((mass.sum(axis=0) * posteriors.value(x)).sum() / p_best.sum())
+
+
+def _panels(posteriors: Posteriors, better: Better, panel: float) -> Floats:
+    """Edges of the panels: short where a narrow density has mass, long elsewhere."""
+    low, high = posteriors.support()
+    # beyond these ends the best arm is not found: some arm lies surely on the near side of them
+    start, stop = (low.max(), high.max()) if better == "higher" else (low.min(), high.min())
+    edges = [float(start)]
+    width = posteriors.width
+    while edges[-1] < stop:
+        here = edges[-1]
+        gap = np.where(high <= here, np.inf, np.maximum(low - here, 0.0))
+        step = float(panel * np.min(np.maximum(width, gap / panel)))
+        edges.append(min(here + step, float(stop)))
+    return np.asarray(edges)
+
+
+@cache
+def _legendre() -> tuple[Floats, Floats, NDArray[np.float64]]:
+    """Nodes and weights on [-1, 1], and the matrix that turns node values into integrals from -1 to each node."""
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    to_series = np.linalg.inv(np.polynomial.legendre.legvander(nodes, _NODES - 1))
+    primitive = np.polynomial.legendre.legint(to_series, lbnd=-1, axis=0)
+    partial = np.polynomial.legendre.legvander(nodes, _NODES) @ primitive
+    return nodes, weights, np.ascontiguousarray(partial.T)

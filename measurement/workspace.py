@@ -289,7 +289,7 @@ class Workspace:
 
     def setting_line(self, setting: str) -> int | None:
         """Line of ``liftwerk.toml`` on which a dotted setting stands, e.g. ``"panel.channels.tv.spend"``."""
-        return _line_of(self.file.read_text(encoding="utf-8"), setting.split("."))
+        return line_of_setting(self.file.read_text(encoding="utf-8"), setting.split("."))
 
     @property
     def runs(self) -> Path:
@@ -351,7 +351,7 @@ def _setting_problem(file: str, text: str, detail: dict[str, Any]) -> Problem:
         message=message[0].lower() + message[1:],
         remedy=remedy,
         file=file,
-        line=_line_of(text, keys),
+        line=line_of_setting(text, keys),
         column=field,
         value=value,
     )
@@ -372,18 +372,29 @@ def _known_keys() -> list[str]:
     return sorted({name for section in (*sections, *rules) for name in section.model_fields})
 
 
-def _line_of(text: str, keys: list[str]) -> int | None:
-    """Line where a dotted key (or the table that should hold it) is written."""
-    lines = text.splitlines()
-    names = [key for key in keys if not key.isdigit()]
-    table = ".".join(names[:-1])
-    inside, header_line = not table, None
-    for number, line in enumerate(lines, start=1):
+def line_of_setting(text: str, keys: list[str]) -> int | None:
+    r"""Line of TOML text on which a dotted key stands, else that of the table that should hold it.
+
+    Numbers among the keys count the entries of an array of tables: ``["lift_tests", "1", "geos"]``.
+
+    Examples
+    --------
+    >>> line_of_setting("[a]\nx = 1\n[[b]]\ny = 1\n[[b]]\ny = 2\n", ["b", "1", "y"])
+    6
+    """
+    entry = next((int(key) for key in keys if key.isdigit()), 0)
+    first = next((place for place, key in enumerate(keys) if key.isdigit()), len(keys) - 1)
+    table = ".".join(keys[:first])
+    whole, name = ".".join(keys), keys[-1] if keys else ""
+    inside, seen, header_line = not table, -1, None
+    for number, line in enumerate(text.splitlines(), start=1):
         header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line)
         if header:
-            inside = header[1] == table
-            if header[1] in (table, ".".join(names)) and header_line is None:
+            title = re.sub(r"[\"'\s]", "", header[1])
+            seen += title == table
+            inside = title == table and seen >= entry
+            if (inside or title == whole) and header_line is None:
                 header_line = number
-        elif inside and names and re.match(rf"\s*[\"']?{re.escape(names[-1])}[\"']?\s*=", line):
+        elif inside and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
             return number
     return header_line

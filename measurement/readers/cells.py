@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -92,7 +93,7 @@ def _name_faults(table: RawTable, column: str, faults: NDArray[np.int8], found: 
     for fault, (message, remedy) in FAULTS.items():
         where = faults == fault
         if where.any():
-            found.rows(where, column, message, remedy, value=lambda row: table.cell(column, row))
+            found.rows(where, column, message, remedy, value=partial(table.cell, column))
 
 
 def _name_currencies(table: RawTable, column: str, currencies: dict[int, str], currency: str, found: Findings) -> None:
@@ -105,7 +106,7 @@ def _name_currencies(table: RawTable, column: str, currencies: dict[int, str], c
             column,
             f"the amount is in another currency than the workspace ({currency})",
             f"Convert it to {currency} before the export, or change workspace.currency",
-            value=lambda row: table.cell(column, row),
+            value=partial(table.cell, column),
         )
 
 
@@ -119,7 +120,7 @@ def read_dates(table: RawTable, column: str, found: Findings) -> NDArray[np.date
     text = cells if cells.dtype == "str" else cells.map(_plain).astype("str")
     parsed = parse_dates(text)
     for (message, remedy), where in parsed.faults.items():
-        found.rows(where, column, message, remedy, value=lambda row: table.cell(column, row))
+        found.rows(where, column, message, remedy, value=partial(table.cell, column))
     return parsed.values
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -140,7 +141,7 @@ def _check_currency_column(table: RawTable, currency: str, found: Findings) -> N
             str(column),
             f"the row is in another currency than the workspace ({currency})",
             f"Convert its amounts to {currency}, or change workspace.currency",
-            value=lambda row, column=column: table.cell(str(column), row),  # type: ignore[misc]  # bound for this turn
+            value=partial(table.cell, str(column)),
         )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from measurement.errors import InputError, Problem
@@ -17,6 +19,26 @@ from measurement.readers.panel_parse import FloatArray, ParsedPanel, parse_panel
 from measurement.workspace import ChannelSection, Workspace
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PanelReading:
+    """What became of a panel's table.
+
+    Attributes
+    ----------
+    panel
+        ``None`` where an error stands in the way.
+    problems
+        Everything found, in settings and table.
+    geos, dates
+        Names and first days of the periods, as far as they could be read.
+    """
+
+    panel: Panel | None
+    problems: tuple[Problem, ...]
+    geos: tuple[str, ...] = ()
+    dates: pd.DatetimeIndex | None = None
+
+
 def read_panel(workspace: Workspace) -> Panel:
     """The panel a workspace describes; warnings travel along in ``Panel.notes``.
 
@@ -25,14 +47,14 @@ def read_panel(workspace: Workspace) -> Panel:
     InputError
         Lists every problem of the table and of its settings, each with file, line, column, value and remedy.
     """
-    panel, problems = load_panel(workspace)
-    if panel is None:
-        raise InputError([problem for problem in problems if problem.severity == "error"])
-    return panel
+    reading = load_panel(workspace)
+    if reading.panel is None:
+        raise InputError([problem for problem in reading.problems if problem.severity == "error"])
+    return reading.panel
 
 
-def load_panel(workspace: Workspace) -> tuple[Panel | None, list[Problem]]:
-    """The panel, ``None`` where an error stands in the way, and every problem found on the way."""
+def load_panel(workspace: Workspace) -> PanelReading:
+    """The panel with every problem found on the way, without raising."""
     parsed, in_table, in_settings = parse_panel(workspace)
     calendar = None if parsed is None else _checked_calendar(parsed, workspace, in_table)
     holidays: tuple[str, FloatArray] | None = None
@@ -42,10 +64,12 @@ def load_panel(workspace: Workspace) -> tuple[Panel | None, list[Problem]]:
             holidays = holiday_control(code, workspace.root, calendar.dates, 7 if calendar.period == "week" else 1)
         except InputError as error:
             in_settings.problems += error.problems
-    problems = [_with_line(problem, workspace) for problem in in_settings.problems] + in_table.problems
-    if parsed is None or calendar is None or any(problem.severity == "error" for problem in problems):
-        return None, problems
-    return _assemble(parsed, calendar, holidays, workspace, problems), problems
+    problems = tuple(_with_line(problem, workspace) for problem in (*in_settings.problems, *in_table.problems))
+    if parsed is None or calendar is None:
+        return PanelReading(panel=None, problems=problems)
+    sound = not any(problem.severity == "error" for problem in problems)
+    panel = _assemble(parsed, calendar, holidays, workspace, problems) if sound else None
+    return PanelReading(panel=panel, problems=problems, geos=calendar.geos, dates=calendar.dates)
 
 
 def _with_line(problem: Problem, workspace: Workspace) -> Problem:
@@ -74,7 +98,7 @@ def _assemble(
     calendar: Calendar,
     holidays: tuple[str, FloatArray] | None,
     workspace: Workspace,
-    problems: list[Problem],
+    problems: tuple[Problem, ...],
 ) -> Panel:
     settings = workspace.settings.panel
     row = calendar.row

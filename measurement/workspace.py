@@ -221,7 +221,7 @@ class Settings(Section):
     """All of ``liftwerk.toml``."""
 
     workspace: WorkspaceSection = WorkspaceSection()
-    panel: PanelSection
+    panel_section: PanelSection | None = Field(default=None, alias="panel")
     mmm: MmmSection = MmmSection()
     lift_tests: tuple[LiftTestSection, ...] = ()
     budget: BudgetSection | None = None
@@ -229,9 +229,29 @@ class Settings(Section):
     journeys: JourneysSection | None = None
     content: ContentSection | None = None
 
+    @property
+    def panel(self) -> PanelSection:
+        """The ``[panel]`` table.
+
+        Raises
+        ------
+        InputError
+            Where the file has none: a plan from curves needs no panel, every model does.
+        """
+        if self.panel_section is None:
+            raise InputError.of(
+                "'panel' is missing",
+                "Add [panel] with file, date, outcome and the channels",
+                file=SETTINGS_FILE,
+                column="panel",
+            )
+        return self.panel_section
+
     @model_validator(mode="after")
     def _channels_exist(self) -> Settings:
-        known = set(self.panel.channels)
+        if self.panel_section is None:
+            return self  # nothing to compare with: `plan --curves` checks the names against its curves
+        known = set(self.panel_section.channels)
         named = [("lift_tests", test.channel) for test in self.lift_tests] + [
             ("mmm.priors", name) for name in self.mmm.priors
         ]
@@ -369,7 +389,8 @@ def _known_keys() -> list[str]:
         Settings,
     ]
     rules: list[type[Section]] = [BoundsRule, GroupRule, MinIfActiveRule, TargetRoasRule, FixedRule]
-    return sorted({name for section in (*sections, *rules) for name in section.model_fields})
+    fields = [pair for section in (*sections, *rules) for pair in section.model_fields.items()]
+    return sorted({field.alias or name for name, field in fields})
 
 
 def line_of_setting(text: str, keys: list[str]) -> int | None:

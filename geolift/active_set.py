@@ -8,15 +8,28 @@ case. Importing this module imports numba; `geolift.weights` does so only when i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import cast
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+Reals = NDArray[np.float64]
+Places = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 #: A Cholesky pivot below this share of its diagonal marks a dependent donor.
 DEPENDENT = 1e-11
 
 
-@njit(cache=True)
-def _forward(factor, size, rhs):  # type: ignore[no-untyped-def]  # numba infers the types
+def compiled[F: Callable[..., object]](function: F) -> F:
+    """Compile with numba and keep the machine code on disk, so that only the first use on a machine waits."""
+    return cast("F", njit(cache=True)(function))
+
+
+@compiled
+def _forward(factor: Reals, size: int, rhs: Reals) -> None:
     """Solve ``L z = rhs`` in place."""
     for i in range(size):
         total = rhs[i]
@@ -25,8 +38,8 @@ def _forward(factor, size, rhs):  # type: ignore[no-untyped-def]  # numba infers
         rhs[i] = total / factor[i, i]
 
 
-@njit(cache=True)
-def _backward(factor, size, rhs):  # type: ignore[no-untyped-def]
+@compiled
+def _backward(factor: Reals, size: int, rhs: Reals) -> None:
     """Solve ``Lᵀ z = rhs`` in place."""
     for i in range(size - 1, -1, -1):
         total = rhs[i]
@@ -35,25 +48,26 @@ def _backward(factor, size, rhs):  # type: ignore[no-untyped-def]
         rhs[i] = total / factor[i, i]
 
 
-@njit(cache=True)
-def _append(factor, size, gram, members, donor, shift, row):  # type: ignore[no-untyped-def]
-    """Grow the factor by ``donor``; returns its pivot squared (not appended when it is too small)."""
+@compiled
+def _append(factor: Reals, size: int, gram: Reals, members: Places, donor: int, shift: float, row: Reals) -> bool:
+    """Grow the factor by ``donor``; ``False`` (and nothing appended) where it depends on the members."""
     for k in range(size):
         row[k] = gram[members[k], donor] + shift
     _forward(factor, size, row)
     pivot = gram[donor, donor] + shift
     for k in range(size):
         pivot -= row[k] * row[k]
-    if pivot > DEPENDENT * (gram[donor, donor] + shift):
-        for k in range(size):
-            factor[size, k] = row[k]
-        factor[size, size] = np.sqrt(pivot)
-        members[size] = donor
-    return pivot
+    if pivot <= DEPENDENT * (gram[donor, donor] + shift):
+        return False
+    for k in range(size):
+        factor[size, k] = row[k]
+    factor[size, size] = np.sqrt(pivot)
+    members[size] = donor
+    return True
 
 
-@njit(cache=True)
-def _remove(factor, size, members, place):  # type: ignore[no-untyped-def]
+@compiled
+def _remove(factor: Reals, size: int, members: Places, place: int) -> None:
     """Shrink the factor by the member at ``place`` (Givens rotations)."""
     for i in range(place, size - 1):
         members[i] = members[i + 1]
@@ -71,8 +85,8 @@ def _remove(factor, size, members, place):  # type: ignore[no-untyped-def]
             factor[j, i + 1] = cosine * lower - sine * upper
 
 
-@njit(cache=True)
-def _settle(factor, size, members, linear, weights, work, ones):  # type: ignore[no-untyped-def]
+@compiled
+def _settle(factor: Reals, size: int, members: Places, linear: Reals, weights: Reals, work: Reals, ones: Reals) -> int:
     """Move to the minimum over the members, dropping those that reach zero; returns the new size."""
     while True:
         for k in range(size):
@@ -105,8 +119,8 @@ def _settle(factor, size, members, linear, weights, work, ones):  # type: ignore
         size -= 1
 
 
-@njit(cache=True)
-def _exchange(factor, size, members, donor, weights, row):  # type: ignore[no-untyped-def]
+@compiled
+def _exchange(factor: Reals, size: int, members: Places, donor: int, weights: Reals, row: Reals) -> int:
     """Swap a dependent ``donor`` in along the null direction (``row`` holds ``L⁻¹ g``); returns the new size."""
     _backward(factor, size, row)
     step, first = np.inf, -1
@@ -125,89 +139,125 @@ def _exchange(factor, size, members, donor, weights, row):  # type: ignore[no-un
     return size - 1
 
 
-@njit(cache=True)
-def solve(gram, linear, square, allowed, shift, weights, factor, members, scratch):  # type: ignore[no-untyped-def]
+@compiled
+def _start(factor: Reals, gram: Reals, members: Places, shift: float, weights: Reals, row: Reals) -> int:
+    """Factor the donors with positive starting weight; a dependent one hands its weight to the first member."""
+    size = 0
+    for j in range(gram.shape[0]):
+        if weights[j] > 0.0:
+            if _append(factor, size, gram, members, j, shift, row):
+                size += 1
+            else:
+                weights[members[0]] += weights[j]
+                weights[j] = 0.0
+    return size
+
+
+@compiled
+def _slopes(
+    gram: Reals, linear: Reals, members: Places, size: int, weights: Reals, slope: Reals
+) -> tuple[float, float]:
+    """Gradient ``Gw − c`` of every donor into ``slope``; returns its mean under the weights, and ``cᵀw``."""
+    for j in range(gram.shape[0]):
+        total = -linear[j]
+        for k in range(size):
+            total += gram[j, members[k]] * weights[members[k]]
+        slope[j] = total
+    level, cross = 0.0, 0.0
+    for k in range(size):
+        level += weights[members[k]] * slope[members[k]]
+        cross += weights[members[k]] * linear[members[k]]
+    return level, cross
+
+
+@compiled
+def _steepest(slope: Reals, allowed: Flags, level: float) -> int:
+    """The allowed donor with the lowest slope below ``level``, −1 where there is none."""
+    enter, lowest = -1, level
+    for j in range(slope.shape[0]):
+        if allowed[j] and slope[j] < lowest:
+            enter, lowest = j, slope[j]
+    return enter
+
+
+@compiled
+def solve(
+    gram: Reals,
+    linear: Reals,
+    square: float,
+    allowed: Flags,
+    shift: float,
+    weights: Reals,
+    factor: Reals,
+    members: Places,
+    scratch: Reals,
+) -> float:
     """Minimise ``½ wᵀGw − cᵀw`` over the simplex of the allowed donors, starting from feasible ``weights``.
 
     ``square`` is ``yᵀy``; ``weights`` (J,) is overwritten by the solution. Returns the duality gap, in the unit
     of the objective ``½‖y − wX‖²``.
     """
     donors = gram.shape[0]
-    row, ones, slope, shifted = scratch[0], scratch[1], scratch[2], scratch[3]
-    size, largest = 0, 0.0
+    row, ones, slope, shifted = scratch[0], scratch[1], scratch[2, :donors], scratch[3]
+    largest = 0.0
     for j in range(donors):
         shifted[j] = linear[j] + shift
         largest = max(largest, gram[j, j])
-        if weights[j] > 0.0:
-            pivot = _append(factor, size, gram, members, j, shift, row)
-            if pivot > DEPENDENT * (gram[j, j] + shift):
-                size += 1
-            else:
-                _give_up(weights, members, j)
+    size = _start(factor, gram, members, shift, weights, row)
     size = _settle(factor, size, members, shifted, weights, row, ones)
     gap, previous, stalls = 0.0, np.inf, 0
     for _ in range(20 * donors + 50):
-        level, cross = 0.0, 0.0
-        for j in range(donors):
-            total = -linear[j]
-            for k in range(size):
-                total += gram[j, members[k]] * weights[members[k]]
-            slope[j] = total
-        for k in range(size):
-            level += weights[members[k]] * slope[members[k]]
-            cross += weights[members[k]] * linear[members[k]]
-        enter, lowest = -1, level
-        for j in range(donors):
-            if allowed[j] and slope[j] < lowest:
-                enter, lowest = j, slope[j]
-        gap = level - lowest
+        level, cross = _slopes(gram, linear, members, size, weights, slope)
+        enter = _steepest(slope, allowed, level)
+        gap = 0.0 if enter < 0 else level - slope[enter]
         value = 0.5 * (square + level - cross)
-        if enter < 0 or gap <= 1e-12 * value or gap <= 2e-16 * (square + largest):
-            break
         stalls = stalls + 1 if value >= previous else 0
-        if weights[enter] > 0.0 or stalls > 5:
+        if enter < 0 or stalls > 5 or weights[enter] > 0.0 or gap <= max(1e-12 * value, 2e-16 * (square + largest)):
             break
         previous = min(previous, value)
-        pivot = _append(factor, size, gram, members, enter, shift, row)
-        if pivot > DEPENDENT * (gram[enter, enter] + shift):
-            size += 1
-        else:
+        if not _append(factor, size, gram, members, enter, shift, row):
             size = _exchange(factor, size, members, enter, weights, row)
-            if _append(factor, size, gram, members, enter, shift, row) <= DEPENDENT * (gram[enter, enter] + shift):
+            if not _append(factor, size, gram, members, enter, shift, row):
                 break
-            size += 1
-        size = _settle(factor, size, members, shifted, weights, row, ones)
+        size = _settle(factor, size + 1, members, shifted, weights, row, ones)
     return gap
 
 
-@njit(cache=True)
-def _give_up(weights, members, donor):  # type: ignore[no-untyped-def]
-    """Give a dependent donor's starting weight to the first member, so that the start stays feasible."""
-    weights[members[0]] += weights[donor]
-    weights[donor] = 0.0
+@compiled
+def _nearest(gram: Reals, linear: Reals, allowed: Flags) -> int:
+    """The allowed donor that is closest to the target on its own: the cold start."""
+    best, lowest = 0, np.inf
+    for j in range(gram.shape[0]):
+        cost = 0.5 * gram[j, j] - linear[j]
+        if allowed[j] and cost < lowest:
+            best, lowest = j, cost
+    return best
 
 
-@njit(cache=True)
-def solve_many(gram, linear, square, allowed, shift, warm, weights, gaps):  # type: ignore[no-untyped-def]
+@compiled
+def solve_many(
+    gram: Reals,
+    linear: Reals,
+    square: Reals,
+    allowed: Flags,
+    shift: float,
+    warm: bool,
+    weights: Reals,
+    gaps: Reals,
+) -> None:
     """`solve` for every row of ``linear`` (R, J); ``warm`` starts each row at the solution of the one before."""
     rows, donors = linear.shape
     factor = np.zeros((donors + 1, donors + 1))
     members = np.zeros(donors + 1, dtype=np.int64)
     scratch = np.zeros((4, donors + 1))
     for r in range(rows):
-        started = False
-        if warm and r > 0:
-            started = True
+        usable = warm and r > 0
+        if usable:
             for j in range(donors):
                 weights[r, j] = weights[r - 1, j]
                 if weights[r, j] > 0.0 and not allowed[r, j]:
-                    started = False
-        if not started:
-            best, lowest = 0, np.inf
-            for j in range(donors):
-                weights[r, j] = 0.0
-                cost = 0.5 * gram[j, j] - linear[r, j]
-                if allowed[r, j] and cost < lowest:
-                    best, lowest = j, cost
-            weights[r, best] = 1.0
+                    usable = False
+        if not usable:
+            weights[r, :] = 0.0
+            weights[r, _nearest(gram, linear[r], allowed[r])] = 1.0
         gaps[r] = solve(gram, linear[r], square[r], allowed[r], shift, weights[r], factor, members, scratch)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import comb
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from measurement.errors import InputError
 from measurement.estimates import Interval
 
 FloatArray = NDArray[np.float64]
+Statistic = Literal["mean", "absolute"]
 #: Ties in a permutation statistic are ties up to rounding.
 TIE = 1e-9
 #: Half-width of the first search grid, in root-mean-square pre-period errors.
@@ -54,8 +56,24 @@ class TestResult:
     details: Mapping[str, float | str] = field(default_factory=dict)
 
 
+def rejection_level(level: float) -> float:
+    """``1 − level`` without the rounding that would make a p-value of exactly 0.1 miss a 90% interval.
+
+    Examples
+    --------
+    >>> 1 - 0.9 == 0.1, rejection_level(0.9) == 0.1
+    (False, True)
+    """
+    return round(1 - level, 12)
+
+
 def null_p_values(
-    estimator: Estimator, comparison: Comparison, effects: FloatArray, *, shifts: NDArray[np.intp] | None = None
+    estimator: Estimator,
+    comparison: Comparison,
+    effects: FloatArray,
+    *,
+    statistic: Statistic = "mean",
+    orders: NDArray[np.intp] | None = None,
 ) -> FloatArray:
     """Conformal p-values of hypothetical constant effects, refitting under each (Chernozhukov et al. 2021).
 
@@ -63,31 +81,51 @@ def null_p_values(
     ----------
     effects
         Shape (A,): hypothetical mean effects.
-    shifts
+    statistic
+        ``"mean"``: ``|Σ residual|`` over the measured window; ``"absolute"``: ``Σ |residual|``.
+    orders
         Shape (N, post): positions that take the place of the measured window in each permutation; left out, all
         T cyclic shifts (block permutations, which keep the serial dependence of the residuals).
 
     Returns
     -------
     FloatArray
-        Shape (A,): share of permutations, the observed order included, whose ``Σ|residual|`` is at least as large.
+        Shape (A,): share of permutations, the observed order included, whose statistic is at least as large.
     """
-    periods = len(comparison.treated)
+    periods, post = len(comparison.treated), comparison.post
     series = np.repeat(comparison.treated[None], len(effects), axis=0)
     series[:, comparison.pre :] -= effects[:, None]
-    size = np.abs(series - estimator.counterfactuals(series, comparison.donors, periods))
-    observed = size[:, comparison.pre :].sum(axis=1)
-    limit = observed * (1 - TIE)
-    if shifts is None:
-        wrapped = np.concatenate([np.zeros((len(size), 1)), size, size[:, : comparison.post]], axis=1).cumsum(axis=1)
-        permuted = wrapped[:, comparison.post : comparison.post + periods] - wrapped[:, :periods]
-        return np.asarray((permuted >= limit[:, None]).mean(axis=1), dtype=np.float64)
-    hits = np.array([(row[shifts].sum(axis=1) >= bar).sum() for row, bar in zip(size, limit, strict=True)])
-    return np.asarray((1 + hits) / (1 + len(shifts)), dtype=np.float64)
+    residual = series - estimator.counterfactuals(series, comparison.donors, periods)
+    return permutation_p_values(residual, post, statistic=statistic, orders=orders)
 
 
-def block_conformal(estimator: Estimator, comparison: Comparison, *, level: float = 0.9) -> TestResult:
-    """Conformal test with block permutations; honest under serial dependence.
+def permutation_p_values(
+    residual: FloatArray, post: int, *, statistic: Statistic = "mean", orders: NDArray[np.intp] | None = None
+) -> FloatArray:
+    """How unusual the last ``post`` of T residuals are among the permutations of each row; see `null_p_values`."""
+    values = np.abs(residual) if statistic == "absolute" else residual
+    limit = np.abs(values[:, -post:].sum(axis=1)) * (1 - TIE)
+    if orders is None:
+        return np.asarray((np.abs(_shifted_sums(values, post)) >= limit[:, None]).mean(axis=1), dtype=np.float64)
+    hits = [int((np.abs(row[orders].sum(axis=1)) >= bar).sum()) for row, bar in zip(values, limit, strict=True)]
+    return (1.0 + np.array(hits, dtype=np.float64)) / (1.0 + len(orders))
+
+
+def _shifted_sums(residual: FloatArray, post: int) -> FloatArray:
+    """Sums over every cyclic window of ``post`` periods, shape (A, T)."""
+    periods = residual.shape[1]
+    wrapped = np.concatenate([np.zeros((len(residual), 1)), residual, residual[:, :post]], axis=1).cumsum(axis=1)
+    return np.asarray(wrapped[:, post : post + periods] - wrapped[:, :periods], dtype=np.float64)
+
+
+def block_conformal(
+    estimator: Estimator, comparison: Comparison, *, level: float = 0.9, statistic: Statistic = "mean"
+) -> TestResult:
+    """Conformal test with block permutations, the default: honest under serial dependence.
+
+    Refitting under each hypothesis makes the measured window one window of its length among the T there are, so the
+    share of windows that stand out as much is the p-value. The statistic is the window's mean residual, because the
+    question is the mean effect; ``"absolute"`` also reacts to a window that is merely noisier.
 
     Raises
     ------
@@ -95,41 +133,60 @@ def block_conformal(estimator: Estimator, comparison: Comparison, *, level: floa
         Where there are too few periods for the level: the smallest possible p-value is 1 / T.
     """
     periods = len(comparison.treated)
-    if periods * (1 - level) < 1:
+    if periods * rejection_level(level) < 1:
         raise InputError.of(
             f"{periods} periods cannot give a {level:.0%} interval by permutation",
-            f"Use at least {int(np.ceil(1 / (1 - level)))} periods, or a lower level",
+            f"Use at least {int(np.ceil(1 / rejection_level(level)))} periods, or a lower level",
             column="level",
             value=level,
         )
-    return _conformal(estimator, comparison, level=level, method="block_conformal", shifts=None)
+
+    def p_values(effects: FloatArray) -> FloatArray:
+        return null_p_values(estimator, comparison, effects, statistic=statistic)
+
+    return _conformal(estimator, comparison, p_values, level=level, method="block_conformal", draws=periods - 1)
 
 
 def iid_conformal(
-    estimator: Estimator, comparison: Comparison, *, level: float = 0.9, draws: int = 1000, seed: int = 0
+    estimator: Estimator,
+    comparison: Comparison,
+    *,
+    level: float = 0.9,
+    statistic: Statistic = "absolute",
+    draws: int = 1000,
+    seed: int = 0,
 ) -> TestResult:
     """Conformal test with unrestricted permutations: what GeoLift reports.
 
     It takes the residuals for independent. On daily data they seldom are, and it then rejects too often; it is here
     for comparison with other tools, not as a default.
     """
+    orders = random_orders(len(comparison.treated), comparison.post, draws=draws, seed=seed)
+
+    def p_values(effects: FloatArray) -> FloatArray:
+        return null_p_values(estimator, comparison, effects, statistic=statistic, orders=orders)
+
+    return _conformal(estimator, comparison, p_values, level=level, method="iid_conformal", draws=draws)
+
+
+def random_orders(periods: int, post: int, *, draws: int, seed: int) -> NDArray[np.intp]:
+    """Positions (draws, post) that unrestricted permutations put in the measured window."""
     generator = np.random.default_rng(seed)
-    periods, post = len(comparison.treated), comparison.post
-    shifts = np.argsort(generator.random((draws, periods)), axis=1)[:, :post]
-    return _conformal(estimator, comparison, level=level, method="iid_conformal", shifts=shifts)
+    return np.asarray(np.argsort(generator.random((draws, periods)), axis=1)[:, :post], dtype=np.intp)
 
 
 def _conformal(
-    estimator: Estimator, comparison: Comparison, *, level: float, method: str, shifts: NDArray[np.intp] | None
+    estimator: Estimator,
+    comparison: Comparison,
+    p_values: Callable[[FloatArray], FloatArray],
+    *,
+    level: float,
+    method: str,
+    draws: int,
 ) -> TestResult:
     fit = estimator.fit(comparison.treated, comparison.donors, comparison.pre)
-
-    def p_values(effects: FloatArray) -> FloatArray:
-        return null_p_values(estimator, comparison, effects, shifts=shifts)
-
     scale = max(fit.pre_rmse, 1e-9 * float(np.abs(comparison.treated).mean()), 1e-300)
-    lower, upper, p_value = invert(p_values, fit.att, scale, alpha=1 - level)
-    draws = len(comparison.treated) - 1 if shifts is None else len(shifts)
+    lower, upper, p_value = invert(p_values, fit.att, scale, alpha=rejection_level(level))
     return TestResult(
         p_value=p_value,
         interval=Interval(lower=lower, upper=upper, level=level, kind="conformal"),
@@ -212,7 +269,7 @@ def placebo_sets(
         Where there are too few placebo sets for the level.
     """
     members = placebo_members(len(comparison.names), size, most=most, seed=seed)
-    alpha = 1 - level
+    alpha = rejection_level(level)
     if (1 + len(members)) * alpha < 1:
         raise InputError.of(
             f"{len(comparison.names)} untreated geos give only {len(members)} placebo sets of {size}",

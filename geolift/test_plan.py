@@ -252,7 +252,7 @@ _EXAMPLES = {
 
 
 def _fits(name: str, value: object) -> bool:
-    if isinstance(value, bool) or isinstance(value, datetime):
+    if isinstance(value, bool | datetime):
         return False
     if isinstance(value, list):
         return name in {"treated", "exclude"} and all(isinstance(item, str) for item in value)

@@ -158,9 +158,7 @@ def _solve(targets: FloatArray, donors: FloatArray, mask: BoolArray, *, penalty:
     weights = np.zeros((len(targets), len(donors)))
     gaps = np.zeros(len(targets))
     shift = float(np.mean(np.diag(gram))) or 1.0
-    active_set.solve_many(
-        gram, targets @ donors.T, np.sum(targets**2, axis=1), mask, shift, bool(warm), weights, gaps
-    )
+    active_set.solve_many(gram, targets @ donors.T, np.sum(targets**2, axis=1), mask, shift, bool(warm), weights, gaps)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
@@ -177,9 +175,7 @@ def _certificate(
     return np.asarray(np.minimum(gap, objective), dtype=np.float64), np.asarray(objective, dtype=np.float64)
 
 
-def _refine(
-    target: FloatArray, donors: FloatArray, mask: BoolArray, weights: FloatArray, penalty: float
-) -> FloatArray:
+def _refine(target: FloatArray, donors: FloatArray, mask: BoolArray, weights: FloatArray, penalty: float) -> FloatArray:
     """Re-solve on the support by QR of the differences to one member: no squared condition number."""
     best = weights.copy()
     for _ in range(4):

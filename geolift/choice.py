@@ -1,0 +1,83 @@
+"""From the name in a test file to the estimator and the inference it means."""
+
+from __future__ import annotations
+
+from geolift.augmented import AugmentedSyntheticControl
+from geolift.difference_in_differences import DifferenceInDifferences
+from geolift.estimators import Comparison, Estimator, Fit
+from geolift.inference import TestResult, block_conformal, iid_conformal, placebo_sets
+from geolift.synthetic_control import SyntheticControl
+from geolift.synthetic_did import SyntheticDid
+from geolift.test_plan import ESTIMATORS, INFERENCES
+from measurement.errors import InputError
+
+#: Placebo sets drawn by estimator: those that cannot share a Gram matrix cost more each.
+MOST_SETS = {"synthetic_control": 1000, "did": 1000, "synthetic_did": 400, "augmented": 400}
+DEFAULT_INFERENCE = "block_conformal"
+
+
+def estimator_named(name: str | None, *, treated_units: int = 1) -> Estimator:
+    """The estimator of a test file's ``estimator``; ``None`` is synthetic control with fixed effects.
+
+    Raises
+    ------
+    InputError
+        For a name that is none of `geolift.test_plan.ESTIMATORS`.
+
+    Examples
+    --------
+    >>> estimator_named("did").name
+    'did'
+    """
+    known: dict[str, Estimator] = {
+        "synthetic_control": SyntheticControl(),
+        "augmented": AugmentedSyntheticControl(),
+        "synthetic_did": SyntheticDid(treated_units=treated_units),
+        "did": DifferenceInDifferences(),
+    }
+    chosen = "synthetic_control" if name is None else name
+    if chosen not in known:
+        raise InputError.of(
+            f"'{chosen}' is not a known estimator",
+            f"Use one of: {', '.join(ESTIMATORS)}",
+            column="estimator",
+            value=chosen,
+        )
+    return known[chosen]
+
+
+def settled(estimator: Estimator, fit: Fit) -> Estimator:
+    """The estimator with the penalty it chose: refits under a hypothesis or on placebos keep it."""
+    if isinstance(estimator, AugmentedSyntheticControl) and estimator.ridge is None:
+        return AugmentedSyntheticControl(ridge=float(fit.options["ridge"]))
+    return estimator
+
+
+def run_inference(
+    name: str | None, estimator: Estimator, comparison: Comparison, *, size: int, level: float, seed: int
+) -> TestResult:
+    """The test of a test file's ``inference``; ``None`` is `DEFAULT_INFERENCE`.
+
+    Synthetic difference-in-differences weighs periods too, so that refitting under the null is not defined for it:
+    it is always ranked among placebo sets.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, or too few periods or placebo sets for the level.
+    """
+    chosen = name or ("placebo_sets" if isinstance(estimator, SyntheticDid) else DEFAULT_INFERENCE)
+    if chosen not in INFERENCES or (isinstance(estimator, SyntheticDid) and chosen != "placebo_sets"):
+        raise InputError.of(
+            f"'{chosen}' does not go with {estimator.name}",
+            "Use placebo_sets with synthetic_did; with the others one of: " + ", ".join(INFERENCES),
+            column="inference",
+            value=chosen,
+        )
+    if chosen == "placebo_sets":
+        return placebo_sets(
+            estimator, comparison, size=size, level=level, seed=seed, most=MOST_SETS.get(estimator.name, 200)
+        )
+    if chosen == "iid_conformal":
+        return iid_conformal(estimator, comparison, level=level, seed=seed)
+    return block_conformal(estimator, comparison, level=level)

@@ -1,0 +1,336 @@
+"""The readout of a finished geo test: effect, interval, p-value, iROAS, checks, words, and the hand-over to the MMM."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from geolift.calibration import AaRate, aa_rate
+from geolift.choice import estimator_named, run_inference, settled
+from geolift.estimators import Comparison, Estimator, Fit
+from geolift.inference import TestResult, rejection_level
+from geolift.robustness import Robustness, robustness
+from geolift.spend import TestSpend, test_spend
+from geolift.test_plan import GeoTest
+from geolift.trouble import calibration_check, data_checks, fit_checks, share_outside, usable_donors
+from geolift.verdict import Verdict, detectable_lift, judge
+from measurement.checks import Check, healthy
+from measurement.errors import InputError
+from measurement.estimates import Estimate, Interval, LiftEstimate
+from measurement.panel import Panel
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GeoReadout:
+    """A finished test, read.
+
+    Attributes
+    ----------
+    test
+        The test as it was run.
+    lift
+        What the media mix model takes: totals over the treated geos and the measured window.
+    fit
+        The counterfactual of the treated mean (money a geo and period).
+    result
+        p-value and interval of the mean effect, from one and the same test.
+    comparison
+        The series behind it.
+    dates
+        First day of each of the T periods.
+    spend
+        What the test cost.
+    aa
+        The test's rejection rate where nothing was tested, ``None`` where the history is too short to say.
+    robustness
+        Other readings of the same data.
+    verdict
+        In words.
+    checks
+        Gates; `healthy` says whether the numbers may be acted on.
+    seed, options
+        How to repeat it.
+    """
+
+    test: GeoTest
+    lift: LiftEstimate
+    fit: Fit
+    result: TestResult
+    comparison: Comparison
+    dates: pd.DatetimeIndex
+    spend: TestSpend
+    aa: AaRate | None
+    robustness: Robustness
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    seed: int
+    options: Mapping[str, object]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether no blocking check failed."""
+        return healthy(self.checks)
+
+    @property
+    def donor_weights(self) -> dict[str, float]:
+        """Weights that matter (≥ 0.0005 in size), largest first."""
+        pairs = zip(self.comparison.names, self.fit.weights.tolist(), strict=True)
+        return dict(sorted(((n, w) for n, w in pairs if abs(w) >= 5e-4), key=lambda pair: -pair[1]))
+
+    def series(self) -> pd.DataFrame:
+        """Columns date, observed, counterfactual, lower, upper: totals of the treated geos, money a period.
+
+        The band is that of a single period: the counterfactual plus and minus the level's quantile of the absolute
+        pre-period errors. The interval of the test is in `lift`.
+        """
+        geos, level = len(self.test.treated), self.test.level
+        errors = np.abs(self.fit.effect[: self.fit.pre])
+        rank = min(math.ceil(level * (len(errors) + 1)), len(errors))
+        half = float(np.sort(errors)[rank - 1])
+        middle = self.fit.counterfactual
+        return pd.DataFrame(
+            {
+                "date": self.dates,
+                "observed": self.comparison.treated * geos,
+                "counterfactual": middle * geos,
+                "lower": (middle - half) * geos,
+                "upper": (middle + half) * geos,
+            }
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """The content of ``readout.json``; infinite ends are ``None``."""
+        outcome, iroas = self.lift.incremental_outcome, self.lift.iroas
+        pre = self.fit.pre
+        size = float(np.abs(self.comparison.treated[:pre]).mean())
+        return {
+            "channel": self.test.channel,
+            "treated": list(self.test.treated),
+            "kind": self.test.kind,
+            "start": self.test.start.isoformat(),
+            "end": self.test.end.isoformat(),
+            "measured_until": self.test.measured_until.isoformat(),
+            "periods": self.comparison.post,
+            "att": self.fit.att,
+            "att_lower": _finite(self.result.interval.lower),
+            "att_upper": _finite(self.result.interval.upper),
+            "lift_percent": 100 * self.fit.lift,
+            "incremental_outcome": _estimate(outcome),
+            "standard_error": _finite(self.lift.standard_error),
+            "incremental_spend": self.spend.incremental,
+            "spend": self.spend.to_dict(),
+            "iroas": None if iroas is None else _estimate(iroas),
+            "p_value": self.result.p_value,
+            "aa_rejection": None if self.aa is None else self.aa.to_dict(),
+            "pre_fit": {
+                "periods": pre,
+                "rmse": self.fit.pre_rmse,
+                "l2_imbalance": self.fit.l2,
+                "scaled_l2_imbalance": self.fit.scaled_l2,
+                "mean_absolute_error_share": float(np.abs(self.fit.effect[:pre]).mean()) / size if size else None,
+                "share_outside_hull": share_outside(self.comparison, fixed_effects=True),
+                "duality_gap": self.fit.gap,
+            },
+            "estimator": {"name": self.options["estimator"], **self.fit.options},
+            "inference": {"name": self.result.method, "draws": self.result.draws, **self.result.details},
+            "donor_weights": self.donor_weights,
+            "placebo": self.robustness.to_dict(),
+            "verdict": self.verdict.to_dict(),
+            "checks": [check.to_dict() for check in self.checks],
+            "seed": self.seed,
+        }
+
+
+def read_geo_test(panel: Panel, test: GeoTest, *, estimator: Estimator | None = None, seed: int) -> GeoReadout:
+    """Read a finished geo test.
+
+    Parameters
+    ----------
+    panel
+        Outcome by geo and period, before and during the test; spend of the tested channel where known.
+    test
+        The test, e.g. from `GeoTest.read`.
+    estimator
+        Overrides the test's own; left out, synthetic control with fixed effects.
+    seed
+        For sampled placebo sets.
+
+    Returns
+    -------
+    GeoReadout
+
+    Raises
+    ------
+    InputError
+        Where the test names geos, channels or dates the panel does not have, or the data allow no reading at all.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> rng = np.random.default_rng(1)
+    >>> base = 100 + rng.normal(size=(8, 40)) + 5 * np.sin(np.arange(40) / 4)
+    >>> base[0, 36:] += 10
+    >>> panel = Panel.from_arrays(
+    ...     outcome=base, geos=[f"g{i}" for i in range(8)], dates=pd.date_range("2026-01-05", periods=40, freq="7D")
+    ... )
+    >>> test = GeoTest(channel="tv", treated=("g0",), start=date(2026, 9, 14), end=date(2026, 10, 11))
+    >>> readout = read_geo_test(panel, test, seed=1)
+    >>> readout.verdict.rule, 8 < readout.fit.att < 12
+    ('lift', True)
+    """
+    test.check_against(panel)
+    start, stop = test.window(panel)
+    donors, constant = usable_donors(panel, test, start)
+    outcome = panel.outcome_value[:, :stop]
+    places = {geo: place for place, geo in enumerate(panel.geos)}
+    rows = np.array([places[geo] for geo in (*test.treated, *donors)], dtype=np.intp)
+    size = len(test.treated)
+    comparison = Comparison(
+        treated=outcome[rows[:size]].mean(axis=0), donors=outcome[rows[size:]], pre=start, names=donors
+    )
+    chosen = estimator or estimator_named(test.estimator, treated_units=size)
+    fit = chosen.fit(comparison.treated, comparison.donors, start)
+    chosen = settled(chosen, fit)
+    result = run_inference(test.inference, chosen, comparison, size=size, level=test.level, seed=seed)
+    spend = test_spend(panel, test)
+    aa = aa_rate(
+        chosen,
+        outcome[rows][:, :start],
+        treated=np.arange(size, dtype=np.intp),
+        post=comparison.post,
+        method=result.method,
+        alpha=rejection_level(test.level),
+        seed=seed,
+        **_AA_EFFORT.get(chosen.name, {"ends": 4, "sets": 10}),
+    )
+    others = robustness(chosen, comparison, size=size, seed=seed)
+    checks = (
+        *data_checks(panel, test, comparison, spend, constant),
+        *fit_checks(comparison, fit, fixed_effects=bool(fit.options.get("fixed_effects", True))),
+        *calibration_check(aa),
+        *others.checks(result, level=test.level),
+    )
+    lift = _lift(test, comparison, fit, result, spend, panel.currency)
+    return GeoReadout(
+        test=test,
+        lift=lift,
+        fit=fit,
+        result=result,
+        comparison=comparison,
+        dates=panel.dates[:stop],
+        spend=spend,
+        aa=aa,
+        robustness=others,
+        verdict=_verdict(test, comparison, fit, result, lift, panel.currency, checks),
+        checks=checks,
+        seed=seed,
+        options={"estimator": chosen.name, "inference": result.method, "level": test.level},
+    )
+
+
+#: Windows and sets of the A/A rate: fewer where every fit cross-validates a penalty.
+_AA_EFFORT = {
+    "synthetic_control": {"ends": 12, "sets": 30},
+    "did": {"ends": 12, "sets": 30},
+    "synthetic_did": {"ends": 4, "sets": 30},
+    "augmented": {"ends": 8, "sets": 20},
+}
+
+
+def _lift(
+    test: GeoTest, comparison: Comparison, fit: Fit, result: TestResult, spend: TestSpend, currency: str
+) -> LiftEstimate:
+    """Totals over treated geos and measured periods.
+
+    The standard error is the interval's half-width over the normal quantile of its level, and never less than
+    independent pre-period errors would give: a permutation interval can come out narrower by luck.
+    """
+    total = len(test.treated) * comparison.post
+    interval = result.interval
+    level = test.level
+    fit_method = test.estimator or "synthetic_control"
+    quantile = float(norm.ppf(0.5 + level / 2))
+    error = max((interval.upper - interval.lower) / 2 / quantile, fit.pre_rmse / math.sqrt(comparison.post))
+    if not error > 0:
+        raise InputError.of(
+            "the donors reproduce the treated geos exactly, so that no error can be estimated",
+            "Check that the treated geos are not sums or copies of donors",
+            column="treated",
+            value=", ".join(test.treated),
+        )
+    outcome = Estimate(
+        value=fit.att * total,
+        interval=Interval(lower=interval.lower * total, upper=interval.upper * total, level=level, kind=interval.kind),
+        unit=currency,
+        method=f"{fit_method}, {result.method}",
+    )
+    return LiftEstimate(
+        channel=test.channel,
+        geos=test.treated,
+        start=test.start,
+        end=test.end,
+        incremental_outcome=outcome,
+        incremental_spend=spend.incremental if spend.incremental is not None else math.nan,
+        standard_error=error * total,
+        iroas=_iroas(outcome, spend.incremental),
+        p_value=result.p_value,
+        design=test.kind,
+        measured_until=test.measured_until,
+    )
+
+
+def _iroas(outcome: Estimate, spend: float | None) -> Estimate | None:
+    """Incremental outcome per incremental money; ``None`` where spend is unknown or did not move."""
+    if spend is None or spend == 0:
+        return None
+    ends = sorted((outcome.interval.lower / spend, outcome.interval.upper / spend))
+    return Estimate(
+        value=outcome.value / spend,
+        interval=Interval(lower=ends[0], upper=ends[1], level=outcome.interval.level, kind=outcome.interval.kind),
+        unit="ratio",
+        method=outcome.method,
+    )
+
+
+def _verdict(
+    test: GeoTest,
+    comparison: Comparison,
+    fit: Fit,
+    result: TestResult,
+    lift: LiftEstimate,
+    currency: str,
+    checks: tuple[Check, ...],
+) -> Verdict:
+    outcome = lift.incremental_outcome
+    counterfactual = float(fit.counterfactual[comparison.pre :].sum()) * len(test.treated)
+    failed = {check.name for check in checks if not check.passed}
+    alpha = rejection_level(test.level)
+    return judge(
+        channel=test.channel,
+        kind=test.kind,
+        currency=currency,
+        value=outcome.value,
+        lower=outcome.interval.lower,
+        upper=outcome.interval.upper,
+        level=test.level,
+        p_value=result.p_value,
+        detectable=detectable_lift(lift.standard_error, counterfactual, alpha=alpha),
+        enough=not failed & {"history_short", "test_finished"} and math.isfinite(lift.standard_error),
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _estimate(estimate: Estimate) -> dict[str, object]:
+    values = estimate.to_dict()
+    return {name: _finite(value) if isinstance(value, float) else value for name, value in values.items()}

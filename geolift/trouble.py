@@ -1,0 +1,206 @@
+"""Data trouble, said loudly: the checks that stand beside every readout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geolift.calibration import AaRate
+from geolift.estimators import Comparison, Fit
+from geolift.spend import TestSpend
+from geolift.test_plan import GeoTest
+from geolift.weights import CERTIFIED_GAP
+from measurement.checks import Check
+from measurement.errors import InputError
+from measurement.panel import Panel
+
+FloatArray = NDArray[np.float64]
+#: Pre-period mean absolute error, as a share of the outcome, above which the fit is poor.
+POOR_FIT = 0.1
+#: Share of pre-periods outside the donors' range above which the treated mean is outside the hull.
+OUTSIDE = 0.25
+#: Pre-periods wanted for each measured period, and the least with which a reading makes sense.
+WANTED_HISTORY, LEAST_HISTORY = 4.0, 1.5
+
+
+def usable_donors(panel: Panel, test: GeoTest, start: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Untreated geos that may serve as donors, and those left out because they never change.
+
+    Raises
+    ------
+    InputError
+        Where fewer than two are left.
+    """
+    outcome = panel.outcome_value
+    pool = [geo for geo in panel.geos if geo not in test.treated and geo not in test.exclude]
+    moving = {geo for geo, row in zip(panel.geos, outcome, strict=True) if np.ptp(row[:start]) > 0}
+    donors, constant = tuple(g for g in pool if g in moving), tuple(g for g in pool if g not in moving)
+    if len(donors) < 2:
+        raise InputError.of(
+            "fewer than two untreated geos with a changing outcome are left to compare with",
+            "Leave more geos untreated, or shorten 'exclude'",
+            column="treated",
+            value=", ".join(donors) or "none",
+        )
+    if not any(geo in moving for geo in test.treated):
+        raise InputError.of(
+            "the outcome of the treated geos never changes before the test",
+            "Check the outcome column and the geo names",
+            column="treated",
+            value=", ".join(test.treated),
+        )
+    return donors, constant
+
+
+def data_checks(
+    panel: Panel, test: GeoTest, comparison: Comparison, spend: TestSpend, constant: Sequence[str]
+) -> list[Check]:
+    """Checks on what went in."""
+    last = panel.dates[-1].date()
+    complete = (test.measured_until - last).days < panel.days_per_period
+    history = comparison.pre / comparison.post
+    checks = [
+        Check(
+            name="test_finished",
+            passed=complete,
+            value=str(last),
+            limit=str(test.measured_until),
+            remedy="Read the test again when the panel reaches the end of the measured window.",
+        ),
+        Check(
+            name="history_short",
+            passed=history >= LEAST_HISTORY,
+            value=history,
+            limit=LEAST_HISTORY,
+            remedy="Bring more periods before the test: the counterfactual cannot be learnt from so few.",
+        ),
+        Check(
+            name="history_wanted",
+            passed=history >= WANTED_HISTORY,
+            value=history,
+            limit=WANTED_HISTORY,
+            remedy="Four pre-periods for each measured one make the interval trustworthy.",
+            blocking=False,
+        ),
+        Check(
+            name="panel_complete",
+            passed=not panel.notes,
+            value=float(len(panel.notes)),
+            limit=0.0,
+            remedy="See the notes of the panel: " + ("; ".join(str(note) for note in panel.notes[:3]) or "none"),
+            blocking=False,
+        ),
+        Check(
+            name="donors_constant",
+            passed=not constant,
+            value=", ".join(constant) or None,
+            limit=None,
+            remedy="These geos never change and were left out as donors; check their data.",
+            blocking=False,
+        ),
+    ]
+    return checks + _spend_checks(test, spend)
+
+
+def _spend_checks(test: GeoTest, spend: TestSpend) -> list[Check]:
+    checks = [
+        Check(
+            name="donors_untouched",
+            passed=not spend.touched,
+            value=", ".join(spend.touched) or None,
+            limit=None,
+            remedy="Their spend changed during the test as well: list them under exclude, or check the spend data.",
+        )
+    ]
+    if spend.incremental is None:
+        return checks
+    if spend.actual is None or spend.usual is None:
+        return checks
+    moved = spend.actual - spend.usual
+    scale = max(abs(spend.usual), abs(spend.actual))
+    wanted = -1.0 if test.kind == "go_dark" else 1.0
+    share = moved / scale if scale > 0 else 0.0
+    checks.append(
+        Check(
+            name="spend_moved",
+            passed=wanted * share >= 0.05,
+            value=moved,
+            limit=wanted * 0.05 * scale,
+            remedy=f"A {test.kind} test should move spend by more than 5%; check dates, geos and the spend column.",
+        )
+    )
+    if test.incremental_spend is not None:
+        checks.append(
+            Check(
+                name="spend_as_planned",
+                passed=abs(moved - test.incremental_spend) <= 0.25 * abs(test.incremental_spend),
+                value=moved,
+                limit=test.incremental_spend,
+                remedy="The panel's spend moved by another amount than the test file says; correct one of them.",
+                blocking=False,
+            )
+        )
+    return checks
+
+
+def fit_checks(comparison: Comparison, fit: Fit, *, fixed_effects: bool) -> list[Check]:
+    """Checks on how well the counterfactual follows the treated mean before the test."""
+    pre = comparison.pre
+    size = float(np.abs(comparison.treated[:pre]).mean())
+    error = float(np.abs(fit.effect[:pre]).mean()) / size if size > 0 else 0.0
+    outside = share_outside(comparison, fixed_effects=fixed_effects)
+    checks = [
+        Check(
+            name="pre_fit",
+            passed=error <= POOR_FIT,
+            value=error,
+            limit=POOR_FIT,
+            remedy="The donors do not follow the treated geos closely; add donors, or choose other geos next time.",
+            blocking=False,
+        ),
+        Check(
+            name="inside_hull",
+            passed=outside <= OUTSIDE,
+            value=outside,
+            limit=OUTSIDE,
+            remedy='The treated geos lie outside the donors\' range in many periods; try estimator = "augmented".',
+            blocking=False,
+        ),
+    ]
+    if fit.gap is not None:
+        checks.append(
+            Check(
+                name="weights_optimal",
+                passed=fit.gap <= CERTIFIED_GAP,
+                value=fit.gap,
+                limit=CERTIFIED_GAP,
+                remedy="The donor weights could not be certified as optimal; report this panel as a bug.",
+            )
+        )
+    return checks
+
+
+def share_outside(comparison: Comparison, *, fixed_effects: bool) -> float:
+    """Share of pre-periods in which the treated mean lies above or below every donor (unit means removed)."""
+    treated, donors = comparison.treated[: comparison.pre], comparison.donors[:, : comparison.pre]
+    if fixed_effects:
+        treated, donors = treated - treated.mean(), donors - donors.mean(axis=1, keepdims=True)
+    return float(np.mean((treated > donors.max(axis=0)) | (treated < donors.min(axis=0))))
+
+
+def calibration_check(rate: AaRate | None) -> list[Check]:
+    """Whether the test rejects about as often as it says where nothing was tested."""
+    if rate is None:
+        return []
+    return [
+        Check(
+            name="aa_rejection",
+            passed=rate.lower <= 1.2 * rate.alpha,
+            value=rate.rate,
+            limit=1.2 * rate.alpha,
+            remedy="This test cries wolf on this panel; read the p-value with the rate beside it in mind.",
+            blocking=False,
+        )
+    ]

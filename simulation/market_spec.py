@@ -1,0 +1,243 @@
+"""What a simulated market is made of: frozen settings, presets, and random channels for recovery studies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from measurement.errors import InputError
+
+Adstock = Literal["geometric", "delayed", "weibull"]
+Saturation = Literal["hill", "logistic", "michaelis_menten", "tanh"]
+Noise = Literal["normal", "student_t"]
+Preset = Literal["plain", "wandering", "delayed_adstock", "logistic_saturation", "shocks", "noisy", "rough"]
+
+
+def _need(holds: bool, field: str, value: object, remedy: str) -> None:
+    if not holds:
+        raise InputError.of(f"{field} of a simulated market is out of range", remedy, column=field, value=value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSpec:
+    """A paid channel and what is true of it.
+
+    Attributes
+    ----------
+    name
+        Name; the panel's columns are ``<name>_spend`` and ``<name>_<exposure>``.
+    weekly_spend
+        Mean spend of all geos, money a week.
+    roas
+        Centre of the true ROAS over the window; the seed moves it by `MarketSpec.roas_spread`.
+    decay
+        Weekly carry-over in [0, 1): geometric retention (for ``delayed`` also, for ``weibull`` the scale
+        follows from it).
+    half
+        Half-saturation as a multiple of the channel's mean delivered spend per head in weeks on air.
+    slope
+        Slope of the saturation curve; only ``hill`` reads it.
+    exposure
+        What delivery is counted in, e.g. ``"clicks"``; ``""``: not counted, spend acts directly.
+    unit_cost
+        Mean cost of one exposure in money.
+    flight
+        Weeks on and off air in turn, ``None`` for always on.
+    season
+        How strongly the budget follows demand: 1 means demand 10% up, budget 10% up.
+    geo_sd
+        Standard deviation of the logarithm of a geo's weekly deviation from the national plan.
+    """
+
+    name: str
+    weekly_spend: float
+    roas: float
+    decay: float = 0.3
+    half: float = 1.5
+    slope: float = 1.0
+    exposure: str = ""
+    unit_cost: float = 1.0
+    flight: tuple[int, int] | None = None
+    season: float = 1.0
+    geo_sd: float = 0.18
+
+    def __post_init__(self) -> None:
+        _need(self.weekly_spend > 0, "weekly_spend", self.weekly_spend, "Give a spend above 0")
+        _need(self.roas >= 0, "roas", self.roas, "Give a ROAS of 0 or more")
+        _need(0 <= self.decay < 1, "decay", self.decay, "Give a weekly carry-over from 0 to below 1")
+        _need(self.half > 0, "half", self.half, "Give a half-saturation above 0")
+        _need(self.slope > 0, "slope", self.slope, "Give a slope above 0")
+        _need(self.unit_cost > 0, "unit_cost", self.unit_cost, "Give a cost above 0")
+
+
+CHANNELS: tuple[ChannelSpec, ...] = (
+    ChannelSpec(name="search", weekly_spend=128e3, roas=3.1, decay=0.15, half=1.5, exposure="clicks", unit_cost=0.62),
+    ChannelSpec(name="shopping", weekly_spend=92e3, roas=2.5, decay=0.10, half=1.8, exposure="clicks", unit_cost=0.41),
+    ChannelSpec(
+        name="social", weekly_spend=104e3, roas=2.1, decay=0.30, half=1.6, exposure="impressions", unit_cost=0.0068
+    ),
+    ChannelSpec(
+        name="video", weekly_spend=116e3, roas=2.1, decay=0.45, half=1.4, slope=1.1, exposure="views", unit_cost=0.021
+    ),
+    ChannelSpec(
+        name="display", weekly_spend=46e3, roas=0.9, decay=0.20, half=0.9, exposure="impressions", unit_cost=0.0024
+    ),
+    ChannelSpec(name="tv", weekly_spend=118e3, roas=1.5, decay=0.60, half=1.3, slope=1.3, flight=(5, 4), geo_sd=0.12),
+    ChannelSpec(name="radio", weekly_spend=38e3, roas=1.2, decay=0.35, half=1.1, slope=1.1, flight=(4, 3)),
+    ChannelSpec(name="out_of_home", weekly_spend=41e3, roas=0.7, decay=0.50, half=1.0, flight=(6, 6), season=0.4),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSpec:
+    """Everything a simulated market is made of, apart from the seed.
+
+    Attributes
+    ----------
+    n_geos, n_weeks
+        Size. Up to 16 geos carry the names and populations of German states.
+    channels
+        Paid channels.
+    last_week
+        Monday of the last week, ISO date.
+    weekly_revenue
+        Centre of national revenue a week, media included.
+    adstock, saturation
+        Form of the true carry-over and of the true saturation.
+    geo_effect_cv
+        Coefficient of variation of a channel's effect over geos.
+    roas_spread
+        Standard deviation of log true ROAS around `ChannelSpec.roas`.
+    noise
+        Standard deviation of a geo-week relative to the geo's mean outcome.
+    noise_kind
+        ``normal``, or ``student_t`` with 4 degrees of freedom and the same standard deviation.
+    walk, geo_walk
+        Weekly step of the wandering baseline, relative to it: shared by all geos, and of each geo's own.
+    trend
+        Growth of the baseline from the first to the last week, as a fraction.
+    shocks
+        Number of unexplained events of two or three weeks, each −12% to +12% of the baseline.
+    cost_noise
+        Standard deviation of log cost per exposure by geo and week.
+    regional_pulses
+        Regional pushes and pauses a channel, three to six weeks each, in a quarter of the geos.
+    warmup_weeks
+        Weeks simulated before the window, so that carry-over is in full swing when it opens.
+    geo_tests
+        Whether the two geo tests are run (needs 8 geos and 60 weeks).
+    """
+
+    n_geos: int = 16
+    n_weeks: int = 130
+    channels: tuple[ChannelSpec, ...] = CHANNELS
+    last_week: str = "2026-11-16"
+    weekly_revenue: float = 4.2e6
+    adstock: Adstock = "geometric"
+    saturation: Saturation = "hill"
+    geo_effect_cv: float = 0.18
+    roas_spread: float = 0.07
+    noise: float = 0.03
+    noise_kind: Noise = "normal"
+    walk: float = 0.004
+    geo_walk: float = 0.0007
+    trend: float = 0.06
+    shocks: int = 0
+    cost_noise: float = 0.04
+    regional_pulses: int = 5
+    warmup_weeks: int = 16
+    geo_tests: bool = True
+
+    def __post_init__(self) -> None:
+        _need(self.n_geos >= 1, "n_geos", self.n_geos, "Simulate one geo or more")
+        _need(self.n_weeks >= 30, "n_weeks", self.n_weeks, "Simulate 30 weeks or more")
+        _need(len(self.channels) >= 1, "channels", len(self.channels), "Give one channel or more")
+        names = [channel.name for channel in self.channels]
+        _need(len(set(names)) == len(names), "channels", names, "Give each channel a name of its own")
+        _need(self.weekly_revenue > 0, "weekly_revenue", self.weekly_revenue, "Give a revenue above 0")
+        for field in ("noise", "walk", "geo_walk", "geo_effect_cv", "roas_spread", "cost_noise"):
+            _need(getattr(self, field) >= 0, field, getattr(self, field), "Give 0 or more")
+        for field in ("shocks", "regional_pulses", "warmup_weeks"):
+            _need(getattr(self, field) >= 0, field, getattr(self, field), "Give a count of 0 or more")
+
+    @property
+    def has_geo_tests(self) -> bool:
+        """Whether there is room for the two geo tests."""
+        return self.geo_tests and self.n_geos >= 8 and self.n_weeks >= 60
+
+
+PRESETS: dict[Preset, MarketSpec] = {
+    "plain": MarketSpec(),
+    "wandering": MarketSpec(walk=0.012, geo_walk=0.002),
+    "delayed_adstock": MarketSpec(adstock="delayed"),
+    "logistic_saturation": MarketSpec(saturation="logistic"),
+    "shocks": MarketSpec(shocks=5, noise_kind="student_t"),
+    "noisy": MarketSpec(noise=0.06, cost_noise=0.10),
+    "rough": MarketSpec(
+        adstock="weibull", saturation="tanh", walk=0.010, geo_walk=0.002, shocks=3, noise_kind="student_t", noise=0.04
+    ),
+}
+
+
+def market_spec(
+    preset: Preset = "plain",
+    *,
+    n_geos: int = 16,
+    n_weeks: int = 130,
+    n_channels: int = 8,
+    channel_seed: int | None = None,
+) -> MarketSpec:
+    """A preset in another size.
+
+    Parameters
+    ----------
+    preset
+        Name in `PRESETS`.
+    n_geos, n_weeks, n_channels
+        Size of the market.
+    channel_seed
+        Where given, all channels are drawn (`random_channels`); ``None`` takes the first of `CHANNELS`, and draws
+        those beyond the eighth.
+
+    Examples
+    --------
+    >>> market_spec("wandering", n_geos=4, n_weeks=60, n_channels=3).channels[2].name
+    'social'
+    """
+    if preset not in PRESETS:
+        raise InputError.of(
+            "unknown preset of a market", f"Use one of {', '.join(PRESETS)}", column="preset", value=preset
+        )
+    _need(n_channels >= 1, "n_channels", n_channels, "Simulate one channel or more")
+    if channel_seed is not None:
+        channels = random_channels(channel_seed, n_channels)
+    else:
+        channels = (*CHANNELS, *random_channels(0, max(n_channels, 8))[8:])[:n_channels]
+    return replace(PRESETS[preset], n_geos=n_geos, n_weeks=n_weeks, channels=channels)
+
+
+def random_channels(seed: int, count: int, *, total_spend: float = 650e3) -> tuple[ChannelSpec, ...]:
+    """``count`` channels with sizes, ROAS (0.6 to 4), carry-over and saturation drawn from ``seed``.
+
+    Spends share ``total_spend`` (money a week); ROAS are scaled so that media bring 22 to 35% of the default revenue.
+    """
+    rng = np.random.default_rng([seed, 71])
+    share = rng.dirichlet(np.full(count, 6.0))
+    roas = np.clip(rng.lognormal(0.55, 0.45, count), 0.6, 4.0)
+    roas *= rng.uniform(0.22, 0.35) * 4.2e6 / float((share * total_spend * roas).sum())
+    return tuple(
+        ChannelSpec(
+            name=f"channel_{index + 1}",
+            weekly_spend=round(float(share[index]) * total_spend, -2) + 100.0,
+            roas=float(np.clip(roas[index], 0.6, 4.0)),
+            decay=float(rng.uniform(0.05, 0.65)),
+            half=float(rng.uniform(0.8, 2.0)),
+            slope=float(rng.uniform(0.9, 1.5)),
+            flight=(int(rng.integers(4, 7)), int(rng.integers(3, 6))) if rng.random() < 0.3 else None,
+            season=float(rng.uniform(0.3, 1.4)),
+            geo_sd=float(rng.uniform(0.12, 0.22)),
+        )
+        for index in range(count)
+    )

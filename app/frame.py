@@ -1,0 +1,105 @@
+"""The frame around every page: style sheet, sidebar, language switch, and an end to every error."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.loaders import latest
+from app.markup.cards import bullets, state
+from app.scene import Scene, choose_language
+from measurement.errors import LiftwerkError
+from measurement.store import RunRecord
+from measurement.wording import LANGUAGES, Wording
+
+_LOG = logging.getLogger(__name__)
+_OWN_NAMES = {"en": "English", "de": "Deutsch"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A page of the dashboard.
+
+    Attributes
+    ----------
+    id
+        Key of its title in the catalogue, and of its state.
+    path
+        Part of the address, ``""`` for the first page.
+    show
+        Draws it.
+    """
+
+    id: str
+    path: str
+    show: Callable[[Scene], None]
+
+
+def run_view(view: View, scene: Scene) -> None:
+    """Draw a page; whatever goes wrong ends in words and a remedy, never in a traceback."""
+    try:
+        view.show(scene)
+    except LiftwerkError as error:
+        show_problems(scene.wording, error)
+    except Exception:  # noqa: BLE001 - the last line of defence: a page never shows a traceback
+        _LOG.exception("the page %s could not be drawn", view.id)
+        st.html(
+            state(
+                title=scene.text("state.fault_title"),
+                body=scene.text("state.fault_body"),
+                command="liftwerk check",
+                tone="bad",
+            )
+        )
+
+
+def show_problems(wording: Wording, error: LiftwerkError) -> None:
+    """An artifact or the settings are wrong: say where and how to mend it."""
+    st.html(state(title=wording.text("state.broken_title"), body=wording.text("state.broken_body"), tone="bad"))
+    st.html(
+        bullets(
+            [
+                (problem.place, f"{problem.message}{f' ({problem.value})' if problem.value else ''}. {problem.remedy}.")
+                for problem in error.problems
+            ]
+        )
+    )
+
+
+def sidebar(scene: Scene) -> None:
+    """What stands below the navigation: the workspace's name and the language switch."""
+    with st.sidebar:
+        shown = scene.wording.language
+        st.segmented_control(
+            scene.text("frame.language"),
+            LANGUAGES,
+            default=shown,
+            format_func=_OWN_NAMES.__getitem__,
+            required=True,
+            key="language_switch",
+            label_visibility="collapsed",
+            on_change=_switched,
+        )
+        st.caption(scene.text("frame.foot", name=scene.workspace.settings.workspace.name))
+
+
+def _switched() -> None:
+    choose_language(str(st.session_state["language_switch"]))
+
+
+def need_run(scene: Scene, kind: str, command: str) -> RunRecord | None:
+    """The newest run of a kind; where there is none, the page says which command makes one."""
+    run = latest(scene.workspace, kind)
+    if run is None:
+        st.html(
+            state(
+                title=scene.text("state.empty_title"),
+                body=scene.text(f"state.empty_{kind}"),
+                command=command,
+                tone="accent",
+            )
+        )
+    return run

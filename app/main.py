@@ -1,0 +1,50 @@
+"""The dashboard: which pages there are, and nothing else. Started by `app.launch.command`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from app.frame import View, run_view, show_problems, sidebar
+from app.scene import open_scene, wording_for
+from app.theme import style_sheet
+from app.views import content_page, creatives_page, data_health_page, geo_lift_page, media_mix_page, this_week
+from measurement.errors import LiftwerkError
+
+VIEWS = (
+    View(id="this_week", path="this-week", show=this_week.show),
+    View(id="media_mix", path="media-mix", show=media_mix_page.show),
+    View(id="geo_lift", path="geo-lift", show=geo_lift_page.show),
+    View(id="creatives", path="creatives", show=creatives_page.show),
+    View(id="content", path="content-pipeline", show=content_page.show),
+    View(id="data_health", path="data-health", show=data_health_page.show),
+)
+SIDEBAR_PIXELS = 216
+
+
+def main() -> None:
+    """Draw the page the address asks for."""
+    st.set_page_config(page_title="liftwerk", page_icon="◭", layout="wide", initial_sidebar_state=SIDEBAR_PIXELS)
+    st.html(style_sheet())
+    try:
+        scene = open_scene()
+    except LiftwerkError as error:
+        st.html('<div class="lw-brand">liftwerk</div>')
+        show_problems(wording_for("en_GB", "EUR"), error)
+        return
+    pages = [
+        st.Page(
+            partial(run_view, view, scene),
+            title=scene.text(f"page.{view.id}"),
+            url_path=view.path,
+            default=view is VIEWS[0],
+        )
+        for view in VIEWS
+    ]
+    chosen = st.navigation(pages)
+    sidebar(scene)
+    chosen.run()
+
+
+main()

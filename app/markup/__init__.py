@@ -1,0 +1,1 @@
+"""Pure building blocks of a page: values and words in, escaped HTML out."""

@@ -1,0 +1,94 @@
+"""What a page is given: the workspace, its words and number formats, and the colours of the mode."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from babel import Locale
+
+from app.figures.canvas import Style
+from app.launch import WORKSPACE_VARIABLE
+from app.theme import Palette, palette
+from measurement.wording import LANGUAGES, Wording, load_wording
+from measurement.workspace import Workspace
+
+_FALLBACK = {"en": "en_GB", "de": "de_DE"}
+_KEY = "lw_language"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Everything a view needs besides the artifacts.
+
+    Attributes
+    ----------
+    workspace
+        The opened workspace.
+    wording
+        Messages and number formats of the page's language.
+    palette
+        Colours of the browser's mode.
+    """
+
+    workspace: Workspace
+    wording: Wording
+    palette: Palette
+
+    @property
+    def style(self) -> Style:
+        """What figures need."""
+        return Style(palette=self.palette, wording=self.wording)
+
+    def text(self, key: str, **facts: object) -> str:
+        """A message of the app's catalogue."""
+        return self.wording.text(key, **facts)
+
+
+def workspace_folder() -> Path:
+    """The folder named by ``LIFTWERK_WORKSPACE``, else by ``--workspace``, else the current one."""
+    named = os.environ.get(WORKSPACE_VARIABLE)
+    if not named and "--workspace" in sys.argv[:-1]:
+        named = sys.argv[sys.argv.index("--workspace") + 1]
+    return Path(named) if named else Path.cwd()
+
+
+def language(default: str) -> str:
+    """The page's language: ``?lang=`` of the address, then what the reader chose, then ``default``."""
+    asked = st.query_params.get("lang")
+    if asked in LANGUAGES:
+        st.session_state[_KEY] = asked
+    return str(st.session_state.get(_KEY, default))
+
+
+def choose_language(chosen: str) -> None:
+    """Remember the reader's choice, in the session and in the address."""
+    st.session_state[_KEY] = chosen
+    st.query_params["lang"] = chosen
+
+
+def wording_for(workspace_locale: str, currency: str) -> Wording:
+    """The app's words: numbers keep the workspace's own locale where it speaks the chosen language."""
+    own = Locale.parse(workspace_locale).language
+    chosen = language(own if own in LANGUAGES else "en")
+    return load_wording("app", workspace_locale if chosen == own else _FALLBACK[chosen], currency)
+
+
+def open_scene() -> Scene:
+    """Open the workspace in the reader's language and mode.
+
+    Raises
+    ------
+    InputError
+        Where the workspace's settings are missing or wrong.
+    """
+    workspace = Workspace.open(workspace_folder())
+    settings = workspace.settings.workspace
+    return Scene(
+        workspace=workspace,
+        wording=wording_for(settings.locale, settings.currency),
+        palette=palette(st.context.theme.type),
+    )

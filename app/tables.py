@@ -1,0 +1,77 @@
+"""Reshaping of artifact tables for figures: sums and pivots, no statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from app import loaders
+from measurement.store import RunRecord
+from measurement.workspace import Workspace
+
+ALL_GEOS = "*"
+
+
+def by_date(parts: pd.DataFrame) -> pd.DataFrame:
+    """Decomposition summed over geos: index ``date``, one column a component."""
+    return parts.pivot_table(
+        index="date", columns="component", values="mean", aggfunc="sum", observed=True
+    ).sort_index()
+
+
+def media_components(wide: pd.DataFrame, channels: list[str]) -> pd.DataFrame:
+    """The paid channels of `by_date`."""
+    return wide[[name for name in channels if name in wide.columns]]
+
+
+def fit_of(fit: pd.DataFrame, geo: str) -> pd.DataFrame:
+    """Observed against model for one geo, or the sum over all without a band: intervals do not add up."""
+    if geo != ALL_GEOS:
+        return fit[fit["geo"].astype(str) == geo].sort_values("date")
+    return fit.groupby("date", as_index=False)[["observed", "mean"]].sum()
+
+
+def plan_spend(workspace: Workspace) -> dict[str, float]:
+    """Proposed spend a week by channel from the newest plan, empty where there is none."""
+    run = loaders.latest(workspace, "plan")
+    if run is None:
+        return {}
+    plan = loaders.run_table(run, "allocation.csv", ("channel", "proposed"))
+    return weekly_proposal(plan)
+
+
+def weekly_proposal(plan: pd.DataFrame) -> dict[str, float]:
+    """Proposed spend of the plan's first week by channel, summed over geos."""
+    first = plan[plan["week"] == plan["week"].min()] if "week" in plan.columns and plan["week"].notna().any() else plan
+    return {str(name): float(value) for name, value in first.groupby("channel")["proposed"].sum().items()}
+
+
+def cumulative_effect(series: pd.DataFrame, start: pd.Timestamp) -> pd.DataFrame:
+    """Running sum of observed minus counterfactual from ``start``: columns ``date``, ``effect``."""
+    during = series[series["date"] >= start]
+    return pd.DataFrame({"date": during["date"], "effect": (during["observed"] - during["counterfactual"]).cumsum()})
+
+
+def newest_tests(
+    readouts: list[tuple[RunRecord, Mapping[str, Any]]],
+) -> list[tuple[RunRecord, Mapping[str, Any]]]:
+    """The newest readout of each test (same channel, geos and days), latest test first; runs come newest first."""
+    seen: dict[tuple[object, ...], tuple[RunRecord, Mapping[str, Any]]] = {}
+    for run, readout in readouts:
+        seen.setdefault(
+            (readout["channel"], tuple(readout["treated"]), readout["start"], readout["end"]), (run, readout)
+        )
+    return sorted(seen.values(), key=lambda pair: str(pair[1]["end"]), reverse=True)
+
+
+def choices(values: pd.Series) -> list[str]:
+    """Distinct values as text, ``all`` first."""
+    return sorted({str(value) for value in values}, key=lambda name: (name != "all", name))
+
+
+def last_known(rows: pd.DataFrame) -> pd.Series | None:
+    """The newest day's row that has a value, ``None`` where nothing was measured."""
+    known = rows[rows["value"].notna()].sort_values("day")
+    return known.iloc[-1] if len(known) else None

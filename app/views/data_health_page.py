@@ -1,0 +1,130 @@
+"""Data health: what `liftwerk check` finds and every run's gates, blocking first, each with the remedy."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import loaders
+from app.markup.cards import Tile, masthead, note, section, state, tiles
+from app.markup.table import Cell, Column, table
+from app.scene import Scene
+from app.views.gates import checks_table
+from measurement.errors import LiftwerkError, Problem
+from measurement.store import RunRecord
+
+KINDS = ("mmm", "plan", "geo_readout", "geo_design", "creatives", "content", "attribution")
+_SHOWN = 200
+
+
+def show(scene: Scene) -> None:
+    """Draw the page."""
+    problems = _problems(scene)
+    newest = {kind: loaders.latest(scene.workspace, kind) for kind in KINDS}
+    found = {kind: run for kind, run in newest.items() if run is not None}
+    errors = [problem for problem in problems if problem.severity == "error"]
+    failed = [kind for kind, run in found.items() if run.status != "healthy"]
+    blocked = bool(errors or failed)
+    st.html(
+        masthead(
+            kicker=scene.text("page.data_health"),
+            headline=scene.text("health.blocked" if blocked else "health.clear"),
+            lead=scene.text("health.lead"),
+            tone="bad" if blocked else "plain",
+        )
+    )
+    st.html(
+        tiles(
+            [
+                Tile(
+                    label=scene.text("health.errors"),
+                    value=str(len(errors)),
+                    note=scene.text("health.errors_note"),
+                    tone="bad" if errors else "plain",
+                ),
+                Tile(
+                    label=scene.text("health.warnings"),
+                    value=str(len(problems) - len(errors)),
+                    note=scene.text("health.warnings_note"),
+                ),
+                Tile(
+                    label=scene.text("health.failed_runs"),
+                    value=f"{len(failed)} / {len(found)}",
+                    note=scene.text("health.failed_runs_note"),
+                    tone="bad" if failed else "plain",
+                ),
+            ]
+        )
+    )
+    st.html(section(scene.text("health.inputs"), scene.text("health.inputs_note")))
+    _inputs(scene, problems)
+    st.html(section(scene.text("health.runs"), scene.text("health.runs_note")))
+    if not found:
+        st.html(
+            state(
+                title=scene.text("state.empty_title"),
+                body=scene.text("state.empty_runs"),
+                command="liftwerk weekly",
+                tone="accent",
+            )
+        )
+    for kind, run in sorted(found.items(), key=lambda item: item[1].status == "healthy"):
+        _run(scene, kind, run)
+
+
+def _problems(scene: Scene) -> list[Problem]:
+    try:
+        return loaders.problems(str(scene.workspace.root), loaders.inputs_stamp(scene.workspace))
+    except LiftwerkError as error:
+        return list(error.problems)
+
+
+def _inputs(scene: Scene, problems: list[Problem]) -> None:
+    if not problems:
+        st.html(note(scene.text("health.no_problems"), "good"))
+        return
+    columns = [
+        Column(title=scene.text("health.severity")),
+        Column(title=scene.text("health.place")),
+        Column(title=scene.text("health.problem")),
+        Column(title=scene.text("health.value"), minor=True),
+        Column(title=scene.text("gates.remedy")),
+    ]
+    ordered = sorted(problems, key=lambda problem: problem.severity != "error")
+    rows = [
+        [
+            Cell(
+                text=("✕ " if problem.severity == "error" else "! ") + scene.text(f"severity.{problem.severity}"),
+                tone="bad" if problem.severity == "error" else "warn",
+            ),
+            Cell(text=problem.place),
+            Cell(text=problem.message),
+            Cell(text=problem.value),
+            Cell(text=problem.remedy),
+        ]
+        for problem in ordered[:_SHOWN]
+    ]
+    st.html(table(columns, rows, label=scene.text("health.inputs")))
+    if len(ordered) > _SHOWN:
+        st.html(note(scene.text("health.more", count=len(ordered) - _SHOWN)))
+
+
+def _run(scene: Scene, kind: str, run: RunRecord) -> None:
+    healthy = run.status == "healthy"
+    when = pd.Timestamp(run.created_at)
+    title = scene.text(
+        "health.run_title",
+        kind=scene.text(f"kind.{kind}"),
+        date=scene.wording.date(when.date()),
+        time=when.strftime("%H:%M"),
+    )
+    sign = "✓" if healthy else "✕"
+    with st.expander(f"{sign} {title}", expanded=not healthy):
+        ordered = sorted(run.checks, key=lambda check: (bool(check["passed"]), not check.get("blocking", True)))
+        if ordered:
+            st.html(checks_table(scene, ordered))
+        else:
+            st.html(note(scene.text("health.no_checks")))
+        st.caption(
+            scene.text("health.run_foot", id=run.id, version=run.code_version, seed=run.seed, data=run.data_sha256[:12])
+        )

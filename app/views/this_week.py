@@ -1,0 +1,283 @@
+"""The first page: how much money to move where, what it should bring, how sure that is, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from app import chart, loaders
+from app.artifacts import export_weeks
+from app.brief import Brief, ChannelLine, Range, read_brief
+from app.figures.intervals import Reference, Row, interval_rows
+from app.markup.cards import Tile, Tone, badge, bullets, kicker_line, masthead, note, section, small_title, state, tiles
+from app.markup.table import Cell, Column, table
+from app.names import listed, readable
+from app.scene import Scene
+from app.views.gates import checks_table
+
+STALE_AFTER_DAYS = 14
+_ACTIONS: dict[str, tuple[str, Tone]] = {
+    "scale": ("↑", "gain"),
+    "cut": ("↓", "loss"),
+    "hold": ("→", "plain"),
+    "test": ("?", "accent"),
+    "stop": ("✕", "bad"),
+}
+_GRADES = {"experiment": "●●●", "model": "●●○", "assumption": "●○○"}
+_FILES = (
+    ("budget.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    ("budget.csv", "text/csv"),
+    ("report.html", "text/html"),
+    ("decision.json", "application/json"),
+)
+
+
+def show(scene: Scene) -> None:
+    """Draw the page."""
+    weeks = export_weeks(scene.workspace.exports)
+    if not weeks:
+        st.html(
+            masthead(kicker=scene.text("page.this_week"), headline=scene.text("week.empty_headline"))
+            + state(
+                title=scene.text("state.empty_title"),
+                body=scene.text("state.empty_weekly"),
+                command="liftwerk weekly",
+                tone="accent",
+            )
+        )
+        return
+    brief = _load(scene, weeks[-1])
+    before = _load(scene, weeks[-2]) if len(weeks) > 1 else None
+    _top(scene, brief)
+    st.html(tiles(_tiles(scene, brief, before)))
+    if not brief.healthy:
+        failed = [check for check in brief.checks if not check["passed"] and check.get("blocking", True)]
+        st.html(checks_table(scene, failed))
+        st.html(section(scene.text("week.calculated"), scene.text("week.calculated_note")))
+    st.html(_channels(scene, brief, before))
+    _below(scene, brief)
+
+
+def _load(scene: Scene, week: str) -> Brief:
+    file = scene.workspace.exports / week / "decision.json"
+    return read_brief(loaders.document(str(file), loaders.stamp(file)), scene.wording.language, file)
+
+
+def _top(scene: Scene, brief: Brief) -> None:
+    words = scene.wording
+    kicker = scene.text("week.kicker", week=brief.week, start=words.date(brief.monday), end=words.date(brief.sunday))
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="week_bar"):
+        st.html(kicker_line(kicker), width="stretch")
+        st.html(_data_badge(scene, brief), width="content")
+        _health_badge(scene, brief)
+        _downloads(scene, scene.workspace.exports / brief.week)
+    tone: Tone = "plain" if brief.healthy else "bad"
+    st.html(masthead(headline=headline(scene, brief), lead=lead(scene, brief), tone=tone))
+
+
+def headline(scene: Scene, brief: Brief) -> str:
+    """The sentence a marketer reads first."""
+    if not brief.healthy:
+        return scene.text("week.headline_blocked")
+    if brief.moved < 0.5:
+        return scene.text("week.headline_hold")
+    return scene.text("week.headline_move", amount=scene.wording.money(brief.moved))
+
+
+def lead(scene: Scene, brief: Brief) -> str:
+    """From where to where, in one sentence."""
+    if not brief.healthy:
+        return scene.text("week.lead_blocked")
+    up, down = _movers(scene, brief, 1), _movers(scene, brief, -1)
+    if not up and not down:
+        return scene.text("week.lead_hold")
+    key = "week.lead_move" if up and down else "week.lead_up" if up else "week.lead_down"
+    return scene.text(key, up=up, down=down)
+
+
+def _movers(scene: Scene, brief: Brief, sign: int) -> str:
+    moved = sorted((line for line in brief.lines if sign * line.change >= 0.5), key=lambda line: -abs(line.change))
+    names = [readable(line.channel) for line in moved]
+    if len(names) > 3:
+        names = [*names[:2], scene.text("week.others", count=len(names) - 2)]
+    return listed(names, scene.text("word.and"))
+
+
+def _data_badge(scene: Scene, brief: Brief) -> str:
+    if brief.data_until is None:
+        return badge(scene.text("week.data_unknown"), "warn")
+    # Stale is measured against the decision's own week: a report opened months later is not stale by itself.
+    age = (brief.monday - brief.data_until).days
+    stale = age > STALE_AFTER_DAYS
+    key = "week.data_stale" if stale else "week.data_fresh"
+    return badge(scene.text(key, date=scene.wording.date(brief.data_until), days=age), "warn" if stale else "good")
+
+
+def _health_badge(scene: Scene, brief: Brief) -> None:
+    label = scene.text("week.trusted" if brief.healthy else "week.not_trusted")
+    with st.popover(
+        f"{'✓' if brief.healthy else '✕'}  {label}", key=f"health_badge_{'good' if brief.healthy else 'bad'}"
+    ):
+        st.html(note(scene.text("week.trusted_body" if brief.healthy else "week.not_trusted_body")))
+        ordered = sorted(brief.checks, key=lambda check: bool(check["passed"]))
+        st.html(checks_table(scene, ordered))
+
+
+def _downloads(scene: Scene, folder: Path) -> None:
+    with st.popover(scene.text("week.download"), key="downloads"):
+        for name, mime in _FILES:
+            file = folder / name
+            if file.is_file():
+                st.download_button(
+                    scene.text(f"download.{file.suffix[1:]}"),
+                    loaders.content(str(file), loaders.stamp(file)),
+                    file_name=f"liftwerk_{folder.name}_{name}",
+                    mime=mime,
+                    key=f"download_{name}",
+                    type="tertiary",
+                    on_click="ignore",
+                )
+
+
+def _tiles(scene: Scene, brief: Brief, before: Brief | None) -> list[Tile]:
+    words = scene.wording
+
+    def last(text: str) -> str:
+        return scene.text("week.last", value=text) if before is not None else ""
+
+    gain = brief.gain
+    return [
+        Tile(
+            label=scene.text("week.gain"),
+            value=words.money(gain.value, signed=True),
+            note=_between(scene, gain),
+            aside=last(words.money(before.gain.value, signed=True)) if before else "",
+            tone="gain" if gain.value > 0 else "loss" if gain.value < 0 else "plain",
+        ),
+        Tile(
+            label=scene.text("week.chance"),
+            value=words.percent(brief.chance_of_loss),
+            note=scene.text("week.chance_note"),
+            aside=last(words.percent(before.chance_of_loss)) if before else "",
+        ),
+        Tile(
+            label=scene.text("week.moved"),
+            value=words.money(brief.moved),
+            note=scene.text("week.moved_note", share=words.percent(brief.moved / (brief.total_current or 1.0))),
+            aside=last(words.money(before.moved)) if before else "",
+        ),
+        Tile(
+            label=scene.text("week.budget"),
+            value=words.money(brief.total_proposed),
+            note=scene.text("week.budget_note", amount=words.money(brief.total_current)),
+            aside=last(words.money(before.total_proposed)) if before else "",
+        ),
+    ]
+
+
+def _between(scene: Scene, value: Range) -> str:
+    if value.lower is None or value.upper is None or value.level is None:
+        return ""
+    words = scene.wording
+    return scene.text(
+        "week.between",
+        lower=words.money(value.lower, signed=True),
+        upper=words.money(value.upper, signed=True),
+        level=words.percent(value.level),
+    )
+
+
+def _channels(scene: Scene, brief: Brief, before: Brief | None) -> str:
+    columns = [
+        Column(title=scene.text("table.channel")),
+        Column(title=scene.text("table.action")),
+        Column(title=scene.text("table.today"), align="right", minor=True),
+        Column(title=scene.text("table.proposed"), align="right"),
+        Column(title=scene.text("table.change"), align="right"),
+        *([Column(title=scene.text("table.last_week"), align="right", minor=True)] if before else []),
+        Column(title=scene.text("table.marginal_roas"), align="right", hint=scene.text("table.marginal_roas_hint")),
+        Column(title=scene.text("table.evidence"), minor=True),
+        Column(title=scene.text("table.why"), minor=True),
+    ]
+    widest = max((abs(line.change) for line in brief.lines), default=0.0) or 1.0
+    earlier = {line.channel: line for line in before.lines} if before else {}
+    ordered = sorted(brief.lines, key=lambda line: -line.change)
+    rows = [_channel(scene, line, widest, earlier.get(line.channel), before is not None) for line in ordered]
+    return table(columns, rows, label=scene.text("week.table_label"), quiet=not brief.healthy)
+
+
+def _channel(
+    scene: Scene, line: ChannelLine, widest: float, earlier: ChannelLine | None, with_earlier: bool
+) -> list[Cell]:
+    words, roas = scene.wording, line.marginal_roas
+    sign, tone = _ACTIONS.get(line.action, ("", "plain"))
+    ends = (
+        f"{words.number(roas.lower)} – {words.number(roas.upper)}"
+        if roas and roas.lower is not None and roas.upper is not None
+        else ""
+    )
+    return [
+        Cell(text=readable(line.channel)),
+        Cell(text=f"{sign} {scene.text(f'action.{line.action}')}", tone=tone, pill=True),
+        Cell(text=words.money(line.current)),
+        Cell(text=words.money(line.proposed)),
+        Cell(
+            text=words.money(line.change, signed=True) if abs(line.change) >= 0.5 else "–",
+            tone="gain" if line.change >= 0.5 else "loss" if line.change <= -0.5 else "plain",
+            bar=line.change / widest,
+        ),
+        *([Cell(text=words.money(earlier.change, signed=True) if earlier else "–")] if with_earlier else []),
+        Cell(text=words.number(roas.value) if roas else "–", below=ends),
+        Cell(text=f"{_GRADES.get(line.grade, '○○○')} {scene.text(f'grade.{line.grade}')}"),
+        Cell(text=line.reason),
+    ]
+
+
+def _below(scene: Scene, brief: Brief) -> None:
+    with_roas = [line for line in brief.lines if line.marginal_roas and line.marginal_roas.lower is not None]
+    st.html(section(scene.text("week.next_euro"), scene.text("week.next_euro_note")))
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        if with_roas:
+            _marginal(scene, with_roas)
+        else:
+            st.html(note(scene.text("state.not_enough")))
+    with right:
+        st.html(small_title(scene.text("week.reading")))
+        st.html(bullets([(f"{_GRADES[g]} {scene.text(f'grade.{g}')}", scene.text(f"grade.{g}_body")) for g in _GRADES]))
+        if brief.next_test:
+            st.html(note(scene.text("week.next_test", channel=readable(brief.next_test)), "accent"))
+
+
+def _marginal(scene: Scene, lines: list[ChannelLine]) -> None:
+    ranked = sorted(lines, key=lambda line: -line.marginal_roas.value if line.marginal_roas else 0.0)
+    rows = [
+        Row(
+            name=readable(line.channel),
+            value=line.marginal_roas.value,
+            lower=line.marginal_roas.lower or 0.0,
+            upper=line.marginal_roas.upper or 0.0,
+            colour=scene.palette.gain if line.marginal_roas.value >= 1 else scene.palette.loss,
+        )
+        for line in ranked
+        if line.marginal_roas
+    ]
+    figure = interval_rows(
+        rows,
+        scene.style,
+        title=scene.text("axis.marginal_roas", currency=scene.wording.currency),
+        text=scene.wording.number,
+        reference=Reference(value=1.0, text=scene.text("media_mix.break_even")),
+    )
+    numbers = pd.DataFrame(
+        [{"channel": r.name, "marginal_roas": r.value, "lower": r.lower, "upper": r.upper} for r in rows]
+    )
+    says = scene.text(
+        "week.marginal_says",
+        best=rows[0].name,
+        value=scene.wording.number(rows[0].value),
+        below=sum(r.value < 1 for r in rows),
+    )
+    chart.draw(scene, figure, name="marginal_roas", says=says, data=numbers)

@@ -1,0 +1,220 @@
+"""A deterministic workspace with every artifact the dashboard reads, made without any model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from measurement.checks import Check
+from measurement.store import RunDraft, RunStore
+
+CHANNELS = ("search", "social", "tv", "display", "video", "radio", "print", "affiliate")
+SPEND = np.array([52e3, 41e3, 60e3, 22e3, 30e3, 14e3, 9e3, 16e3])
+ROAS = np.array([2.9, 2.1, 1.4, 0.8, 1.9, 1.1, 0.7, 2.4])
+MARGINAL = np.array([1.9, 1.6, 0.7, 0.45, 1.5, 0.9, 0.4, 1.25])
+CHANGE = np.array([11e3, 7e3, -14e3, -5.5e3, 6e3, 0.0, -2.25e3, -2.25e3])
+ACTIONS = ("scale", "scale", "cut", "cut", "scale", "hold", "cut", "test")
+GEOS = ("Hamburg", "Bremen", "Berlin", "Bayern", "Hessen", "Saarland", "Sachsen", "Thüringen",
+        "Brandenburg", "Niedersachsen", "Schleswig-Holstein", "Rheinland-Pfalz", "Nordrhein-Westfalen",
+        "Baden-Württemberg", "Sachsen-Anhalt", "Mecklenburg-Vorpommern")  # fmt: skip
+WEEKS = pd.date_range("2024-05-27", periods=130, freq="7D")
+SETTINGS = """[workspace]
+name = "Nordwind"
+currency = "EUR"
+locale = "{locale}"
+[panel]
+file = "data/panel.csv"
+date = "week"
+geo = "geo"
+outcome = "revenue"
+[budget]
+total = 244000.0
+[content]
+objectives = {{latency_p95 = 4000.0, hallucination_rate = 0.05}}
+"""
+HEALTHY = (
+    Check(name="r_hat", passed=True, value=1.004, limit=1.01, remedy="Sample longer"),
+    Check(name="ess", passed=True, value=812.0, limit=400.0, remedy="Sample longer"),
+)
+SICK = (
+    Check(name="r_hat", passed=False, value=1.18, limit=1.01, remedy="Raise mmm.tune to 2000 and fit again"),
+    Check(name="divergences", passed=False, value=57, limit=0, remedy="Tighten the priors of the channels named"),
+)
+
+
+def build(root: Path, *, healthy: bool = True, locale: str = "en_GB") -> Path:
+    """Write the workspace and give its folder back."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "liftwerk.toml").write_text(SETTINGS.format(locale=locale), encoding="utf-8")
+    store, rng = RunStore(root / "runs"), np.random.default_rng(11)
+    with store.write("mmm", seed=7, options={"adstock": "geometric"}) as draft:
+        _mmm(draft, rng, HEALTHY if healthy else SICK)
+    for channel, effect in (("search", 0.06), ("display", 0.0)):
+        with store.write("geo_readout", seed=7, options={"test": f"geo_tests/{channel}.toml"}) as draft:
+            _geo(draft, rng, channel, effect)
+    with store.write("geo_design", seed=7, options={"channel": "video", "weeks": 6}) as draft:
+        _designs(draft)
+    with store.write("creatives", seed=7) as draft:
+        _creatives(draft)
+    with store.write("content", seed=7) as draft:
+        _content(draft, rng)
+    write_plan(root)
+    write_decision(root, "2026-W47", scale=0.7)
+    write_decision(root, "2026-W48", healthy=healthy)
+    return root
+
+
+def _frame(draft: RunDraft, name: str, table: pd.DataFrame) -> None:
+    file = draft.folder / name
+    if name.endswith(".csv"):
+        table.to_csv(file, index=False)
+    else:
+        table.to_parquet(file, index=False)
+
+
+def _json(draft: RunDraft, name: str, tree: object) -> None:
+    (draft.folder / name).write_text(json.dumps(tree), encoding="utf-8")
+
+
+def _mmm(draft: RunDraft, rng: np.random.Generator, checks: tuple[Check, ...]) -> None:
+    draft.check(checks)
+    weekly = SPEND * ROAS
+    total = weekly * len(WEEKS)
+    _frame(draft, "channels.csv", pd.DataFrame({
+        "channel": CHANNELS, "spend": SPEND * 130, "contribution": total, "contribution_lower": total * 0.7,
+        "contribution_upper": total * 1.35, "share": weekly / 4.2e6, "roas": ROAS, "roas_lower": ROAS * 0.7,
+        "roas_upper": ROAS * 1.35, "marginal_roas": MARGINAL, "marginal_roas_lower": MARGINAL * 0.6,
+        "marginal_roas_upper": MARGINAL * 1.5, "level": 0.9,
+    }))  # fmt: skip
+    _frame(draft, "curves.parquet", _curves())
+    season = 1 + 0.2 * np.sin(np.arange(130) / 52 * 2 * np.pi)
+    share = rng.dirichlet(np.full(len(GEOS), 8.0))
+    rows, fits = [], []
+    for geo, part in zip(GEOS, share, strict=True):
+        base = 3.2e6 * part * season
+        parts = {"baseline": base, "newsletter": 9e4 * part * np.ones(130)}
+        parts |= {c: SPEND[i] * ROAS[i] * part * season * rng.uniform(0.6, 1.4, 130) for i, c in enumerate(CHANNELS)}
+        for name, mean in parts.items():
+            rows.append(pd.DataFrame({"date": WEEKS, "geo": geo, "component": name, "mean": mean,
+                                      "lower": mean * 0.8, "upper": mean * 1.2}))  # fmt: skip
+        mean = np.sum(list(parts.values()), axis=0)
+        fits.append(pd.DataFrame({"date": WEEKS, "geo": geo, "observed": mean * rng.normal(1, 0.03, 130),
+                                  "mean": mean, "lower": mean * 0.94, "upper": mean * 1.06}))  # fmt: skip
+    _frame(draft, "decomposition.parquet", pd.concat(rows))
+    _frame(draft, "fit.csv", pd.concat(fits))
+
+
+def _curves() -> pd.DataFrame:
+    parts = []
+    for i, channel in enumerate(CHANNELS):
+        grid = np.linspace(0, 2 * SPEND[i], 41)
+        top = ROAS[i] * SPEND[i] * 2
+        mean = top * grid**1.4 / (grid**1.4 + SPEND[i] ** 1.4)
+        parts.append(pd.DataFrame({"channel": channel, "spend": grid, "mean": mean, "lower": mean * 0.75,
+                                   "upper": mean * 1.25, "level": 0.9, "current_spend": SPEND[i],
+                                   "currency": "EUR"}))  # fmt: skip
+    return pd.concat(parts)
+
+
+def _geo(draft: RunDraft, rng: np.random.Generator, channel: str, effect: float) -> None:
+    draft.check([Check(name="pre_fit", passed=True, value=0.12, limit=0.4, remedy="Choose other donors")])
+    dates = pd.date_range("2025-12-01", periods=32, freq="7D")
+    counter = 410e3 * (1 + 0.1 * np.sin(np.arange(32) / 8))
+    lift = np.where(np.arange(32) >= 24, effect, 0.0)
+    observed = counter * (1 + lift) * rng.normal(1, 0.008, 32)
+    _frame(draft, "series.csv", pd.DataFrame({"date": dates, "observed": observed, "counterfactual": counter,
+                                              "lower": counter * 0.975, "upper": counter * 1.025}))  # fmt: skip
+    value = float((observed - counter)[24:].sum())
+    _json(draft, "readout.json", {
+        "channel": channel, "treated": ["Hamburg", "Bremen"], "start": "2026-05-18", "end": "2026-07-12",
+        "att": value / 16, "lift_percent": 100 * effect, "incremental_spend": 96000.0,
+        "incremental_outcome": {"value": value, "lower": value - 7e4, "upper": value + 7e4, "level": 0.9},
+        "iroas": {"value": value / 96e3, "lower": (value - 7e4) / 96e3, "upper": (value + 7e4) / 96e3, "level": 0.9},
+        "p_value": 0.012 if effect else 0.61, "pre_fit": {"scaled_l2": 0.12, "r_squared": 0.97},
+        "estimator": "synthetic_control",
+        "donor_weights": {"Niedersachsen": 0.41, "Hessen": 0.27, "Berlin": 0.19, "Sachsen": 0.13},
+        "placebo": {"level": 0.1, "rejection_rate": 0.094, "sets": 320},
+    })  # fmt: skip
+
+
+def _designs(draft: RunDraft) -> None:
+    _frame(draft, "designs.csv", pd.DataFrame({
+        "rank": [1, 2, 3], "treated": ["Hamburg; Saarland", "Hessen; Bremen", "Berlin; Sachsen; Thüringen"],
+        "weeks": 6, "mde": [0.041, 0.048, 0.055], "power_at_target": [0.87, 0.82, 0.8],
+        "holdout_share": [0.93, 0.9, 0.85], "incremental_spend": [84e3, 91e3, 120e3],
+        "imbalance": [0.11, 0.14, 0.19]}))  # fmt: skip
+
+
+def _creatives(draft: RunDraft) -> None:
+    mean = np.array([0.034, 0.031, 0.041, 0.022, 0.029, 0.037])
+    _frame(draft, "arms.csv", pd.DataFrame({
+        "experiment_id": ["autumn"] * 4 + ["retarget"] * 2, "arm_id": ["calm", "bold", "dog", "price", "short", "long"],
+        "decisions": [9200, 8100, 21400, 3300, 15000, 15100], "rewards": [313, 251, 877, 73, 435, 559],
+        "mean": mean, "lower": mean * 0.9, "upper": mean * 1.1, "p_best": [0.06, 0.01, 0.93, 0.0, 0.04, 0.96],
+        "expected_loss": [0.007, 0.01, 0.0001, 0.019, 0.008, 0.0002],
+        "next_propensity": [0.09, 0.03, 0.86, 0.02, 0.1, 0.9],
+        "fatigue": ["none", "suspected", "none", "confirmed", "none", "none"],
+        "fatigue_since": [None, "2026-11-14", None, "2026-11-02", None, None]}))  # fmt: skip
+    _json(draft, "stop.json", {"autumn": {"stop": True, "winner": "dog", "reason": "expected loss below 1% of the rate"},
+                               "retarget": {"stop": False, "winner": None, "reason": "not enough data"}})  # fmt: skip
+
+
+def _content(draft: RunDraft, rng: np.random.Generator) -> None:
+    draft.check([Check(name="judged_share", passed=True, value=0.21, limit=0.05, remedy="Judge more outputs")])
+    days, rows = pd.date_range("2026-10-26", periods=28, freq="D"), []
+    levels = {"latency_p95": (3300, 4000), "error_rate": (0.012, 0.02), "hallucination_rate": (0.031, 0.05),
+              "cost_per_output": (0.42, None), "time_to_publish": (9.0e6, None), "fact_score": (0.94, 0.9)}  # fmt: skip
+    for kpi, (level, objective) in levels.items():
+        value = level * rng.normal(1, 0.06, 28)
+        value[15:20] *= 1.6 if kpi in ("latency_p95", "hallucination_rate") else 1.0
+        worse = value > (objective or np.inf) if kpi != "fact_score" else value < (objective or 0)
+        rows.append(pd.DataFrame({"day": days, "team": "all", "model": "all", "kpi": kpi, "value": value,
+                                  "lower": value * 0.9, "upper": value * 1.1, "n": 400, "objective": objective,
+                                  "breached": worse}))  # fmt: skip
+    _frame(draft, "kpis.csv", pd.concat(rows))
+    _json(draft, "canary.json", {"verdict": "continue", "reason": "no metric is worse at the 5% level"})
+    _frame(draft, "alerts.csv", pd.DataFrame({
+        "day": ["2026-11-12"], "team": ["brand"], "model": ["large"], "kpi": ["hallucination_rate"],
+        "value": [0.062], "limit": [0.05], "message": ["above its objective"]}))  # fmt: skip
+
+
+def write_plan(root: Path) -> None:
+    """A plan run in the contract's columns."""
+    with RunStore(root / "runs").write("plan", seed=7) as draft:
+        draft.check([Check(name="gap", passed=True, value=2e-5, limit=1e-4, remedy="Raise the refinement limit")])
+        _frame(draft, "allocation.csv", pd.DataFrame({
+            "channel": CHANNELS, "geo": "all", "week": "2026-W48", "current": SPEND, "proposed": SPEND + CHANGE,
+            "change": CHANGE, "expected_outcome": (SPEND + CHANGE) * ROAS, "marginal_roas": MARGINAL,
+            "evidence": ["experiment"] + ["model"] * 6 + ["assumption"]}))  # fmt: skip
+        _json(draft, "plan.json", {"value": 1.0, "upper_bound": 1.0, "gap": 2e-5, "shadow_prices": {}, "binding": []})
+
+
+def write_decision(root: Path, week: str, *, healthy: bool = True, scale: float = 1.0) -> None:
+    """An export of one week."""
+    folder = root / "exports" / week
+    folder.mkdir(parents=True)
+    grades = ["experiment"] + ["model"] * 6 + ["assumption"]
+    channels = [
+        {
+            "channel": name, "action": ACTIONS[i], "current": SPEND[i], "proposed": SPEND[i] + scale * CHANGE[i],
+            "change": scale * CHANGE[i], "grade": grades[i], "rule": "marginal",
+            "reason": "The next euro earns more here than in the channels that give it up",
+            "reasons": {"de": "Der nächste Euro bringt hier mehr als in den Kanälen, die ihn abgeben"},
+            "marginal_roas": {"value": MARGINAL[i], "lower": MARGINAL[i] * 0.6, "upper": MARGINAL[i] * 1.5, "level": 0.9},
+        }
+        for i, name in enumerate(CHANNELS)
+    ]  # fmt: skip
+    checks = HEALTHY if healthy else SICK
+    document = {
+        "week": week, "status": "healthy" if healthy else "unhealthy", "currency": "EUR",
+        "data_until": "2026-11-22", "gain": {"value": 21400.0 * scale, "lower": 8900.0 * scale, "upper": 33800.0 * scale,
+        "level": 0.9}, "chance_of_loss": 0.04, "channels": channels, "checks": [check.to_dict() for check in checks],
+        "next_test": {"channel": "video"},
+    }  # fmt: skip
+    (folder / "decision.json").write_text(json.dumps(document, default=float), encoding="utf-8")
+    (folder / "budget.csv").write_text("channel\n", encoding="utf-8")
+    (folder / "report.html").write_text("<p>report</p>", encoding="utf-8")
+    (folder / "budget.xlsx").write_bytes(b"PK")

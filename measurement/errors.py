@@ -49,7 +49,8 @@ class Problem:
     def __str__(self) -> str:
         head = f"{self.place}: " if self.place else ""
         found = f" (found: {self.value})" if self.value else ""
-        return f"{head}{self.message}{found}. {self.remedy}."
+        end = "" if self.remedy.endswith(("?", "!", ".")) else "."
+        return f"{head}{self.message}{found}. {self.remedy}{end}"
 
     def to_dict(self) -> dict[str, str | int | None]:
         """The fields as plain JSON values."""

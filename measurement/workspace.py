@@ -12,10 +12,12 @@ from typing import Annotated, Any, Literal
 
 from babel import Locale, UnknownLocaleError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from measurement.errors import InputError, Problem, shorten
 
 SETTINGS_FILE = "liftwerk.toml"
+_PLACED = "placed"  # type of an error that brings its own place, remedy and value
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -252,17 +254,18 @@ class Settings(Section):
         if self.panel_section is None:
             return self  # nothing to compare with: `plan --curves` checks the names against its curves
         known = set(self.panel_section.channels)
-        named = [("lift_tests", test.channel) for test in self.lift_tests] + [
-            ("mmm.priors", name) for name in self.mmm.priors
-        ]
-        for rule in self.budget.rules if self.budget else ():
+        named = [(f"lift_tests.{index}.channel", test.channel) for index, test in enumerate(self.lift_tests)]
+        named += [(f"mmm.priors.{name}", name) for name in self.mmm.priors]
+        for index, rule in enumerate(self.budget.rules if self.budget else ()):
             channels = rule.channels if isinstance(rule, GroupRule) else (rule.channel,)
-            named += [("budget.rules", name) for name in channels if name is not None]
+            field = "channels" if isinstance(rule, GroupRule) else "channel"
+            named += [(f"budget.rules.{index}.{field}", name) for name in channels if name is not None]
         for place, name in named:
             if name not in known:
                 near = difflib.get_close_matches(name, known, 1)
-                hint = f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(sorted(known)) or 'none'}"
-                raise ValueError(f"{place} names the channel '{name}', which is not under [panel.channels]{hint}")
+                remedy = f"Did you mean '{near[0]}'?" if near else f"Use one of: {', '.join(sorted(known)) or '(none)'}"
+                message = "this channel is not under [panel.channels]"
+                raise PydanticCustomError(_PLACED, message, {"place": place, "remedy": remedy, "value": name})
         return self
 
 
@@ -354,8 +357,11 @@ def read_settings(file: Path) -> Settings:
 def _setting_problem(file: str, text: str, detail: dict[str, Any]) -> Problem:
     """A pydantic error in the words of `Problem`."""
     keys = [str(key) for key in detail["loc"] if not str(key).startswith("function-")]
+    placed = detail["ctx"] if detail["type"] == _PLACED else {}
+    keys = str(placed["place"]).split(".") if placed else keys
     field = ".".join(keys)
     message, remedy = str(detail["msg"]).removeprefix("Value error, "), "Correct this setting"
+    remedy = str(placed.get("remedy", remedy))
     if detail["type"] == "extra_forbidden":
         message = f"'{keys[-1]}' is not a setting liftwerk knows"
         near = difflib.get_close_matches(keys[-1], _known_keys(), 1)
@@ -367,6 +373,7 @@ def _setting_problem(file: str, text: str, detail: dict[str, Any]) -> Problem:
     elif detail["type"] == "missing":
         message, remedy = f"'{field}' is missing", f"Add {keys[-1]} = … to [{'.'.join(keys[:-1]) or 'the file'}]"
     value = "" if detail["type"] == "missing" or isinstance(detail["input"], dict) else shorten(detail["input"])
+    value = str(placed.get("value", value))
     return Problem(
         message=message[0].lower() + message[1:],
         remedy=remedy,

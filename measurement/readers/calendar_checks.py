@@ -136,68 +136,96 @@ def check_calendar(
 
 
 def _check_gaps(calendar: Calendar, present: BoolArray, date_column: str, found: Findings) -> None:
-    whole = ~present.any(axis=0)
-    for index in np.flatnonzero(whole).tolist():
-        before = int(np.max(calendar.row[:, index - 1]))
-        found.add(
-            f"a {calendar.period} is missing between these rows",
-            "Add its rows (0 where nothing was spent or sold)",
-            column=date_column,
-            line=int(found.lines[before]),
-            value=str(calendar.dates[index].date()),
-        )
+    """Missing periods, of all geos and of single ones; neighbours in time are told as one gap."""
+    anywhere = present.any(axis=0)
+    last_rows = np.maximum.accumulate(calendar.row.max(axis=0))
+    gaps = _runs(~anywhere)
+    _name_runs(
+        calendar,
+        [(int(last_rows[start - 1]), "", start, stop) for start, stop in gaps],
+        (f"a {calendar.period} is missing after this row", "Add its rows (0 where nothing was spent or sold)"),
+        date_column,
+        found,
+    )
     first = present.argmax(axis=1)
     last = present.shape[1] - 1 - present[:, ::-1].argmax(axis=1)
     _check_ragged(calendar, first, last, date_column, found)
-    positions = np.arange(present.shape[1])
-    inside = ~present & ~whole & (positions > first[:, None]) & (positions < last[:, None])
-    geo_index, date_index = np.nonzero(inside)
-    before_rows = np.asarray(
-        [calendar.row[geo, :date][present[geo, :date]][-1] for geo, date in zip(geo_index, date_index, strict=True)],
-        dtype=np.int64,
-    )
-    missing = {
-        int(row): _label(calendar.geos[geo], calendar.dates[date].to_datetime64())
-        for row, geo, date in zip(before_rows[::-1], geo_index[::-1], date_index[::-1], strict=True)
-    }
-    found.rows(
-        before_rows,
+    single = []
+    for index, geo in enumerate(calendar.geos):
+        inside = slice(int(first[index]), int(last[index]) + 1)
+        for start, stop in _runs(~present[index, inside] & anywhere[inside]):
+            before = calendar.row[index, : inside.start + start]
+            single.append((int(before[before >= 0][-1]), geo, inside.start + start, inside.start + stop))
+    _name_runs(
+        calendar,
+        single,
+        (
+            f"a {calendar.period} of this geo is missing after this row",
+            "Add the row (0 where nothing was spent or sold)",
+        ),
         date_column,
-        f"a {calendar.period} of this geo is missing after this row",
-        "Add the row (0 where nothing was spent or sold)",
-        value=lambda row: missing[row],
+        found,
     )
+
+
+def _runs(mask: BoolArray) -> list[tuple[int, int]]:
+    """First and last position of each run of true values.
+
+    Examples
+    --------
+    >>> _runs(np.array([False, True, True, False, True]))
+    [(1, 2), (4, 4)]
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    return [(int(start), int(stop) - 1) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _name_runs(
+    calendar: Calendar,
+    gaps: list[tuple[int, str, int, int]],
+    told: tuple[str, str],
+    date_column: str,
+    found: Findings,
+) -> None:
+    """Gaps as (row before, geo, first and last missing period)."""
+    days = [str(date.date()) for date in calendar.dates]
+    labels = {
+        row: (f"{geo}, " if geo else "") + (days[start] if start == stop else f"{days[start]} to {days[stop]}")
+        for row, geo, start, stop in gaps
+    }
+    rows = np.asarray([row for row, *_ in gaps], dtype=np.int64)
+    found.rows(rows, date_column, *told, value=lambda row: labels[row])
 
 
 def _check_ragged(calendar: Calendar, first: IntArray, last: IntArray, date_column: str, found: Findings) -> None:
     end = len(calendar.dates) - 1
-    for index, geo in enumerate(calendar.geos):
-        if first[index] > 0:
-            start = calendar.dates[first[index]].date()
-            found.add(
-                f"the geo '{geo}' starts on {start}, {first[index]} {calendar.period}s after the first one",
-                f"Add its rows, or start the whole panel on {start}, or leave the geo out",
-                column=date_column,
-                line=int(found.lines[calendar.row[index, first[index]]]),
-                value=geo,
-            )
-        if last[index] < end - 1:
-            stop = calendar.dates[last[index]].date()
-            found.add(
-                f"the geo '{geo}' ends on {stop}, {end - last[index]} {calendar.period}s before the last one",
-                f"Add its rows, or set last_complete = {stop} under [panel], or leave the geo out",
-                column=date_column,
-                line=int(found.lines[calendar.row[index, last[index]]]),
-                value=geo,
-            )
-    late = [geo for index, geo in enumerate(calendar.geos) if last[index] == end - 1]
-    if late:
+    days = [str(date.date()) for date in calendar.dates]
+    geo_of = {int(row): index for index in range(len(calendar.geos)) for row in calendar.row[index]}
+    late_start, early_end = np.flatnonzero(first > 0), np.flatnonzero(last < end - 1)
+    if len(late_start):
+        found.rows(
+            calendar.row[late_start, first[late_start]],
+            date_column,
+            f"this geo starts later than the panel ({days[0]})",
+            f"Add its rows, or start the whole panel on {days[first.max()]}, or leave the geo out",
+            value=lambda row: f"{calendar.geos[geo_of[row]]} starts on {days[first[geo_of[row]]]}",
+        )
+    if len(early_end):
+        found.rows(
+            calendar.row[early_end, last[early_end]],
+            date_column,
+            f"this geo ends before the panel does ({days[-1]})",
+            f"Add its rows, or set last_complete = {days[last.min()]} under [panel], or leave the geo out",
+            value=lambda row: f"{calendar.geos[geo_of[row]]} ends on {days[last[geo_of[row]]]}",
+        )
+    missing = [geo for index, geo in enumerate(calendar.geos) if last[index] == end - 1]
+    if missing:
         found.add(
-            f"the last {calendar.period} is not complete: {len(late)} of {len(calendar.geos)} geos are missing",
-            f"Wait for the data, or set last_complete = {calendar.dates[-2].date()} under [panel] in liftwerk.toml",
+            f"the last {calendar.period} is not complete: {len(missing)} of {len(calendar.geos)} geos are missing",
+            f"Wait for the data, or set last_complete = {days[-2]} under [panel] in liftwerk.toml",
             column=date_column,
             line=int(found.lines[int(calendar.row[:, -1].max())]),
-            value=f"{calendar.dates[-1].date()}: {', '.join(late)}",
+            value=f"{days[-1]}: {', '.join(missing)}",
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from measurement.readers.dates import MISSING, parse_dates
+from measurement.readers.dates import AMBIGUOUS, MISSING, parse_dates
 from measurement.readers.findings import Findings
 from measurement.readers.numerals import (
     FAULTS,
@@ -119,7 +119,9 @@ def read_dates(table: RawTable, column: str, found: Findings) -> NDArray[np.date
         return np.asarray(days.to_numpy(), dtype="datetime64[ns]")
     text = cells if cells.dtype == "str" else cells.map(_plain).astype("str")
     parsed = parse_dates(text)
-    for (message, remedy), where in parsed.faults.items():
+    for (message, remedy), mask in parsed.faults.items():
+        # Ambiguity is a fault of the column, told once; the others are faults of cells.
+        where = np.flatnonzero(mask)[:1] if (message, remedy) == AMBIGUOUS else mask
         found.rows(where, column, message, remedy, value=partial(table.cell, column))
     return parsed.values
 

@@ -54,11 +54,11 @@ def read_text_table(content: bytes, found: Findings) -> TextTable | None:
     found
         Receives encoding errors and rows with too many or too few cells.
     """
-    if not content.strip():
-        found.add("the file is empty", "Export the data again, with a header line and one row for each period")
-        return None
     text = decode(content, found)
     if text is None:
+        return None
+    if not text.strip('\ufeff \n\t;,"'):
+        found.add("the file is empty", "Export the data again, with a header line and one row for each period")
         return None
     delimiter, body, header_line = _declared_delimiter(text)
     delimiter = delimiter or find_delimiter(body)

@@ -46,6 +46,7 @@ AMBIGUOUS = (
     "day and month cannot be told apart in this column",
     "Write the dates as yyyy-mm-dd (in Excel: cell format 'yyyy-mm-dd')",
 )
+_DAY_REMEDY = "Correct it; best write dates as yyyy-mm-dd"
 _FORMAT_REMEDY = "Write every date of the column the same way, best as yyyy-mm-dd"
 
 
@@ -103,7 +104,7 @@ def parse_dates(column: pd.Series[str]) -> Dates:
         else:
             day = _to_date(cell, chosen, orders[0])
             if day is None:
-                blame(("this day does not exist", f"Correct it; the column is read as {orders[0]}"), index)
+                blame((f"this day does not exist, read as {orders[0]} like the rest of the column", _DAY_REMEDY), index)
             else:
                 parsed[index] = np.datetime64(day, "ns")
     spread = {key: np.asarray(mask[codes], dtype=np.bool_) for key, mask in faults.items()}

@@ -115,5 +115,5 @@ def suggest(wanted: str, likely: Iterable[str], known: Iterable[str]) -> str:
     folded = {name.casefold(): name for name in likely}
     near = difflib.get_close_matches(wanted.casefold(), folded, 1)
     if near:
-        return f"Did you mean '{folded[near[0]]}'"
+        return f"Did you mean '{folded[near[0]]}'?"
     return f"Use one of: {', '.join(known) or '(none)'}"

@@ -83,7 +83,8 @@ def read_table(path: Path, name: str, found: Findings, *, sheet: str | None = No
         else:
             return _by_ending(path, name, found, sheet)
     except (OSError, pa.ArrowException) as error:
-        found.add("the file cannot be read", "Export it again, or check its access rights", value=error)
+        reason = str(error).replace(str(path), name)
+        found.add("the file cannot be read", "Export it again, or check its access rights", value=reason)
     return None
 
 
@@ -196,4 +197,4 @@ def _near(path: Path) -> str:
     if not path.parent.is_dir():
         return f" (there is no folder '{path.parent.name}')"
     near = difflib.get_close_matches(path.name, [file.name for file in path.parent.iterdir()], 1)
-    return f". Did you mean '{near[0]}'" if near else ""
+    return f". Did you mean '{near[0]}'?" if near else ""

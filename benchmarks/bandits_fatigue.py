@@ -1,0 +1,80 @@
+"""False alarms and delay of the fatigue detector on simulated creatives.
+
+Run: python benchmarks/bandits_fatigue.py --runs 400
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+
+from monitoring.fatigue import FatigueRule, evidence, relative_rates
+
+
+def simulate(rng, *, arms, days, shown, rate, decay, start, shock=0.10, own=0.08):
+    """Daily counts of ``arms`` creatives, the first of which decays from day ``start`` on."""
+    level = rate * rng.uniform(0.7, 1.3, arms)
+    common = rng.lognormal(-(shock**2) / 2, shock, (days, 1))
+    noise = rng.lognormal(-(own**2) / 2, own, (days, arms))
+    profile = np.ones((days, arms))
+    profile[:, 0] = (1 - decay) ** np.maximum(np.arange(days) - start, 0)
+    traffic = rng.poisson(shown, (days, arms)).astype(float)
+    return traffic, rng.binomial(traffic.astype(int), np.minimum(level * common * noise * profile, 1.0)).astype(float)
+
+
+def first_alarms(shown, earned, rule):
+    """First day of confirmation per arm (days, if never), by rereading the log every day as a user would."""
+    days, arms = shown.shape
+    first = np.full(arms, days)
+    for day in range(rule.minimum_days, days + 1):
+        series = relative_rates(shown[:day], earned[:day])
+        for arm in range(arms):
+            if first[arm] == days:
+                known = np.flatnonzero(np.isfinite(series.ratio[:, arm]))
+                found = evidence(series.ratio[known, arm], series.variance[known, arm], known)
+                if (found.statistic[rule.minimum_days - 1 :] >= rule.threshold).any():
+                    first[arm] = day - 1
+    return first
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--arms", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    rule, begun = FatigueRule(), time.process_time()
+    print(
+        "| decisions a day and arm | rate | decay a day | false alarms per creative | per experiment | median delay (days) | missed |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for shown, rate in ((5000, 0.02), (20_000, 0.02), (1000, 0.02)):
+        for decay in (0.0, 0.03, 0.08):
+            wrong, any_wrong, delays, missed = 0, 0, [], 0
+            for run in range(options.runs):
+                rng = np.random.default_rng([options.seed, shown, int(decay * 100), run])
+                start = 20 if decay else 0
+                traffic, earned = simulate(
+                    rng, arms=options.arms, days=60, shown=shown, rate=rate, decay=decay, start=start
+                )
+                first = first_alarms(traffic, earned, rule)
+                sound = first if decay == 0 else first[1:]
+                wrong += (sound < 60).sum()
+                any_wrong += (sound < 60).any()
+                if decay and first[0] < 60:
+                    delays.append(first[0] - start)
+                missed += bool(decay) and first[0] == 60
+            count = options.runs * (options.arms - bool(decay))
+            delay = f"{np.median([*delays, *[40] * missed]):.0f}" if decay else ""
+            print(
+                f"| {shown} | {rate} | {decay:.0%} | {wrong / count:.2%} | {any_wrong / options.runs:.1%} | {delay} | {missed if decay else ''} |"
+            )
+    print(
+        f"\n{options.runs} runs of {options.arms} creatives over 60 days a row, decay from day 20; {time.process_time() - begun:.0f} CPU-s"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""The content report: KPIs by day, team and model, held against objectives; canary; alerts; checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from measurement.checks import Check
+from measurement.errors import InputError
+from measurement.kpis import KpiSeries
+from monitoring.canary import CanaryReport, CanaryRule, read_canary
+from monitoring.catalogue import CATALOGUE, check_objectives
+from monitoring.costs import cost_alerts
+from monitoring.objectives import hold_against, objective_alerts
+from monitoring.rollup import roll_up
+from monitoring.tables import ALL, open_tables
+
+if TYPE_CHECKING:
+    import duckdb
+
+KPI_COLUMNS = ("day", "team", "model", "kpi", "value", "lower", "upper", "n", "objective", "breached")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentReport:
+    """KPIs of the generative pipeline.
+
+    Attributes
+    ----------
+    table
+        Columns `KPI_COLUMNS`; ``team`` and ``model`` read ``(all)`` for totals. A KPI that was not judged has no row.
+    canary_report
+        Control against canary.
+    alert_table
+        What someone should look at.
+    checks
+        Gates on the data.
+    currency, level
+        Of amounts and of intervals.
+    """
+
+    table: pd.DataFrame
+    canary_report: CanaryReport
+    alert_table: pd.DataFrame
+    checks: tuple[Check, ...]
+    currency: str
+    level: float
+    method: str = "exact quantiles; Wilson, order-statistic, Student and delta-method intervals"
+
+    def kpis(self) -> pd.DataFrame:
+        """The content of ``kpis.csv``."""
+        return self.table.copy()
+
+    def canary(self) -> dict[str, object]:
+        """The content of ``canary.json``."""
+        return self.canary_report.to_dict()
+
+    def alerts(self) -> pd.DataFrame:
+        """The content of ``alerts.csv``: day, kind, severity, team, model, kpi, value, limit, detail."""
+        return self.alert_table.copy()
+
+    def series(self, kpi: str, *, team: str = ALL, model: str = ALL) -> KpiSeries:
+        """One KPI by day; a day on which nothing was judged reads ``None``.
+
+        Raises
+        ------
+        InputError
+            If the KPI does not exist.
+        """
+        check_objectives({kpi: 0.0})
+        table = self.table
+        chosen = table[(table["kpi"] == kpi) & (table["team"] == team) & (table["model"] == model)].set_index("day")
+        days = sorted(table["day"].unique())
+
+        def column(name: str) -> tuple[float | None, ...]:
+            values = chosen[name].reindex(days)
+            return tuple(None if np.isnan(value) else float(value) for value in values)
+
+        return KpiSeries(
+            kpi=CATALOGUE[kpi].kpi, team=team, model=model, day=tuple(days), value=column("value"),
+            lower=column("lower"), upper=column("upper"),
+            n=tuple(int(n) for n in chosen["n"].reindex(days).fillna(0)),
+        )  # fmt: skip
+
+
+def content_report(
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    currency: str,
+    objectives: Mapping[str, float] | None = None,
+    level: float = 0.95,
+    canary_rule: CanaryRule | None = None,
+) -> ContentReport:
+    """KPIs, objectives, canary verdicts, alerts and checks from the contract's event tables.
+
+    Parameters
+    ----------
+    tables
+        By name: ``gen_call`` (needed), ``gen_score``, ``gen_output``, ``gen_incident``, ``business_outcome``,
+        ``creative_variant``, ``team_budget``; columns as in the contract, times in UTC.
+    currency
+        The workspace's currency; costs in others count as unknown and fail a check.
+    objectives
+        Limit by KPI id, in the KPI's unit.
+    level
+        Of the intervals.
+
+    Raises
+    ------
+    InputError
+        For an unknown objective, a missing table or column, or an impossible level.
+
+    Examples
+    --------
+    >>> calls = pd.DataFrame({"start_ts": pd.to_datetime(["2026-03-02 10:00", "2026-03-02 11:00"], utc=True),
+    ...                       "duration_ms": [800.0, 1200.0], "team": "web", "model": "m",
+    ...                       "error_type": ["", "timeout"]})
+    >>> report = content_report({"gen_call": calls}, currency="EUR", objectives={"error_rate": 0.1})
+    >>> report.series("error_rate").value
+    (0.5,)
+    >>> report.series("hallucination_rate").value
+    (None,)
+    """
+    if not 0.5 <= level < 1.0:
+        raise InputError.of("an interval's level must lie in [0.5, 1)", "Pass 0.95", column="level", value=level)
+    objectives = dict(objectives or {})
+    check_objectives(objectives)
+    connection = open_tables(tables, currency)
+    try:
+        values = roll_up(connection, level=level)
+        values["day"] = pd.to_datetime(values["day"]).dt.date
+        table = hold_against(values, objectives)[list(KPI_COLUMNS)]
+        alerts = [objective_alerts(table), cost_alerts(connection)]
+        return ContentReport(
+            table=table,
+            canary_report=read_canary(connection, canary_rule or CanaryRule()),
+            alert_table=pd.concat([part for part in alerts if len(part)] or alerts[:1], ignore_index=True),
+            checks=_checks(connection, currency),
+            currency=currency,
+            level=level,
+        )
+    finally:
+        connection.close()
+
+
+def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[float, ...]:
+    row = connection.sql(sql).fetchall()[0]
+    return tuple(0.0 if value is None else float(value) for value in row)
+
+
+def _checks(connection: duckdb.DuckDBPyConnection, currency: str) -> tuple[Check, ...]:
+    """Whether the tables are complete enough to be read as they stand."""
+    calls, no_cost, foreign = _one(
+        connection,
+        """SELECT count(*), count(*) FILTER (WHERE reported_cost IS NULL AND error = 0),
+                   count(*) FILTER (WHERE currency <> home) FROM calls, workspace""",
+    )
+    outputs, judged = _one(
+        connection,
+        """SELECT (SELECT count(*) FROM output_dim),
+                  (SELECT count(DISTINCT coalesce(output_id, span_id)) FROM scores WHERE name = 'hallucination')""",
+    )
+    scored, lost = _one(connection, "SELECT count(*), count(*) FILTER (WHERE NOT matched) FROM scores")
+    (backwards,) = _one(
+        connection,
+        """SELECT (SELECT count(*) FROM calls WHERE duration_ms < 0 OR ttft_ms > duration_ms)
+                + (SELECT count(*) FROM gen_output_raw WHERE published_ts < requested_ts)
+                + (SELECT count(*) FROM gen_incident_raw WHERE resolved_ts < opened_ts)""",
+    )
+    (silent,) = _one(
+        connection,
+        "SELECT coalesce(date_diff('day', min(day), max(day)) + 1 - count(DISTINCT day), 0) FROM calls",
+    )
+    (undated,) = _one(connection, "SELECT count(*) FROM gen_call_raw WHERE start_ts IS NULL")
+    (versions,) = _one(
+        connection,
+        """SELECT coalesce(max(versions), 0) FROM (SELECT count(DISTINCT judge_version) AS versions
+           FROM scores WHERE source = 'llm_judge' AND judge_version IS NOT NULL GROUP BY name)""",
+    )
+    return (
+        _share("calls_without_cost", no_cost, calls, 0.05, "Report the cost of each call, or a price table"),
+        Check(
+            name="one_currency", passed=foreign == 0, value=foreign, limit=0.0,
+            remedy=f"Convert every cost to {currency}: calls in other currencies count as without cost",
+        ),
+        Check(
+            name="outputs_judged", passed=outputs == 0 or judged >= 0.02 * outputs,
+            value=judged / outputs if outputs else None, limit=0.02,
+            remedy="Have more outputs judged for hallucination: the rate rests on few", blocking=False,
+        ),
+        _share("scores_without_output", lost, scored, 0.05, "Give scores the span_id or output_id of what they judge"),
+        _share("clock_order", backwards, calls, 0.001, "Ends before starts: put the clocks of the senders right"),
+        Check(
+            name="days_without_calls", passed=silent <= 2, value=silent, limit=2.0,
+            remedy="Days are missing from the log: see whether the export broke", blocking=False,
+        ),
+        _share("calls_without_time", undated, calls + undated, 0.0, "Give each call a start_ts in UTC"),
+        Check(
+            name="one_judge_version", passed=versions <= 1, value=versions, limit=1.0,
+            remedy="The judge changed within the log: compare scores before and after only with care", blocking=False,
+        ),
+    )  # fmt: skip
+
+
+def _share(name: str, count: float, total: float, limit: float, remedy: str) -> Check:
+    share = count / total if total else 0.0
+    return Check(name=name, passed=share <= limit, value=share, limit=limit, remedy=remedy, blocking=False)

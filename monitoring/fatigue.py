@@ -1,0 +1,254 @@
+"""Creative fatigue: whether a creative has begun to decay against the pool of the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from measurement.errors import InputError
+
+Floats = NDArray[np.float64]
+State = Literal["none", "suspected", "confirmed"]
+
+FATIGUE_COLUMNS = (
+    "experiment_id", "arm_id", "fatigue", "fatigue_since", "confirmed_on", "evidence", "decay_per_day", "lost_per_day",
+)  # fmt: skip
+
+#: Rates of decay per day that the alternative mixes over.
+_DECAYS = np.array([0.015, 0.03, 0.06, 0.12])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FatigueRule:
+    """How much evidence it takes.
+
+    Attributes
+    ----------
+    false_alarm
+        A creative that does not tire is confirmed as tired within ``days`` with at most this probability.
+    days
+        Length of the watch the error is controlled over.
+    suspected
+        Suspicion needs this share of the evidence that confirmation needs.
+    minimum_days
+        Days with traffic before anything is said.
+    """
+
+    false_alarm: float = 0.05
+    days: int = 60
+    suspected: float = 0.1
+    minimum_days: int = 5
+
+    @property
+    def threshold(self) -> float:
+        """Shiryaev–Roberts statistic at which fatigue is confirmed: P(max over T days ≥ A) ≤ T/A."""
+        return self.days / self.false_alarm
+
+
+def detect_fatigue(daily: pd.DataFrame, rule: FatigueRule | None = None) -> pd.DataFrame:
+    """The state of every creative on the last day.
+
+    Each day a creative's rewards are compared with what its decisions would have earned had it moved with the pool of
+    the other creatives, so that weekends, seasons and outages cancel. The evidence is a Shiryaev–Roberts
+    e-detector: the sum, over every day on which decay may have begun, of the likelihood ratio of "decays from that day on" (a mixture
+    of rates) against "keeps its level", with the unknown level integrated out. Day-to-day noise beyond chance is
+    estimated from day-to-day differences, pooled over the creatives, which slow decay hardly touches.
+
+    Parameters
+    ----------
+    daily
+        One row per experiment_id, arm_id, day: ``decisions`` and ``rewarded`` (numbers).
+
+    Returns
+    -------
+    DataFrame
+        `FATIGUE_COLUMNS`: state, since when decay most likely runs (``None`` for "none"), day of confirmation,
+        statistic as a share of the threshold, estimated decay a day, rewards lost a day at today's traffic.
+
+    Notes
+    -----
+    Shin, Ramdas, Rinaldo, "E-detectors" (2024); Shiryaev (1963); Roberts (1966). The bound on false alarms is exact for
+    normal noise of known size; benchmarks/bandits_fatigue.py measures it for counts with estimated noise. A creative
+    that stays confirmed is reported so until its experiment ends: a confirmation is not withdrawn by one good day.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or a count is negative.
+    """
+    rule = rule or FatigueRule()
+    for column in ("experiment_id", "arm_id", "day", "decisions", "rewarded"):
+        if column not in daily.columns:
+            raise InputError.of(f"daily counts have no column '{column}'", "Pass CreativeReport.daily", column=column)
+    if len(daily) and (daily[["decisions", "rewarded"]].to_numpy(dtype=float) < 0).any():
+        raise InputError.of("a daily count is negative", "Correct the counts", column="decisions")
+    rows: list[dict[str, object]] = []
+    for experiment, part in daily.groupby("experiment_id", sort=True):
+        shown = part.pivot_table(index="day", columns="arm_id", values="decisions", aggfunc="sum", fill_value=0.0)
+        earned = part.pivot_table(index="day", columns="arm_id", values="rewarded", aggfunc="sum", fill_value=0.0)
+        rows += _experiment(str(experiment), shown, earned, rule)
+    return pd.DataFrame(rows, columns=list(FATIGUE_COLUMNS))
+
+
+def _experiment(
+    experiment: str, shown: pd.DataFrame, earned: pd.DataFrame, rule: FatigueRule
+) -> list[dict[str, object]]:
+    series = relative_rates(shown.to_numpy(dtype=float), earned.to_numpy(dtype=float))
+    rows = []
+    for number, arm in enumerate(shown.columns):
+        days = np.flatnonzero(np.isfinite(series.ratio[:, number]))
+        row: dict[str, object] = {"experiment_id": experiment, "arm_id": str(arm)}
+        found = Evidence.empty()
+        if len(days) >= rule.minimum_days:
+            found = evidence(series.ratio[days, number], series.variance[days, number], days)
+        rows.append(row | _verdict(found, shown.index[days], series, number, rule))
+    return rows
+
+
+def _verdict(
+    found: Evidence, days: pd.Index[pd.Timestamp], series: RelativeRates, arm: int, rule: FatigueRule
+) -> dict[str, object]:
+    """State, dates and size of the loss from the course of the statistic."""
+    course = found.statistic[rule.minimum_days - 1 :]
+    over = np.flatnonzero(course >= rule.threshold)
+    state: State = "none"
+    if len(over):
+        state = "confirmed"
+    elif len(course) and course[-1] >= rule.suspected * rule.threshold:
+        state = "suspected"
+    confirmed = int(over[0]) + rule.minimum_days - 1 if len(over) else None
+    if state == "none":
+        since = decay = lost = None
+    else:
+        start, decay = found.course_of(len(found.statistic) - 1)
+        since = days[start].date()
+        gone = 1.0 - (1.0 - decay) ** (len(found.statistic) - 1 - start)
+        lost = float(series.expected[-1, arm] * gone)
+    return {
+        "fatigue": state,
+        "fatigue_since": since,
+        "confirmed_on": days[confirmed].date() if confirmed is not None else None,
+        "evidence": float(found.statistic[-1] / rule.threshold) if len(found.statistic) else 0.0,
+        "decay_per_day": decay,
+        "lost_per_day": lost,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelativeRates:
+    """Creatives against the pool of the others, by day.
+
+    Attributes
+    ----------
+    ratio
+        Rewards over what the pool's day would have led one to expect, minus 1, shape (days, arms); NaN without traffic.
+    variance
+        Of the ratio: chance in the creative, chance in the pool, own day-to-day noise.
+    expected
+        Rewards a creative at its usual level would earn, shape (days, arms).
+    noise
+        Standard deviation of the own day-to-day noise, as a share.
+    """
+
+    ratio: Floats
+    variance: Floats
+    expected: Floats
+    noise: float
+
+
+def relative_rates(shown: Floats, earned: Floats) -> RelativeRates:
+    """Compare each creative with the pool of the others, both arrays of shape (days, arms).
+
+    The pool's day is Σ earned / Σ (shown × usual rate) over the others, so a change in the mix of creatives (which a
+    bandit brings about) does not look like a change of the day.
+    """
+    total = np.maximum(shown.sum(axis=0), 1e-9)
+    # half a reward keeps creatives without any from dividing by zero
+    usual = (earned.sum(axis=0) + 0.5) / (total + 1.0)
+    base = shown * usual
+    pool_base = base.sum(axis=1, keepdims=True) - base
+    pool_earned = earned.sum(axis=1, keepdims=True) - earned
+    seen = (shown > 0) & (pool_base > 0) & (pool_earned > 0)
+    day = np.where(seen, pool_earned / np.where(seen, pool_base, 1.0), np.nan)
+    expected = base * day
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = earned / expected - 1.0
+        chance = 1.0 / expected + 1.0 / pool_earned
+        # noise of the pool: the mean of the others' own noises, weighted by traffic
+        spread = ((base**2).sum(axis=1, keepdims=True) - base**2) / pool_base**2
+    noise = _own_noise(ratio, chance, spread)
+    variance = chance + noise**2 * (1.0 + spread)
+    return RelativeRates(ratio=ratio, variance=variance, expected=np.nan_to_num(expected), noise=noise)
+
+
+def _own_noise(ratio: Floats, chance: Floats, spread: Floats) -> float:
+    """Standard deviation of the own daily noise by moments of day-to-day differences, pooled over the creatives."""
+    step = np.diff(ratio, axis=0)
+    by_chance = chance[1:] + chance[:-1]
+    by_noise = 2.0 + spread[1:] + spread[:-1]
+    known = np.isfinite(step) & np.isfinite(by_chance)
+    if known.sum() < 5:
+        return 0.0
+    weight = 1.0 / by_chance[known] ** 2
+    excess = (weight * (step[known] ** 2 - by_chance[known])).sum() / (weight * by_noise[known]).sum()
+    return float(np.sqrt(max(excess, 0.0)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The course of the e-detector.
+
+    Attributes
+    ----------
+    statistic
+        Shiryaev–Roberts statistic by day, shape (days,).
+    ratios
+        Log likelihood ratio by day, day decay began, and rate, shape (days, starts, rates); -inf in the future.
+    """
+
+    statistic: Floats
+    ratios: Floats
+
+    @classmethod
+    def empty(cls) -> Evidence:
+        """No days."""
+        return cls(statistic=np.empty(0), ratios=np.empty((0, 0, len(_DECAYS))))
+
+    def course_of(self, day: int) -> tuple[int, float]:
+        """Most likely start (index of day) and posterior mean of the rate, as seen on ``day``."""
+        now = self.ratios[day]
+        weight = np.exp(now - now.max())
+        return int(weight.sum(axis=1).argmax()), float((weight.sum(axis=0) * _DECAYS).sum() / weight.sum())
+
+
+def evidence(ratio: Floats, variance: Floats, day: NDArray[np.int64]) -> Evidence:
+    """Shiryaev–Roberts statistic of one creative.
+
+    With weights w = 1/variance, decay profile h (0 before the start, (1-d)^k - 1 after) and the level integrated out
+    under a flat prior, the log likelihood ratio by day t is h'Pz - h'Ph/2 with P = W - W11'W/(1'W1). All sums over
+    days are cumulative, so every t comes at once.
+
+    Parameters
+    ----------
+    ratio, variance
+        Shape (days,).
+    day
+        Day numbers, shape (days,); days without traffic are left out.
+    """
+    weight = 1.0 / variance
+    # the profile of decay from each start: shape (starts, rates, days)
+    after = np.maximum(day[None, :] - day[:, None], 0)
+    profile = (1.0 - _DECAYS)[None, :, None] ** after[:, None, :] - 1.0
+    level = np.cumsum(weight)
+    seen = np.cumsum(weight * ratio)
+    cross = np.cumsum(weight * profile, axis=-1)
+    fit = np.cumsum(weight * ratio * profile, axis=-1) - cross * seen / level
+    size = np.cumsum(weight * profile**2, axis=-1) - cross**2 / level
+    ratios = np.moveaxis(fit - size / 2.0, -1, 0)
+    begun = np.tril(np.ones((len(day), len(day)), dtype=bool))[:, :, None]
+    ratios = np.where(begun, ratios, -np.inf)
+    return Evidence(statistic=np.exp(ratios).mean(axis=2).sum(axis=1), ratios=ratios)

@@ -1,0 +1,192 @@
+"""KPI values per day, team and model: sums in DuckDB, intervals on the sums, exact quantiles by sorting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from monitoring.catalogue import MEASURES, Measure
+from monitoring.intervals import (
+    Floats,
+    count_interval,
+    mean_interval,
+    quantile_ranks,
+    ratio_interval,
+    wilson,
+)
+from monitoring.tables import ALL
+
+if TYPE_CHECKING:
+    import duckdb
+
+KEYS = ("day", "team", "model")
+VALUE_COLUMNS = (*KEYS, "kpi", "value", "lower", "upper", "n")
+#: The totals beside the finest groups: over models, over teams, over both.
+_GROUPS = (("day", "team", "model"), ("day", "team"), ("day", "model"), ("day",))
+
+
+def kpi_sql(measures: Sequence[Measure]) -> str:
+    """One query for all measures of one source that rest on sums (every kind but ``quantile``).
+
+    Gives day, team, model (totals read ``(all)``) and for measure i the columns ``n{i}``, ``y{i}`` and what its
+    interval needs. Runs on the views of `monitoring.tables.open_tables`.
+    """
+    fields = []
+    for number, measure in enumerate(measures):
+        condition = f"({measure.where}) AND ({measure.value}) IS NOT NULL"
+        if measure.kind == "ratio":
+            condition += f" AND ({measure.per}) IS NOT NULL"
+        y, x = f"({measure.value})", f"({measure.per})"
+        sums = {"n": "count(*)", "y": f"sum({y})"}
+        if measure.kind == "mean":
+            sums["yy"] = f"sum({y} * {y})"
+        elif measure.kind == "ratio":
+            sums |= {"x": f"sum({x})", "yy": f"sum({y} * {y})", "xx": f"sum({x} * {x})", "xy": f"sum({x} * {y})"}
+        fields += [f"{sql} FILTER (WHERE {condition}) AS {name}{number}" for name, sql in sums.items()]
+    source = measures[0].source
+    # assembled from the catalogue alone
+    return f"""SELECT day, {_all("team")}, {_all("model")}, {", ".join(fields)}
+FROM {source} GROUP BY {_grouping_sets(source)}"""  # noqa: S608
+
+
+def quantile_sql(source: str, value: str) -> str:
+    """The query that hands over the values of every finest group as a list; sorted and cut in `_quantiles`."""
+    return f"SELECT day, team, model, list({value}) AS v FROM {source} WHERE ({value}) IS NOT NULL GROUP BY ALL"  # noqa: S608
+
+
+def roll_up(connection: duckdb.DuckDBPyConnection, *, level: float) -> pd.DataFrame:
+    """All KPIs as rows of `VALUE_COLUMNS`; a group without observations has no row, so unknown never reads as 0."""
+    parts = []
+    sums = [measure for measure in MEASURES if measure.kind != "quantile" and measure.source != "business"]
+    for _, group in groupby(sorted(sums, key=lambda m: m.source), key=lambda m: m.source):
+        measures = list(group)
+        table = connection.sql(kpi_sql(measures)).df()
+        if len(table):
+            hours = _hours(connection, table)
+            parts += [_from_sums(measure, table, str(number), hours, level) for number, measure in enumerate(measures)]
+    quantiles = [measure for measure in MEASURES if measure.kind == "quantile"]
+    for (source, value), group in groupby(quantiles, key=lambda m: (m.source, m.value)):
+        parts += _quantiles(connection, quantile_sql(source, value), list(group), level)
+    parts.append(_business(connection))
+    filled = [part for part in parts if len(part)]
+    if not filled:
+        return pd.DataFrame(columns=list(VALUE_COLUMNS))
+    order = {measure.kpi.id: number for number, measure in enumerate(MEASURES)}
+    table = pd.concat([part.assign(day=pd.to_datetime(part["day"])) for part in filled], ignore_index=True)
+    table = table.assign(order=table["kpi"].map(order)).sort_values([*KEYS, "order"], kind="stable")
+    return table.reset_index(drop=True)[list(VALUE_COLUMNS)]
+
+
+def _all(column: str) -> str:
+    return f"CASE WHEN grouping({column}) = 1 THEN '{ALL}' ELSE {column} END AS {column}"
+
+
+def _grouping_sets(source: str) -> str:
+    """Totals over models only make sense where rows have a model."""
+    groups = _GROUPS if source not in ("incidents", "business") else (("day", "team", "model"), ("day", "model"))
+    return "GROUPING SETS (" + ", ".join(f"({', '.join(group)})" for group in groups) + ")"
+
+
+def _hours(connection: duckdb.DuckDBPyConnection, table: pd.DataFrame) -> Floats:
+    """Hours of each row's day that the log covers: the first and the last day are partial."""
+    first, last = connection.sql("SELECT min(start_ts), max(start_ts) FROM calls").fetchall()[0]
+    if first is None:
+        return np.full(len(table), 24.0)
+    day = table["day"].to_numpy(dtype="datetime64[s]")
+    begin = np.maximum(day, np.datetime64(first, "s"))
+    end = np.minimum(day + np.timedelta64(1, "D"), np.datetime64(last, "s"))
+    # a log of a single moment would divide by zero: a minute is the least
+    return np.asarray(np.maximum((end - begin) / np.timedelta64(1, "h"), 1.0 / 60.0), dtype=float)
+
+
+def _from_sums(measure: Measure, table: pd.DataFrame, number: str, hours: Floats, level: float) -> pd.DataFrame:
+    names = [name for name in ("n", "y", "x", "yy", "xx", "xy") if name + number in table]
+    keep = (table["n" + number] > 0).to_numpy()
+    sums = {name: table[name + number].to_numpy(dtype=float)[keep] for name in names}
+    n, y = sums["n"], sums["y"]
+    unknown = np.full(len(n), np.nan)
+    value, lower, upper = y, unknown, unknown
+    if measure.kind == "rate":
+        value = y / n
+        lower, upper = wilson(y, n, level)
+    elif measure.kind == "mean":
+        value = y / n
+        lower, upper = mean_interval(y, sums["yy"], n, level)
+    elif measure.kind == "ratio":
+        nonzero = np.where(sums["x"] > 0, sums["x"], np.nan)
+        value = y / nonzero
+        lower, upper = ratio_interval(sums | {"x": nonzero}, level)
+    elif measure.kind == "per_hour":
+        lower, upper = (end / hours[keep] for end in count_interval(y, level))
+        value = y / hours[keep]
+    rows = table.loc[keep, list(KEYS)].assign(
+        kpi=measure.kpi.id, value=value, lower=lower, upper=upper, n=n.astype(int)
+    )
+    if measure.kpi.unit == "fraction":
+        rows[["lower", "upper"]] = rows[["lower", "upper"]].clip(0.0, 1.0)
+    finite: pd.DataFrame = rows[np.isfinite(rows["value"])]
+    return finite
+
+
+def _quantiles(
+    connection: duckdb.DuckDBPyConnection, sql: str, measures: Sequence[Measure], level: float
+) -> list[pd.DataFrame]:
+    """Exact quantiles (linear interpolation, as NumPy and DuckDB's quantile_cont) with order-statistic intervals."""
+    leaves = connection.sql(sql).to_arrow_table().combine_chunks()
+    if not leaves.num_rows:
+        return []
+    lists = leaves.column("v").chunk(0)
+    values = lists.flatten().to_numpy(zero_copy_only=False)
+    ends = np.cumsum(lists.value_lengths().to_numpy())
+    keys = leaves.select(list(KEYS)).to_pandas()
+    blocks = np.split(values, ends[:-1])
+    parts = []
+    for group in _GROUPS:
+        codes = keys.groupby(list(group), sort=False).ngroup().to_numpy()
+        order = np.argsort(codes, kind="stable")
+        first = np.flatnonzero(np.diff(codes[order], prepend=-1))
+        members = np.split(order, first[1:])
+        sizes = np.array([sum(len(blocks[leaf]) for leaf in leaf_set) for leaf_set in members])
+        flat = np.concatenate([np.sort(np.concatenate([blocks[leaf] for leaf in leaf_set])) for leaf_set in members])
+        start = np.cumsum(sizes) - sizes
+        rows = keys.loc[order[first], list(KEYS)].reset_index(drop=True)
+        for column in set(KEYS) - set(group):
+            rows[column] = ALL
+        for measure in measures:
+            middle = 1.0 + (sizes - 1) * measure.quantile
+            lower, upper = quantile_ranks(sizes, measure.quantile, level)
+            picked = (_at_rank(flat, start, sizes, rank) for rank in (middle, lower, upper))
+            value, low, high = picked
+            parts.append(rows.assign(kpi=measure.kpi.id, value=value, lower=low, upper=high, n=sizes))
+    return parts
+
+
+def _at_rank(flat: Floats, start: NDArray[np.int64], sizes: NDArray[np.int64], rank: Floats) -> Floats:
+    """Order statistic at a fractional 1-based rank of each group, NaN where the rank is NaN."""
+    known = np.isfinite(rank)
+    safe = np.where(known, rank, 1.0)
+    below = np.clip(np.floor(safe).astype(np.int64), 1, sizes)
+    above = np.minimum(below + 1, sizes)
+    low, high = flat[start + below - 1], flat[start + above - 1]
+    return np.where(known, low + (safe - below) * (high - low), np.nan)
+
+
+def _business(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Business outcomes as measured; several on one day are averaged by their n, as if independent."""
+    known: Iterable[str] = (f"'{measure.kpi.id}'" for measure in MEASURES if measure.source == "business")
+    outcomes: pd.DataFrame = connection.sql(
+        f"""SELECT day, {_all("team")}, model, metric AS kpi, sum(n * value) / sum(n) AS value,
+              CASE WHEN count(*) = 1 THEN any_value(lower)
+                   ELSE sum(n * value) / sum(n) - sqrt(sum(n * n * (value - lower) ** 2)) / sum(n) END AS lower,
+              CASE WHEN count(*) = 1 THEN any_value(upper)
+                   ELSE sum(n * value) / sum(n) + sqrt(sum(n * n * (upper - value) ** 2)) / sum(n) END AS upper,
+              CAST(sum(n) AS BIGINT) AS n
+            FROM business WHERE metric IN ({", ".join(known)}) AND n > 0
+            GROUP BY GROUPING SETS ((day, team, model, metric), (day, model, metric))"""  # noqa: S608
+    ).df()
+    return outcomes

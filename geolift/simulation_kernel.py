@@ -1,0 +1,119 @@
+"""Compiled: simulated geo tests on one window, for many sets and effects. See `geolift.power`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from geolift.active_set import Flags, Places, Reals, _nearest, compiled, solve
+
+TIE = 1e-9
+
+
+@compiled
+def _cyclic_p_value(residual: Reals, post: int) -> float:
+    """Share of cyclic windows whose absolute sum is at least that of the last ``post`` residuals."""
+    periods = residual.shape[0]
+    total = 0.0
+    for t in range(periods - post, periods):
+        total += residual[t]
+    bar = abs(total) * (1.0 - TIE)
+    hits = 0.0
+    for t in range(periods):
+        if abs(total) >= bar:
+            hits += 1.0
+        total += residual[t] - residual[(t + periods - post) % periods]
+    return float(hits / periods)
+
+
+@compiled
+def _permuted_p_value(residual: Reals, post: int, orders: Places) -> float:
+    """Share of unrestricted permutations, the observed order included, with at least as large a ``Σ|residual|``."""
+    periods = residual.shape[0]
+    bar = 0.0
+    for t in range(periods):
+        residual[t] = abs(residual[t])
+        if t >= periods - post:
+            bar += residual[t]
+    bar *= 1.0 - TIE
+    hits = 1.0
+    for n in range(orders.shape[0]):
+        total = 0.0
+        for k in range(post):
+            total += residual[orders[n, k]]
+        if total >= bar:
+            hits += 1.0
+    return float(hits / (1 + orders.shape[0]))
+
+
+@compiled
+def _residual(target: Reals, donors: Reals, weights: Reals, out: Reals) -> None:
+    """``y − wX`` into ``out``."""
+    for t in range(target.shape[0]):
+        out[t] = target[t]
+    for j in range(donors.shape[0]):
+        if weights[j] != 0.0:
+            for t in range(target.shape[0]):
+                out[t] -= weights[j] * donors[j, t]
+
+
+@compiled
+def _prepare(
+    window: Reals,
+    centred: Reals,
+    gram: Reals,
+    share: Reals,
+    post: int,
+    target: Reals,
+    linear: Reals,
+    bump: Reals,
+    push: Reals,
+) -> None:
+    """A set's centred mean, its products with the donors, and both for what an effect of 1 would add."""
+    geos, periods = window.shape
+    target[:], bump[:], linear[:] = 0.0, 0.0, 0.0
+    for j in range(geos):
+        if share[j] > 0.0:
+            target += share[j] * centred[j]
+            linear += share[j] * gram[j]
+            bump[periods - post :] += share[j] * window[j, periods - post :]
+    bump -= bump.mean()
+    for j in range(geos):
+        push[j] = 0.0
+        for t in range(periods):
+            push[j] += centred[j, t] * bump[t]
+
+
+@compiled
+def p_values(window: Reals, share: Reals, allowed: Flags, post: int, effects: Reals, orders: Places) -> Reals:
+    """p-values (S, F) of no effect on one window (G, T), sets as shares (S, G) of their mean."""
+    geos, periods = window.shape
+    means = np.empty(geos)
+    centred = np.empty((geos, periods))
+    for j in range(geos):
+        means[j] = window[j].mean()
+        centred[j] = window[j] - means[j]
+    gram = np.dot(centred, centred.T)
+    shift = max(np.trace(gram) / geos, 1e-12)
+    factor, members = np.zeros((geos + 1, geos + 1)), np.zeros(geos + 1, dtype=np.int64)
+    scratch, weights = np.zeros((4, geos + 1)), np.zeros(geos)
+    target, bump, series, residual = np.empty(periods), np.empty(periods), np.empty(periods), np.empty(periods)
+    linear, push, aim = np.empty(geos), np.empty(geos), np.empty(geos)
+    found = np.empty((share.shape[0], effects.shape[0]))
+    for s in range(share.shape[0]):
+        _prepare(window, centred, gram, share[s], post, target, linear, bump, push)
+        weights[:] = 0.0
+        weights[_nearest(gram, linear, allowed[s])] = 1.0
+        for f in range(effects.shape[0]):
+            square = 0.0
+            for t in range(periods):
+                series[t] = target[t] + effects[f] * bump[t]
+                square += series[t] * series[t]
+            for j in range(geos):
+                aim[j] = linear[j] + effects[f] * push[j]
+            solve(gram, aim, square, allowed[s], shift, weights, factor, members, scratch)
+            _residual(series, centred, weights, residual)
+            if orders.shape[0] > 0:
+                found[s, f] = _permuted_p_value(residual, post, orders)
+            else:
+                found[s, f] = _cyclic_p_value(residual, post)
+    return found

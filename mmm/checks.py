@@ -1,0 +1,227 @@
+"""The health gate: what must hold before money is moved on a fit, and what a person should know besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from measurement.checks import Check
+from mmm.calibration import LiftDesign
+from mmm.design import Design
+from mmm.diagnostics import Convergence, autocorrelation
+
+FloatArray = NDArray[np.float64]
+R_HAT_LIMIT, ESS_LIMIT, DIVERGENCE_LIMIT, BFMI_LIMIT = 1.01, 400.0, 0.001, 0.3
+MORE_DRAWS = "Raise draws and tune in [mmm], or simplify: fewer channels, ROAS priors, a lift test"
+
+
+def convergence_checks(found: Convergence, *, divergences: int, draws: int, e_bfmi: float) -> list[Check]:
+    """Did the sampler explore the posterior? Failing blocks."""
+    worst = f" (worst: {found.worst})"
+    return [
+        Check(
+            name="r_hat",
+            passed=found.r_hat <= R_HAT_LIMIT,
+            value=round(found.r_hat, 4),
+            limit=R_HAT_LIMIT,
+            remedy=MORE_DRAWS + worst,
+        ),
+        Check(
+            name="ess_bulk",
+            passed=found.ess_bulk >= ESS_LIMIT,
+            value=round(found.ess_bulk),
+            limit=ESS_LIMIT,
+            remedy=MORE_DRAWS + worst,
+        ),
+        Check(
+            name="ess_tail",
+            passed=found.ess_tail >= ESS_LIMIT,
+            value=round(found.ess_tail),
+            limit=ESS_LIMIT,
+            remedy=MORE_DRAWS + worst,
+        ),
+        Check(
+            name="divergences",
+            passed=divergences <= DIVERGENCE_LIMIT * draws,
+            value=divergences / draws,
+            limit=DIVERGENCE_LIMIT,
+            remedy="Raise target_accept; look for channels that never vary or move together",
+        ),
+        Check(name="e_bfmi", passed=e_bfmi >= BFMI_LIMIT, value=round(e_bfmi, 3), limit=BFMI_LIMIT, remedy=MORE_DRAWS),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FitFacts:
+    """Posterior facts that the plausibility checks judge.
+
+    Attributes
+    ----------
+    roas
+        Shape (D, C).
+    expected, baseline
+        Posterior mean of expected outcome, and of what is left without media, money, shape (G, T).
+    covered
+        Share of observations inside their 90% predictive interval.
+    held_curves
+        Share of draws whose response curve had to be held level.
+    """
+
+    roas: FloatArray
+    expected: FloatArray
+    baseline: FloatArray
+    covered: float
+    held_curves: float
+
+
+def fit_checks(facts: FitFacts, design: Design) -> list[Check]:
+    """Does the fitted model look like the data, and like a business? Level and baseline block, the rest is a hint."""
+    observed = design.panel.outcome_value
+    level = float(abs(facts.expected.sum() / observed.sum() - 1.0))
+    negative = float((facts.baseline < 0).mean())
+    wave = autocorrelation(observed - facts.expected)
+    return [
+        Check(
+            name="fit_level",
+            passed=level <= 0.02,
+            value=round(level, 4),
+            limit=0.02,
+            remedy="The fit misses the total outcome: look for outliers or a break in the data",
+        ),
+        Check(
+            name="negative_baseline",
+            passed=negative <= 0.05,
+            value=round(negative, 4),
+            limit=0.05,
+            remedy="Media explain more than the outcome in these periods: check controls and ROAS priors",
+        ),
+        Check(
+            name="predictive_coverage",
+            passed=0.8 <= facts.covered <= 0.98,
+            value=round(facts.covered, 3),
+            limit="0.8 to 0.98",
+            remedy="Noise is not normal: look for outliers, promotions that are not in the controls",
+            blocking=False,
+        ),
+        Check(
+            name="residual_autocorrelation",
+            passed=abs(wave) <= 0.4,
+            value=round(wave, 3),
+            limit=0.4,
+            remedy="Something slow is missing: add the control that explains it",
+            blocking=False,
+        ),
+        Check(
+            name="falling_curves",
+            passed=facts.held_curves <= 0.05,
+            value=round(facts.held_curves, 4),
+            limit=0.05,
+            remedy="Some geos seem to lose by a channel: check its spend by geo, or run a lift test",
+            blocking=False,
+        ),
+        *_roas_checks(facts.roas, design),
+    ]
+
+
+def _roas_checks(roas: FloatArray, design: Design) -> list[Check]:
+    median = np.median(roas, axis=0)
+    prior = np.exp(design.roas_log_mean)
+    odd = [
+        name
+        for name, value, usual in zip(design.panel.channels, median, prior, strict=True)
+        if value < 0 or value > max(20.0, 10.0 * usual)
+    ]
+    quiet = [
+        name for index, name in enumerate(design.panel.channels) if _overlap(roas[:, index], design, index) > OVERLAP
+    ]
+    entangled, pair = _entangled(roas, design.panel.channels)
+    return [
+        Check(
+            name="implausible_roas",
+            passed=not odd,
+            value=", ".join(odd) or None,
+            limit=None,
+            remedy="Check spend and outcome units of these channels, or give a ROAS prior",
+        ),
+        Check(
+            name="data_say_little",
+            passed=not quiet,
+            value=", ".join(quiet) or None,
+            limit=OVERLAP,
+            remedy="For these channels the result is the prior, not the data: run a lift test or vary their spend",
+            blocking=False,
+        ),
+        Check(
+            name="entangled_channels",
+            passed=entangled >= -0.7,
+            value=pair if entangled < -0.7 else round(entangled, 2),
+            limit=-0.7,
+            remedy="The data cannot tell these channels apart: vary one without the other, or run a lift test",
+            blocking=False,
+        ),
+    ]
+
+
+#: Overlap of prior and posterior above which the data are said to add little.
+OVERLAP = 0.8
+
+
+def _overlap(roas: FloatArray, design: Design, channel: int) -> float:
+    """Shared area of the posterior and the prior of log ROAS, both taken as normal."""
+    from scipy.stats import norm
+
+    logged = np.log(np.maximum(roas, 1e-12))
+    mean, sd = float(logged.mean()), max(float(logged.std()), 1e-6)
+    centre, spread = float(design.roas_log_mean[channel]), float(design.roas_log_sd[channel])
+    grid = np.linspace(min(mean - 5 * sd, centre - 5 * spread), max(mean + 5 * sd, centre + 5 * spread), 4001)
+    shared = np.minimum(norm.pdf(grid, mean, sd), norm.pdf(grid, centre, spread))
+    return float(np.trapezoid(shared, grid))
+
+
+def _entangled(roas: FloatArray, channels: tuple[str, ...]) -> tuple[float, str]:
+    """Most negative posterior correlation between two channels' ROAS, and their names."""
+    if len(channels) < 2:
+        return 0.0, ""
+    correlation = np.corrcoef(roas.T)
+    place = np.unravel_index(int(np.argmin(correlation)), correlation.shape)
+    return float(correlation[place]), f"{channels[place[0]]} and {channels[place[1]]}"
+
+
+def lift_checks(lifts: LiftDesign, design: Design, conflict: FloatArray) -> list[Check]:
+    """Do lift tests and data agree? A hint, because either may be the one that is wrong.
+
+    Parameters
+    ----------
+    lifts
+        The tests.
+    design
+        The panel.
+    conflict
+        Shape (I,): two-sided prior predictive p-value of each readout, the prior being the model without the tests.
+    """
+    checks = []
+    for lift, p_value, lost in zip(lifts.lifts, conflict, lifts.unmatched, strict=True):
+        checks.append(
+            Check(
+                name="lift_conflict",
+                passed=bool(p_value >= 0.01),
+                value=f"{lift.channel} {lift.start}: p = {p_value:.3g}",
+                limit=0.01,
+                remedy="Data and test disagree: check the test's dates, geos and spend, then the channel's controls",
+                blocking=False,
+            )
+        )
+        if lost > 0.02:
+            checks.append(
+                Check(
+                    name="lift_spend",
+                    passed=False,
+                    value=f"{lift.channel} {lift.start}: {lost:.0%} of incremental_spend",
+                    limit=0.02,
+                    remedy="The panel shows less spend in the tested geos and dates than the test claims: check both",
+                    blocking=False,
+                )
+            )
+    return checks

@@ -1,0 +1,220 @@
+"""The media mix model: a specification, and one verb."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from measurement.checks import Check
+from measurement.estimates import LiftEstimate
+from measurement.panel import Panel
+from measurement.progress import Progress, silent
+from mmm import checks, contributions, response
+from mmm.calibration import LiftDesign, lift_design
+from mmm.contributions import Draws
+from mmm.design import Design, build_design
+from mmm.diagnostics import Convergence, convergence, e_bfmi
+from mmm.fitted import FittedMMM
+from mmm.lift_fit import conflict, predicted_lifts
+from mmm.parameters import Parameters, parameters
+from mmm.spec import ModelSpec
+
+FloatArray = NDArray[np.float64]
+#: A second attempt samples this many times more draws and tunes this many times longer.
+RETRY_DRAWS, RETRY_TUNE, RETRY_ACCEPT = 2, 2, 0.9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Problem:
+    """What is being fitted."""
+
+    spec: ModelSpec
+    design: Design
+    lifts: LiftDesign
+    layout: Parameters
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Attempt:
+    """One run of the sampler, with the quantities that are reported and how well they converged."""
+
+    draws: Draws
+    contribution: FloatArray
+    marginal: FloatArray
+    parameters: Mapping[str, FloatArray]
+    diverging: NDArray[np.bool_]
+    found: Convergence
+    checks: tuple[Check, ...]
+    options: Mapping[str, Any]
+
+    @property
+    def converged(self) -> bool:
+        return all(check.passed for check in self.checks)
+
+
+class MMM:
+    """A hierarchical Bayesian media mix model.
+
+    Parameters
+    ----------
+    spec
+        What the model is and how it is sampled.
+
+    Examples
+    --------
+    >>> MMM(ModelSpec(saturation="tanh")).spec.saturation
+    'tanh'
+    """
+
+    def __init__(self, spec: ModelSpec | None = None) -> None:
+        self.spec = spec or ModelSpec()
+
+    def fit(
+        self, panel: Panel, lifts: Sequence[LiftEstimate] = (), *, seed: int, progress: Progress = silent
+    ) -> FittedMMM:
+        """Fit to a panel and, as further likelihood, to lift tests.
+
+        Parameters
+        ----------
+        panel
+            Outcome, spend, controls by geo and period.
+        lifts
+            Readouts of experiments; each is compared with the model's own counterfactual.
+        seed
+            Of everything random: the same seed, data and code give the same result.
+        progress
+            Told where the work stands.
+
+        Returns
+        -------
+        FittedMMM
+            With ``healthy`` false where sampling or fit fall short.
+
+        Raises
+        ------
+        InputError
+            Where the panel or a lift test cannot be used.
+        """
+        progress(0.0, "preparing the media mix model")
+        design = build_design(panel, self.spec)
+        problem = _Problem(
+            spec=self.spec,
+            design=design,
+            lifts=lift_design(design, lifts),
+            layout=parameters(design, self.spec),
+            seed=seed,
+        )
+        attempt = _attempt(problem, self.spec, progress)
+        if not attempt.converged:
+            harder = replace(
+                self.spec,
+                draws=RETRY_DRAWS * self.spec.draws,
+                tune=RETRY_TUNE * self.spec.tune,
+                target_accept=max(RETRY_ACCEPT, self.spec.target_accept),
+            )
+            progress(0.0, "sampling again, longer")
+            again = _attempt(problem, harder, progress)
+            attempt = replace(again, options={**again.options, "retried_after": _failures(attempt)})
+        progress(0.97, "checking the fit")
+        fitted = _fitted(problem, attempt)
+        progress(1.0, "media mix model done")
+        return fitted
+
+
+def _failures(attempt: _Attempt) -> str:
+    return ", ".join(f"{check.name} {check.value}" for check in attempt.checks if not check.passed)
+
+
+def _attempt(problem: _Problem, spec: ModelSpec, progress: Progress) -> _Attempt:
+    """Sample once and diagnose every reported quantity."""
+    from mmm.engines import sample_posterior
+
+    sampled = sample_posterior(problem.design, problem.layout, problem.lifts, spec, seed=problem.seed, progress=progress)
+    chains, count = sampled.diverging.shape
+    natural = problem.layout.natural(sampled.points)
+    draws = contributions.collect_draws(
+        {name: values.reshape(chains * count, -1) for name, values in natural.items()},
+        sampled.by_geo.reshape(chains * count, *sampled.by_geo.shape[2:]),
+        sampled.shared.reshape(chains * count, -1),
+        spec,
+    )
+    marginal = response.marginal_roas(draws, response.steady_state(problem.design), spec).reshape(chains, count, -1)
+    found = convergence(
+        {
+            "contribution": sampled.contribution,
+            "marginal_roas": marginal,
+            "total_contribution": sampled.contribution.sum(axis=2, keepdims=True),
+        }
+    )
+    diverged = int(sampled.diverging.sum())
+    return _Attempt(
+        draws=draws,
+        contribution=sampled.contribution,
+        marginal=marginal,
+        parameters=natural,
+        diverging=sampled.diverging,
+        found=found,
+        checks=tuple(
+            checks.convergence_checks(
+                found, divergences=diverged, draws=chains * count, e_bfmi=e_bfmi(sampled.energy)
+            )
+        ),
+        options={
+            "engine": spec.engine,
+            "draws": spec.draws,
+            "tune": spec.tune,
+            "chains": spec.chains,
+            "target_accept": spec.target_accept,
+            "gradients": sampled.gradients,
+        },
+    )
+
+
+def _fitted(problem: _Problem, attempt: _Attempt) -> FittedMMM:
+    fitted = FittedMMM(
+        spec=problem.spec,
+        seed=problem.seed,
+        options={**problem.spec.to_dict(), **attempt.options, "dropped_columns": list(problem.design.shared.dropped)},
+        design=problem.design,
+        lifts=problem.lifts,
+        draws=attempt.draws,
+        contribution=attempt.contribution,
+        marginal=attempt.marginal,
+        parameters=attempt.parameters,
+        diverging=attempt.diverging,
+        checks=attempt.checks,
+    )
+    design = problem.design
+    further = checks.fit_checks(_facts(fitted), design)
+    if problem.lifts.lifts:
+        surprise = conflict(predicted_lifts(fitted.draws, problem.lifts, problem.spec), problem.lifts)
+        further += checks.lift_checks(problem.lifts, design, surprise)
+    return FittedMMM(
+        **{name: getattr(fitted, name) for name in FittedMMM.__dataclass_fields__ if name != "checks"},
+        checks=(*attempt.checks, *further),
+    )
+
+
+def _facts(fitted: FittedMMM) -> checks.FitFacts:
+    """Posterior facts for the plausibility checks, from 200 draws."""
+    draws, design, spec = fitted.thinned(200), fitted.design, fitted.spec
+    observed = design.panel.outcome_value
+    rng = np.random.default_rng([fitted.seed, 12])
+    expected, baseline, inside = np.empty_like(observed), np.empty_like(observed), 0.0
+    for geo in range(design.geos):
+        parts = contributions.geo_parts(draws, design, spec, geo)
+        media = np.sum([parts[name] for name in design.panel.channels], axis=0)
+        total = np.sum(list(parts.values()), axis=0)
+        expected[geo], baseline[geo] = total.mean(axis=0), (total - media).mean(axis=0)
+        noisy = total + rng.standard_normal(total.shape) * draws.noise[:, geo, None] * design.money[geo]
+        lower, upper = contributions.quantiles(noisy, 0.9)
+        inside += float(((observed[geo] >= lower) & (observed[geo] <= upper)).mean()) / design.geos
+    _, held = response.response_curves(draws, design, spec, points=20)
+    return checks.FitFacts(
+        roas=fitted.roas_draws, expected=expected, baseline=baseline, covered=inside, held_curves=held
+    )

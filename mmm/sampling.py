@@ -1,0 +1,159 @@
+"""NUTS (nutpie) on a compiled log density, with progress, a fixed seed, and one thread a chain."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from measurement.progress import Progress
+from mmm.collapsed_kernel import KernelData, log_density, new_work
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How hard to sample.
+
+    Attributes
+    ----------
+    draws, tune, chains
+        Per chain, and the number of chains.
+    target_accept
+        Of NUTS.
+    adaptation
+        Mass matrix: ``"diag"`` or ``"low_rank"``.
+    """
+
+    draws: int
+    tune: int
+    chains: int
+    target_accept: float = 0.8
+    adaptation: Literal["diag", "low_rank"] = "low_rank"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trace:
+    """What the sampler returned.
+
+    Attributes
+    ----------
+    points
+        Shape (chain, draw, n): whitened parameters.
+    diverging
+        Shape (chain, draw).
+    energy
+        Shape (chain, draw).
+    gradients
+        Number of gradients, tuning included.
+    effort
+        As asked for.
+    """
+
+    points: FloatArray
+    diverging: NDArray[np.bool_]
+    energy: FloatArray
+    gradients: int
+    effort: Effort
+
+
+def sample_density(data: KernelData, effort: Effort, *, seed: int, progress: Progress) -> Trace:
+    """Sample the collapsed posterior.
+
+    Parameters
+    ----------
+    data
+        What the density reads.
+    effort
+        Draws, tuning, chains.
+    seed
+        Of the sampler; the same seed, data and code give the same draws.
+    progress
+        Told the share of iterations done.
+    """
+    import nutpie
+
+    size = len(data.centre)
+    model = nutpie.compiled_pyfunc.from_pyfunc(
+        size,
+        lambda: _density(data),
+        _expand,
+        [np.dtype(np.float64)],
+        [(size,)],
+        ["point"],
+        make_initial_point_fn=lambda chain_seed: _start(size, chain_seed),
+    )
+    return run_nutpie(model, "point", effort, seed=seed, progress=progress)
+
+
+def run_nutpie(model: Any, variable: str, effort: Effort, *, seed: int, progress: Progress) -> Trace:  # noqa: ANN401
+    """Sample a compiled nutpie model and keep one of its variables (chain, draw, n)."""
+    import nutpie
+    from threadpoolctl import threadpool_limits
+
+    options: dict[str, Any] = {} if effort.adaptation == "diag" else {"mass_matrix_eigval_cutoff": 2.0}
+    with threadpool_limits(limits=1, user_api="blas"):  # chains are the parallelism; BLAS threads would fight them
+        tree = nutpie.sample(
+            model,
+            draws=effort.draws,
+            tune=effort.tune,
+            chains=effort.chains,
+            cores=min(effort.chains, os.cpu_count() or 1),
+            seed=seed,
+            save_warmup=True,
+            progress_bar=False,
+            progress_callback=_listener(progress),
+            adaptation=effort.adaptation,
+            target_accept=effort.target_accept,
+            **options,
+        )
+    stats, warmup = tree["sample_stats"], tree["warmup_sample_stats"]
+    return Trace(
+        points=np.asarray(tree["posterior"][variable].to_numpy(), dtype=np.float64),
+        diverging=np.asarray(stats["diverging"].to_numpy(), dtype=np.bool_),
+        energy=np.asarray(stats["energy"].to_numpy(), dtype=np.float64),
+        gradients=int(stats["n_steps"].to_numpy().sum() + warmup["n_steps"].to_numpy().sum()),
+        effort=effort,
+    )
+
+
+def _density(data: KernelData) -> Callable[[FloatArray], tuple[float, FloatArray]]:
+    """The log density of one chain, with arrays of its own to write into."""
+    work = new_work(data)
+    size = len(data.centre)
+
+    def evaluate(point: FloatArray) -> tuple[float, FloatArray]:
+        gradient = np.zeros(size)
+        try:
+            value = log_density(np.array(point), data, work, gradient)
+        except np.linalg.LinAlgError:  # a far-off point whose covariance is singular in floating point: reject it
+            return -np.inf, np.zeros(size)
+        return (value, gradient) if np.isfinite(value) else (-np.inf, np.zeros(size))
+
+    return evaluate
+
+
+def _expand(_seed1: int, _seed2: int, _chain: int) -> Callable[[FloatArray], dict[str, FloatArray]]:
+    return lambda point: {"point": np.array(point)}
+
+
+def _start(size: int, seed: int) -> FloatArray:
+    """A start within the bulk of the prior."""
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, size)
+
+
+def _listener(progress: Progress) -> Callable[[Any], None]:
+    """Turn nutpie's list of chain states into a share done."""
+
+    def listen(chains: Any) -> None:  # noqa: ANN401 - nutpie's class is not exported
+        total = sum(chain.total_draws for chain in chains)
+        done = sum(chain.finished_draws for chain in chains)
+        if total:
+            progress(done / total, "sampling the media mix model")
+
+    return listen

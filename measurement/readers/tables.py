@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,7 +106,6 @@ def read_database(url: str, table: str, root: Path, found: Findings) -> RawTable
     paths of DuckDB and SQLite files are relative to ``root``.
     """
     import ibis
-    from ibis.common.exceptions import IbisError
 
     scheme, _, rest = os.path.expandvars(url).partition("://")
     if scheme in {"duckdb", "sqlite"}:
@@ -120,30 +120,27 @@ def read_database(url: str, table: str, root: Path, found: Findings) -> RawTable
             return None
         rest = f"{root / place}?{query or ('read_only=True' if scheme == 'duckdb' else '')}".rstrip("?")
     try:
-        connection = ibis.connect(f"{scheme}://{rest}")
-        try:
-            schema, _, bare = table.rpartition(".")
-            content = connection.table(bare, database=schema or None).to_pyarrow()
-        finally:
-            connection.disconnect()
-    except (IbisError, ImportError, OSError, ValueError, RuntimeError) as error:
-        _name_database_fault(error, scheme, table, found)
+        with warnings.catch_warnings():
+            # Ibis 12 still calls DuckDB's older fetch methods, which DuckDB 2 calls deprecated.
+            warnings.filterwarnings("ignore", r"fetch_\w+\(\) is deprecated", DeprecationWarning)
+            connection = ibis.connect(f"{scheme}://{rest}")
+            try:
+                schema, _, bare = table.rpartition(".")
+                content = connection.table(bare, database=schema or None).to_pyarrow()
+            finally:
+                connection.disconnect()
+    except Exception as error:  # every database driver has errors of its own, which share no base
+        ours = type(error).__module__.partition(".")[0] == "measurement"
+        if ours or isinstance(error, AssertionError | TypeError | AttributeError):
+            raise
+        found.add(
+            f"the table '{table}' cannot be read through {scheme}://",
+            "Check panel.url, panel.table and your access to the database",
+            column="panel.table",
+            value=f"{type(error).__name__}: {str(error).partition('://')[0]}",
+        )
         return None
-    except Exception as error:  # every database driver has errors of its own
-        if type(error).__module__.split(".")[0] in {"_duckdb", "duckdb", "sqlite3", "psycopg", "google", "snowflake"}:
-            _name_database_fault(error, scheme, table, found)
-            return None
-        raise
     return _from_arrow(content, found.file, found)
-
-
-def _name_database_fault(error: Exception, scheme: str, table: str, found: Findings) -> None:
-    found.add(
-        f"the table '{table}' cannot be read through {scheme}://",
-        "Check panel.url, panel.table and your access to the database",
-        column="panel.table",
-        value=error,
-    )
 
 
 def _from_text(content: bytes, name: str, found: Findings) -> RawTable | None:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from geolift.estimators import BoolArray, Estimator
+from geolift.estimators import BoolArray, Comparison, Estimator
 from geolift.inference import TIE, permutation_p_values, placebo_members, random_orders
+from geolift.time_based_regression import student_t
 
 FloatArray = NDArray[np.float64]
 #: Shortest history before a window that is still worth a test, in window lengths.
@@ -101,6 +102,9 @@ def aa_rate(
         if method == "placebo_sets":
             found.append(_placebo_p(estimator, history, series, allowed, members, post))
             continue
+        if method == "student_t":
+            found.append(_student_p(history, series, allowed, post))
+            continue
         residual = series - estimator.counterfactuals(series, history, int(end), allowed)
         if method == "iid_conformal":
             orders = random_orders(int(end), post, draws=1000, seed=seed)
@@ -135,4 +139,13 @@ def _placebo_p(
     for own in range(len(members)):
         others = ~np.isin(members, members[own]).any(axis=1)
         values.append((1 + (score[others] >= score[own] * (1 - TIE)).sum()) / (1 + others.sum()))
+    return np.asarray(values, dtype=np.float64)
+
+
+def _student_p(history: FloatArray, series: FloatArray, allowed: BoolArray, post: int) -> FloatArray:
+    pre = history.shape[1] - post
+    values = []
+    for row, mask in zip(series, allowed, strict=True):
+        names = tuple(str(place) for place in np.flatnonzero(mask))
+        values.append(student_t(Comparison(treated=row, donors=history[mask], pre=pre, names=names)).p_value)
     return np.asarray(values, dtype=np.float64)

@@ -9,10 +9,11 @@ from geolift.inference import TestResult, block_conformal, iid_conformal, placeb
 from geolift.synthetic_control import SyntheticControl
 from geolift.synthetic_did import SyntheticDid
 from geolift.test_plan import ESTIMATORS, INFERENCES
+from geolift.time_based_regression import TimeBasedRegression, student_t
 from measurement.errors import InputError
 
 #: Placebo sets drawn by estimator: those that cannot share a Gram matrix cost more each.
-MOST_SETS = {"synthetic_control": 1000, "did": 1000, "synthetic_did": 400, "augmented": 400}
+MOST_SETS = {"synthetic_control": 1000, "did": 1000, "synthetic_did": 400, "augmented": 400, "tbr": 1000}
 DEFAULT_INFERENCE = "block_conformal"
 
 
@@ -34,6 +35,7 @@ def estimator_named(name: str | None, *, treated_units: int = 1) -> Estimator:
         "augmented": AugmentedSyntheticControl(),
         "synthetic_did": SyntheticDid(treated_units=treated_units),
         "did": DifferenceInDifferences(),
+        "tbr": TimeBasedRegression(),
     }
     chosen = "synthetic_control" if name is None else name
     if chosen not in known:
@@ -66,14 +68,20 @@ def run_inference(
     InputError
         For an unknown name, or too few periods or placebo sets for the level.
     """
-    chosen = name or ("placebo_sets" if isinstance(estimator, SyntheticDid) else DEFAULT_INFERENCE)
-    if chosen not in INFERENCES or (isinstance(estimator, SyntheticDid) and chosen != "placebo_sets"):
+    own = {"synthetic_did": "placebo_sets", "tbr": "student_t"}.get(estimator.name, DEFAULT_INFERENCE)
+    chosen = name or own
+    clash = (estimator.name == "synthetic_did" and chosen != "placebo_sets") or (
+        chosen == "student_t" and estimator.name != "tbr"
+    )
+    if chosen not in INFERENCES or clash:
         raise InputError.of(
-            f"'{chosen}' does not go with {estimator.name}",
-            "Use placebo_sets with synthetic_did; with the others one of: " + ", ".join(INFERENCES),
+            f"inference '{chosen}' does not go with {estimator.name}",
+            "synthetic_did takes placebo_sets, student_t goes with tbr; the others: " + ", ".join(INFERENCES[:3]),
             column="inference",
             value=chosen,
         )
+    if chosen == "student_t":
+        return student_t(comparison, level=level)
     if chosen == "placebo_sets":
         return placebo_sets(
             estimator, comparison, size=size, level=level, seed=seed, most=MOST_SETS.get(estimator.name, 200)

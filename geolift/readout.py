@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from geolift.calibration import AaRate, aa_rate
 from geolift.choice import estimator_named, run_inference, settled
 from geolift.estimators import Comparison, Estimator, Fit
+from geolift.handover import as_json, finite, lift_estimate
 from geolift.inference import TestResult, rejection_level
 from geolift.robustness import Robustness, robustness
 from geolift.spend import TestSpend, test_spend
@@ -21,8 +21,7 @@ from geolift.test_plan import GeoTest
 from geolift.trouble import calibration_check, data_checks, fit_checks, share_outside, usable_donors
 from geolift.verdict import Verdict, detectable_lift, judge
 from measurement.checks import Check, healthy
-from measurement.errors import InputError
-from measurement.estimates import Estimate, Interval, LiftEstimate
+from measurement.estimates import LiftEstimate
 from measurement.panel import Panel
 
 FloatArray = NDArray[np.float64]
@@ -120,14 +119,14 @@ class GeoReadout:
             "measured_until": self.test.measured_until.isoformat(),
             "periods": self.comparison.post,
             "att": self.fit.att,
-            "att_lower": _finite(self.result.interval.lower),
-            "att_upper": _finite(self.result.interval.upper),
+            "att_lower": finite(self.result.interval.lower),
+            "att_upper": finite(self.result.interval.upper),
             "lift_percent": 100 * self.fit.lift,
-            "incremental_outcome": _estimate(outcome),
-            "standard_error": _finite(self.lift.standard_error),
+            "incremental_outcome": as_json(outcome),
+            "standard_error": finite(self.lift.standard_error),
             "incremental_spend": self.spend.incremental,
             "spend": self.spend.to_dict(),
-            "iroas": None if iroas is None else _estimate(iroas),
+            "iroas": None if iroas is None else as_json(iroas),
             "p_value": self.result.p_value,
             "aa_rejection": None if self.aa is None else self.aa.to_dict(),
             "pre_fit": {
@@ -218,7 +217,7 @@ def read_geo_test(panel: Panel, test: GeoTest, *, estimator: Estimator | None = 
         *calibration_check(aa),
         *others.checks(result, level=test.level),
     )
-    lift = _lift(test, comparison, fit, result, spend, panel.currency)
+    lift = lift_estimate(test, comparison, fit, result, spend, panel.currency)
     return GeoReadout(
         test=test,
         lift=lift,
@@ -240,64 +239,10 @@ def read_geo_test(panel: Panel, test: GeoTest, *, estimator: Estimator | None = 
 _AA_EFFORT = {
     "synthetic_control": {"ends": 12, "sets": 30},
     "did": {"ends": 12, "sets": 30},
+    "tbr": {"ends": 12, "sets": 30},
     "synthetic_did": {"ends": 4, "sets": 30},
     "augmented": {"ends": 8, "sets": 20},
 }
-
-
-def _lift(
-    test: GeoTest, comparison: Comparison, fit: Fit, result: TestResult, spend: TestSpend, currency: str
-) -> LiftEstimate:
-    """Totals over treated geos and measured periods.
-
-    The standard error is the interval's half-width over the normal quantile of its level, and never less than
-    independent pre-period errors would give: a permutation interval can come out narrower by luck.
-    """
-    total = len(test.treated) * comparison.post
-    interval = result.interval
-    level = test.level
-    fit_method = test.estimator or "synthetic_control"
-    quantile = float(norm.ppf(0.5 + level / 2))
-    error = max((interval.upper - interval.lower) / 2 / quantile, fit.pre_rmse / math.sqrt(comparison.post))
-    if not error > 0:
-        raise InputError.of(
-            "the donors reproduce the treated geos exactly, so that no error can be estimated",
-            "Check that the treated geos are not sums or copies of donors",
-            column="treated",
-            value=", ".join(test.treated),
-        )
-    outcome = Estimate(
-        value=fit.att * total,
-        interval=Interval(lower=interval.lower * total, upper=interval.upper * total, level=level, kind=interval.kind),
-        unit=currency,
-        method=f"{fit_method}, {result.method}",
-    )
-    return LiftEstimate(
-        channel=test.channel,
-        geos=test.treated,
-        start=test.start,
-        end=test.end,
-        incremental_outcome=outcome,
-        incremental_spend=spend.incremental if spend.incremental is not None else math.nan,
-        standard_error=error * total,
-        iroas=_iroas(outcome, spend.incremental),
-        p_value=result.p_value,
-        design=test.kind,
-        measured_until=test.measured_until,
-    )
-
-
-def _iroas(outcome: Estimate, spend: float | None) -> Estimate | None:
-    """Incremental outcome per incremental money; ``None`` where spend is unknown or did not move."""
-    if spend is None or spend == 0:
-        return None
-    ends = sorted((outcome.interval.lower / spend, outcome.interval.upper / spend))
-    return Estimate(
-        value=outcome.value / spend,
-        interval=Interval(lower=ends[0], upper=ends[1], level=outcome.interval.level, kind=outcome.interval.kind),
-        unit="ratio",
-        method=outcome.method,
-    )
 
 
 def _verdict(
@@ -325,12 +270,3 @@ def _verdict(
         detectable=detectable_lift(lift.standard_error, counterfactual, alpha=alpha),
         enough=not failed & {"history_short", "test_finished"} and math.isfinite(lift.standard_error),
     )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _estimate(estimate: Estimate) -> dict[str, object]:
-    values = estimate.to_dict()
-    return {name: _finite(value) if isinstance(value, float) else value for name, value in values.items()}

@@ -19,8 +19,8 @@ from measurement.panel import Panel
 
 Kind = Literal["go_dark", "scale_up", "new"]
 KINDS: tuple[Kind, ...] = ("go_dark", "scale_up", "new")
-ESTIMATORS = ("synthetic_control", "augmented", "synthetic_did", "did")
-INFERENCES = ("block_conformal", "placebo_sets", "iid_conformal")
+ESTIMATORS = ("synthetic_control", "augmented", "synthetic_did", "did", "tbr")
+INFERENCES = ("block_conformal", "placebo_sets", "iid_conformal", "student_t")
 _FIELDS = {
     "channel": str,
     "treated": list,

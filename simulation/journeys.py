@@ -196,7 +196,7 @@ def _touchpoints(
             "unit_id": np.concatenate([names[unit], names[buyers]]),
             "ts": start + pd.to_timedelta(pd.Series(seconds), unit="s"),
             # A conversion happens in the shop: it has no channel.
-            "channel": np.concatenate([np.array(CHANNELS)[channel], np.full(len(buyers), "")]),
+            "channel": pd.Series([*np.array(CHANNELS)[channel].tolist(), *[None] * len(buyers)], dtype="str"),
             "kind": np.concatenate([np.where(clicked, "click", "impression"), np.full(len(buyers), "conversion")]),
             "value": np.concatenate([np.zeros(len(channel)), value]),
             "cost": np.concatenate([cost, np.zeros(len(buyers))]),

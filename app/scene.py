@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from babel import Locale
 from app.figures.canvas import Style
 from app.launch import WORKSPACE_VARIABLE
 from app.theme import Palette, palette
+from app.units import short_money
 from measurement.wording import LANGUAGES, Wording, load_wording
 from measurement.workspace import Workspace
 
@@ -46,6 +48,23 @@ class Scene:
     def text(self, key: str, **facts: object) -> str:
         """A message of the app's catalogue."""
         return self.wording.text(key, **facts)
+
+    def short(self, value: float) -> str:
+        """An amount in few characters, ``460 Tsd. €``."""
+        return short_money(float(value), self.wording)
+
+    def maybe(self, key: str, otherwise: str) -> str:
+        """A message, or ``otherwise`` for ids that the catalogue does not know (new checks, KPIs, rules)."""
+        return self.wording.messages.get(key, otherwise)
+
+    def end(self, value: object, write: Callable[[float], str]) -> str:
+        """An end of an interval; artifacts write an unbounded one as nothing."""
+        return self.text("word.open") if value is None else write(float(str(value)))
+
+    @staticmethod
+    def finite(value: float, lower: float | None, upper: float | None) -> tuple[float, float, float]:
+        """A drawable interval: an unbounded end is drawn at the value itself."""
+        return float(value), float(value if lower is None else lower), float(value if upper is None else upper)
 
 
 def workspace_folder() -> Path:

@@ -12,6 +12,8 @@ from measurement.store import RunRecord
 from measurement.workspace import Workspace
 
 ALL_GEOS = "*"
+#: How the content run names totals over teams and models.
+ALL = "(all)"
 
 
 def by_date(parts: pd.DataFrame) -> pd.DataFrame:
@@ -67,11 +69,24 @@ def newest_tests(
 
 
 def choices(values: pd.Series) -> list[str]:
-    """Distinct values as text, ``all`` first."""
-    return sorted({str(value) for value in values}, key=lambda name: (name != "all", name))
+    """Distinct values as text, the total first."""
+    return sorted({str(value) for value in values}, key=lambda name: (name != ALL, name))
 
 
 def last_known(rows: pd.DataFrame) -> pd.Series | None:
     """The newest day's row that has a value, ``None`` where nothing was measured."""
     known = rows[rows["value"].notna()].sort_values("day")
     return known.iloc[-1] if len(known) else None
+
+
+def missed(breached: pd.Series | object) -> Any:  # noqa: ANN401 - a flag or a column of flags
+    """Whether objectives were missed; where none is set the artifact leaves the field empty, which is not a miss."""
+    if isinstance(breached, pd.Series):
+        return breached.astype(str).str.lower() == "true"
+    return str(breached).lower() == "true"
+
+
+def by_day(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a calendar day: days without a row are open, so that a line does not bridge what was not judged."""
+    days = pd.date_range(rows["day"].min(), rows["day"].max(), freq="D", name="day")
+    return rows.drop_duplicates("day").set_index("day").reindex(days).reset_index()

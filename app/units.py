@@ -52,6 +52,13 @@ HIGHER_IS_BETTER = frozenset(
 )
 
 
+#: Limits and suffixes of short amounts; Babel's own German short form leaves thousands as they are.
+_SIZES = {
+    "en": ((1e9, "bn"), (1e6, "m"), (1e4, "k")),
+    "de": ((1e9, "\u00a0Mrd."), (1e6, "\u00a0Mio."), (1e4, "\u00a0Tsd.")),
+}
+
+
 def writer(unit: str, wording: Wording) -> Callable[[float], str]:
     """How values of a unit are written: ``ms`` as ms, s, min or h, fractions as per cent, money with its sign."""
 
@@ -69,6 +76,31 @@ def writer(unit: str, wording: Wording) -> Callable[[float], str]:
         return wording.number(value, digits=2)
 
     return write
+
+
+def short_money(value: float, wording: Wording) -> str:
+    """An amount for an axis or a narrow place: three figures and a word for the size.
+
+    Examples
+    --------
+    >>> short_money(460_000, Wording(locale="de_DE", currency="EUR", messages={})).replace("\u00a0", " ")
+    '460 Tsd. €'
+    >>> short_money(-12_345_678, Wording(locale="en_GB", currency="EUR", messages={}))
+    '-€12.3m'
+    """
+    sizes = _SIZES["de" if wording.language == "de" else "en"]
+    limit, suffix = next(((limit, suffix) for limit, suffix in sizes if abs(value) >= limit), (1.0, ""))
+    scaled = value / limit
+    whole = suffix == "" or abs(scaled) >= 99.95 or abs(scaled - round(scaled)) < 0.05
+    text = wording.money(scaled, digits=0 if whole else 1)
+    last = max(place for place, sign in enumerate(text) if sign.isdigit())
+    return text[: last + 1] + suffix + text[last + 1 :]
+
+
+def duration_unit(top: float) -> tuple[float, str]:
+    """Milliseconds in the unit an axis that reaches ``top`` should use, and that unit."""
+    limits = ((2e3, 1.0, "ms"), (120e3, 1e3, "s"), (120 * 60e3, 60e3, "min"))
+    return next(((size, unit) for limit, size, unit in limits if top < limit), (3600e3, "h"))
 
 
 def _duration(milliseconds: float, wording: Wording) -> str:

@@ -13,6 +13,7 @@ from babel.dates import format_date
 from numpy.typing import NDArray
 
 from app.theme import BODY_FONT, Palette
+from app.units import short_money
 from measurement.wording import Wording
 
 #: Beyond this many points a line is thinned to what a screen can show.
@@ -117,7 +118,7 @@ def money_text(style: Style, top: float) -> Callable[[float], str]:
     """How an axis that reaches ``top`` writes money: whole below 10,000, shortened above."""
     if abs(top) < 10_000:
         return style.wording.money
-    return lambda value: style.wording.money(0) if value == 0 else style.wording.money_short(value)
+    return lambda value: short_money(value, style.wording)
 
 
 def label_dates(figure: go.Figure, dates: pd.DatetimeIndex, style: Style, *, title: str, wanted: int = 6) -> None:

@@ -157,12 +157,12 @@ def trend(
     """
     kept = table.sort_values("day").rename(columns={"day": "date"})
     kept = kept.iloc[thin(kept["value"].to_numpy(dtype=np.float64))] if kept["value"].notna().any() else kept
-    figure, colours = blank(style, height=240, right=20), style.palette
+    figure, colours = blank(style, height=240, right=36), style.palette
     known = kept.dropna(subset=["lower", "upper"])
     if len(known):
         _band(figure, known, translucent(colours.accent, 0.18))
     _line(figure, kept, "value", words.text, {"color": colours.accent, "width": 2})
-    late = kept[kept["breached"].fillna(False).astype(bool) & kept["value"].notna()]
+    late = kept[(kept["breached"].astype(str).str.lower() == "true") & kept["value"].notna()]
     figure.add_scatter(
         x=late["date"],
         y=late["value"],
@@ -175,9 +175,9 @@ def trend(
     if objective is not None:
         figure.add_hline(y=objective, line={"color": colours.ink, "width": 1, "dash": "dot"})
         figure.add_annotation(
-            x=0,
+            x=1,
             xref="paper",
-            xanchor="left",
+            xanchor="right",
             y=objective,
             yanchor="bottom",
             text=objective_text,

@@ -74,9 +74,9 @@ def small_title(title: str) -> str:
     return f'<h3 class="lw-small">{escape(title)}</h3>'
 
 
-def tiles(items: Sequence[Tile]) -> str:
-    """A row of tiles that wraps on small screens."""
-    return f'<div class="lw-tiles">{"".join(_tile(item) for item in items)}</div>'
+def tiles(items: Sequence[Tile], *, quiet: bool = False) -> str:
+    """A row of tiles that wraps on small screens; ``quiet`` mutes what is not to be acted on."""
+    return f'<div class="lw-tiles{" lw-quiet" if quiet else ""}">{"".join(_tile(item) for item in items)}</div>'
 
 
 def _tile(item: Tile) -> str:

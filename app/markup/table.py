@@ -48,6 +48,8 @@ class Cell:
         Signed share of the widest bar in the column, ``None`` for no bar.
     pill
         Whether the text stands in an outlined pill.
+    small
+        Set smaller: whole sentences.
     """
 
     text: str
@@ -55,6 +57,7 @@ class Cell:
     tone: Tone = "plain"
     bar: float | None = None
     pill: bool = False
+    small: bool = False
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, label: str, quiet: bool = False) -> str:
@@ -93,7 +96,8 @@ def _manners(column: Column) -> str:
 
 def _cell(column: Column, cell: Cell) -> str:
     inner = "" if cell.bar is None else _bar(cell.bar)
-    inner += f'<span class="lw-cell lw-{cell.tone}{" lw-pill" if cell.pill else ""}">{escape(cell.text)}</span>'
+    manner = (" lw-pill" if cell.pill else "") + (" lw-why" if cell.small else "")
+    inner += f'<span class="lw-cell lw-{cell.tone}{manner}">{escape(cell.text)}</span>'
     if cell.below:
         inner += f'<span class="lw-below">{escape(cell.below)}</span>'
     return f'<td class="{_manners(column)}" data-title="{escape(column.title)}">{inner}</td>'

@@ -55,13 +55,9 @@ def show(scene: Scene) -> None:
 
 def _experiment(scene: Scene, experiment: str, arms: pd.DataFrame, stop: Mapping[str, Any]) -> None:
     st.html(section(scene.text("creatives.experiment", name=readable(experiment))))
-    report = stop_of(stop, experiment)
+    report = stop.get("experiments", {}).get(experiment)
     if report is not None:
-        ended = bool(report.get("stop"))
-        words = scene.text("creatives.stop" if ended else "creatives.go_on")
-        winner = report.get("winner")
-        named = scene.text("creatives.winner", name=readable(str(winner))) if ended and winner else ""
-        st.html(note(f"{words} {named}".strip(), "accent" if ended else "plain"))
+        st.html(note(_verdict(scene, report), "accent" if report["stop"] else "plain"))
     st.html(_table(scene, arms))
     left, right = st.columns(2, gap="large")
     with left:
@@ -85,13 +81,16 @@ def _experiment(scene: Scene, experiment: str, arms: pd.DataFrame, stop: Mapping
         chart.draw(scene, figure, name=f"traffic_{experiment}", says=scene.text("creatives.traffic_says"))
 
 
-def stop_of(stop: Mapping[str, Any], experiment: str) -> Mapping[str, Any] | None:
-    """The stop report of one experiment, ``None`` where there is none."""
-    found = stop.get("experiments", stop)
-    if isinstance(found, list):
-        found = {str(entry.get("experiment_id")): entry for entry in found}
-    report = found.get(experiment)
-    return report if isinstance(report, Mapping) else None
+def _verdict(scene: Scene, report: Mapping[str, Any]) -> str:
+    """The stop report in words, by the id of the fact that decided."""
+    words = scene.wording
+    return scene.text(
+        f"stop.{report['reason']}",
+        leader=readable(str(report["leader"])),
+        p_best=words.percent(float(report["p_best"]), digits=1),
+        remaining=words.percent(float(report["value_remaining"]), digits=1),
+        limit=words.percent(float(report["rule"]["potential_value"]), digits=1),
+    )
 
 
 def _table(scene: Scene, arms: pd.DataFrame) -> str:
@@ -107,7 +106,8 @@ def _table(scene: Scene, arms: pd.DataFrame) -> str:
     ]
     rows = []
     for _, line in arms.iterrows():
-        sign, tone = _FATIGUE.get(str(line["fatigue"]), ("", "plain"))
+        fatigue = line["fatigue"] if isinstance(line["fatigue"], str) else "unknown"
+        sign, tone = _FATIGUE.get(fatigue, ("", "plain"))
         since = line.get("fatigue_since")
         rows.append(
             [
@@ -121,7 +121,7 @@ def _table(scene: Scene, arms: pd.DataFrame) -> str:
                 Cell(text=words.percent(float(line["expected_loss"]), digits=3)),
                 Cell(text=words.percent(float(line["next_propensity"]))),
                 Cell(
-                    text=sign + scene.text(f"fatigue.{line['fatigue']}"),
+                    text=sign + scene.text(f"fatigue.{fatigue}"),
                     below=words.date(pd.Timestamp(since).date()) if isinstance(since, str) and since else "",
                     tone=tone,
                 ),

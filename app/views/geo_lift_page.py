@@ -13,7 +13,7 @@ from app.figures.bars import bars
 from app.figures.canvas import money_text
 from app.figures.timelines import AxisWords, LineNames, Window, against_model, cumulative
 from app.frame import need_run
-from app.markup.cards import Tile, masthead, note, section, state, tiles
+from app.markup.cards import Tile, Tone, masthead, note, section, state, tiles
 from app.markup.table import Cell, Column, table
 from app.names import listed, readable
 from app.scene import Scene
@@ -32,6 +32,7 @@ _DESIGNS = (
     "incremental_spend",
     "imbalance",
 )
+_TONES: dict[str, Tone] = {"lift": "good", "no_lift": "warn", "not_enough_data": "warn", "loss": "bad"}
 
 
 def show(scene: Scene) -> None:
@@ -66,57 +67,77 @@ def _choose(scene: Scene, tests: list[tuple[RunRecord, Mapping[str, Any]]]) -> i
 
 def _readout(scene: Scene, run: RunRecord, readout: Mapping[str, Any]) -> None:
     do_not_act(scene, run)
-    words, outcome = scene.wording, readout["incremental_outcome"]
-    found = float(outcome["lower"]) > 0 or float(outcome["upper"]) < 0
-    verdict = "geo_lift.found" if found else "geo_lift.not_found"
-    days = (pd.Timestamp(readout["start"]).date(), pd.Timestamp(readout["end"]).date())
-    facts = {
-        "channel": readable(readout["channel"]),
-        "geos": listed([readable(geo) for geo in readout["treated"]], scene.text("word.and")),
-        "start": words.date(days[0]),
-        "end": words.date(days[1]),
-        "amount": words.money(float(outcome["value"]), signed=True),
-        "lower": words.money(float(outcome["lower"])),
-        "upper": words.money(float(outcome["upper"])),
-        "level": words.percent(float(outcome["level"])),
-    }
-    st.html(section(scene.text(f"{verdict}_title", **facts)))
-    st.html(note(scene.text(f"{verdict}_body", **facts), "good" if found else "warn"))
+    rule = str(readout["verdict"]["rule"])
+    key = "lift_dark" if rule == "lift" and readout.get("kind") == "go_dark" else rule
+    facts = _facts(scene, readout)
+    st.html(section(scene.text(f"verdict.{key}_title", **facts)))
+    st.html(note(scene.text(f"verdict.{key}_body", **facts), _TONES.get(rule, "plain")))
     st.html(tiles(_tiles(scene, readout)))
     _charts(scene, run, readout)
 
 
+def _facts(scene: Scene, readout: Mapping[str, Any]) -> dict[str, str]:
+    words, outcome = scene.wording, readout["incremental_outcome"]
+    detectable = readout["verdict"].get("facts", {}).get("detectable_lift")
+    return {
+        "channel": readable(readout["channel"]),
+        "geos": listed([readable(geo) for geo in readout["treated"]], scene.text("word.and")),
+        "start": words.date(pd.Timestamp(readout["start"]).date()),
+        "end": words.date(pd.Timestamp(readout["end"]).date()),
+        "amount": words.money(float(outcome["value"]), signed=True),
+        "size": words.money(abs(float(outcome["value"]))),
+        "lower": scene.end(outcome["lower"], words.money),
+        "upper": scene.end(outcome["upper"], words.money),
+        "level": words.percent(float(outcome["level"])),
+        "detectable": words.percent(float(detectable), digits=1) if detectable is not None else "–",
+    }
+
+
 def _tiles(scene: Scene, readout: Mapping[str, Any]) -> list[Tile]:
     words, outcome = scene.wording, readout["incremental_outcome"]
-    placebo = readout.get("placebo") or {}
-    rate = next((placebo[name] for name in ("rejection_rate", "aa_rate", "rate") if name in placebo), None)
     shown = [
         Tile(
             label=scene.text("geo_lift.incremental"),
             value=words.money(float(outcome["value"]), signed=True),
-            note=f"{words.money_short(outcome['lower'])} – {words.money_short(outcome['upper'])}",
+            note=f"{scene.end(outcome['lower'], scene.short)} – {scene.end(outcome['upper'], scene.short)}",
             aside=scene.text("geo_lift.lift", lift=words.number(float(readout["lift_percent"]), digits=1, signed=True)),
         )
     ]
-    iroas = readout.get("iroas")
+    iroas, spend = readout.get("iroas"), readout.get("incremental_spend")
     if iroas:
         shown.append(
             Tile(
                 label=scene.text("geo_lift.iroas"),
                 value=words.number(float(iroas["value"])),
-                note=f"{words.number(float(iroas['lower']))} – {words.number(float(iroas['upper']))}",
-                aside=scene.text("geo_lift.spend", amount=words.money(float(readout["incremental_spend"]))),
+                note=f"{scene.end(iroas['lower'], words.number)} – {scene.end(iroas['upper'], words.number)}",
+                aside=scene.text("geo_lift.spend", amount=words.money(float(spend), signed=True)) if spend else "",
             )
         )
+    alarms = readout.get("aa_rejection")
     shown.append(
         Tile(
             label=scene.text("geo_lift.p_value"),
             value=words.number(float(readout["p_value"]), digits=3),
-            note=scene.text("geo_lift.aa_rate", rate=words.percent(float(rate), digits=1)) if rate is not None else "",
-            aside=scene.text("geo_lift.estimator", name=str(readout["estimator"]).replace("_", " ")),
+            note=_alarm_rate(scene, alarms) if alarms else "",
+            aside=_estimator(scene, readout["estimator"]),
         )
     )
     return shown
+
+
+def _alarm_rate(scene: Scene, alarms: Mapping[str, Any]) -> str:
+    """How often this panel rejects when nothing happened: the honest companion of a p-value."""
+    words = scene.wording
+    return scene.text(
+        "geo_lift.aa_rate",
+        rate=words.percent(float(alarms["rate"]), digits=1),
+        alpha=words.percent(float(alarms["alpha"])),
+    )
+
+
+def _estimator(scene: Scene, given: Mapping[str, Any]) -> str:
+    name = str(given["name"])
+    return scene.maybe(f"estimator.{name}", name.replace("_", " "))
 
 
 def _charts(scene: Scene, run: RunRecord, readout: Mapping[str, Any]) -> None:
@@ -142,7 +163,7 @@ def _charts(scene: Scene, run: RunRecord, readout: Mapping[str, Any]) -> None:
     outcome = readout["incremental_outcome"]
     with left:
         st.html(section(scene.text("geo_lift.cumulative")))
-        total = (float(outcome["value"]), float(outcome["lower"]), float(outcome["upper"]))
+        total = scene.finite(outcome["value"], outcome["lower"], outcome["upper"])
         sums = AxisWords(
             x=axes.x,
             y=scene.text("axis.cumulative", currency=scene.wording.currency),

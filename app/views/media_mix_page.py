@@ -157,7 +157,7 @@ def _channel_table(scene: Scene, channels: pd.DataFrame) -> None:
             Cell(text=words.money(float(line["spend"]))),
             Cell(
                 text=words.money(float(line["contribution"])),
-                below=" – ".join(words.money_short(line[f"contribution_{end}"]) for end in ("lower", "upper")),
+                below=" – ".join(scene.short(line[f"contribution_{end}"]) for end in ("lower", "upper")),
             ),
             Cell(text=words.percent(float(line["share"]), digits=1)),
             *(

@@ -38,9 +38,9 @@ def show(scene: Scene) -> None:
     """Draw the page."""
     weeks = export_weeks(scene.workspace.exports)
     if not weeks:
+        st.html(masthead(kicker=scene.text("page.this_week"), headline=scene.text("week.empty_headline")))
         st.html(
-            masthead(kicker=scene.text("page.this_week"), headline=scene.text("week.empty_headline"))
-            + state(
+            state(
                 title=scene.text("state.empty_title"),
                 body=scene.text("state.empty_weekly"),
                 command="liftwerk weekly",
@@ -51,11 +51,11 @@ def show(scene: Scene) -> None:
     brief = _load(scene, weeks[-1])
     before = _load(scene, weeks[-2]) if len(weeks) > 1 else None
     _top(scene, brief)
-    st.html(tiles(_tiles(scene, brief, before)))
     if not brief.healthy:
         failed = [check for check in brief.checks if not check["passed"] and check.get("blocking", True)]
         st.html(checks_table(scene, failed))
         st.html(section(scene.text("week.calculated"), scene.text("week.calculated_note")))
+    st.html(tiles(_tiles(scene, brief, before), quiet=not brief.healthy))
     st.html(_channels(scene, brief, before))
     _below(scene, brief)
 
@@ -196,8 +196,24 @@ def _channels(scene: Scene, brief: Brief, before: Brief | None) -> str:
         Column(title=scene.text("table.today"), align="right", minor=True),
         Column(title=scene.text("table.proposed"), align="right"),
         Column(title=scene.text("table.change"), align="right"),
-        *([Column(title=scene.text("table.last_week"), align="right", minor=True)] if before else []),
-        Column(title=scene.text("table.marginal_roas"), align="right", hint=scene.text("table.marginal_roas_hint")),
+        *(
+            [
+                Column(
+                    title=scene.text("table.last_week"),
+                    align="right",
+                    minor=True,
+                    hint=scene.text("table.last_week_hint"),
+                )
+            ]
+            if before
+            else []
+        ),
+        Column(
+            title=scene.text("table.marginal_roas"),
+            align="right",
+            minor=True,
+            hint=scene.text("table.marginal_roas_hint"),
+        ),
         Column(title=scene.text("table.evidence"), minor=True),
         Column(title=scene.text("table.why"), minor=True),
     ]
@@ -224,15 +240,19 @@ def _channel(
         Cell(text=words.money(line.current)),
         Cell(text=words.money(line.proposed)),
         Cell(
-            text=words.money(line.change, signed=True) if abs(line.change) >= 0.5 else "–",
+            text=_change(scene, line.change),
             tone="gain" if line.change >= 0.5 else "loss" if line.change <= -0.5 else "plain",
             bar=line.change / widest,
         ),
-        *([Cell(text=words.money(earlier.change, signed=True) if earlier else "–")] if with_earlier else []),
+        *([Cell(text=_change(scene, earlier.change) if earlier else "–")] if with_earlier else []),
         Cell(text=words.number(roas.value) if roas else "–", below=ends),
-        Cell(text=f"{_GRADES.get(line.grade, '○○○')} {scene.text(f'grade.{line.grade}')}"),
-        Cell(text=line.reason),
+        Cell(text=f"{_GRADES[line.grade]}\u00a0{scene.text(f'grade.{line.grade}')}"),
+        Cell(text=line.reason, small=True),
     ]
+
+
+def _change(scene: Scene, change: float) -> str:
+    return scene.wording.money(change, signed=True) if abs(change) >= 0.5 else "–"
 
 
 def _below(scene: Scene, brief: Brief) -> None:

@@ -133,10 +133,12 @@ def _geo(draft: RunDraft, rng: np.random.Generator, channel: str, effect: float)
         "att": value / 16, "lift_percent": 100 * effect, "incremental_spend": 96000.0,
         "incremental_outcome": {"value": value, "lower": value - 7e4, "upper": value + 7e4, "level": 0.9},
         "iroas": {"value": value / 96e3, "lower": (value - 7e4) / 96e3, "upper": (value + 7e4) / 96e3, "level": 0.9},
-        "p_value": 0.012 if effect else 0.61, "pre_fit": {"scaled_l2": 0.12, "r_squared": 0.97},
-        "estimator": "synthetic_control",
+        "p_value": 0.012 if effect else 0.61, "pre_fit": {"scaled_l2_imbalance": 0.12}, "kind": "scale_up",
+        "estimator": {"name": "synthetic_control", "fixed_effects": True},
         "donor_weights": {"Niedersachsen": 0.41, "Hessen": 0.27, "Berlin": 0.19, "Sachsen": 0.13},
-        "placebo": {"level": 0.1, "rejection_rate": 0.094, "sets": 320},
+        "aa_rejection": {"rate": 0.094, "lower": 0.06, "upper": 0.14, "windows": 320, "alpha": 0.1},
+        "placebo": {"sets": 320}, "verdict": {"rule": "lift" if effect else "no_lift",
+                                              "facts": {"detectable_lift": 0.021}},
     })  # fmt: skip
 
 
@@ -158,8 +160,12 @@ def _creatives(draft: RunDraft) -> None:
         "next_propensity": [0.09, 0.03, 0.86, 0.02, 0.1, 0.9],
         "fatigue": ["none", "suspected", "none", "confirmed", "none", "none"],
         "fatigue_since": [None, "2026-11-14", None, "2026-11-02", None, None]}))  # fmt: skip
-    _json(draft, "stop.json", {"autumn": {"stop": True, "winner": "dog", "reason": "expected loss below 1% of the rate"},
-                               "retarget": {"stop": False, "winner": None, "reason": "not enough data"}})  # fmt: skip
+    rule = {"potential_value": 0.01, "quantile": 0.95, "minimum_days": 14.0}
+    _json(draft, "stop.json", {"level": 0.9, "rule": rule, "experiments": {
+        "autumn": {"leader": "dog", "p_best": 0.93, "expected_loss": 1e-4, "value_remaining": 0.004, "stop": True,
+                   "reason": "value_remaining", "rule": rule},
+        "retarget": {"leader": "long", "p_best": 0.96, "expected_loss": 2e-4, "value_remaining": 0.03, "stop": False,
+                     "reason": "keep_going", "rule": rule}}})  # fmt: skip
 
 
 def _content(draft: RunDraft, rng: np.random.Generator) -> None:
@@ -171,14 +177,21 @@ def _content(draft: RunDraft, rng: np.random.Generator) -> None:
         value = level * rng.normal(1, 0.06, 28)
         value[15:20] *= 1.6 if kpi in ("latency_p95", "hallucination_rate") else 1.0
         worse = value > (objective or np.inf) if kpi != "fact_score" else value < (objective or 0)
-        rows.append(pd.DataFrame({"day": days, "team": "all", "model": "all", "kpi": kpi, "value": value,
+        rows.append(pd.DataFrame({"day": days, "team": "(all)", "model": "(all)", "kpi": kpi, "value": value,
                                   "lower": value * 0.9, "upper": value * 1.1, "n": 400, "objective": objective,
-                                  "breached": worse}))  # fmt: skip
+                                  "breached": worse if objective is not None else None}))  # fmt: skip
     _frame(draft, "kpis.csv", pd.concat(rows))
-    _json(draft, "canary.json", {"verdict": "continue", "reason": "no metric is worse at the 5% level"})
+    rates = {"control_rate": {"value": 0.012, "lower": 0.01, "upper": 0.014, "level": 0.95},
+             "canary_rate": {"value": 0.031, "lower": 0.024, "upper": 0.04, "level": 0.95}}  # fmt: skip
+    _json(draft, "canary.json", {"verdict": "stop", "tests": [
+        {"team": "brand", "pipeline": "teasers", "kpi": "error_rate", "e_max": 61.2, "threshold": 40.0,
+         "verdict": "stop", **rates},
+        {"team": "brand", "pipeline": "teasers", "kpi": "hallucination_rate", "e_max": 1.4, "threshold": 40.0,
+         "verdict": "continue", "control_rate": rates["control_rate"], "canary_rate": None}]})  # fmt: skip
     _frame(draft, "alerts.csv", pd.DataFrame({
-        "day": ["2026-11-12"], "team": ["brand"], "model": ["large"], "kpi": ["hallucination_rate"],
-        "value": [0.062], "limit": [0.05], "message": ["above its objective"]}))  # fmt: skip
+        "day": ["2026-11-12", "2026-11-13"], "kind": ["objective", "cost_spike"], "severity": ["low", "high"],
+        "team": ["brand", "(all)"], "model": ["(all)", "(all)"], "kpi": ["hallucination_rate", "cost"],
+        "value": [0.062, 412.0], "limit": [0.05, 280.0], "detail": ["above its objective", "usual: 190.00"]}))  # fmt: skip
 
 
 def write_plan(root: Path) -> None:

@@ -1,0 +1,118 @@
+"""The content page's tables: canary verdicts and alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from app import loaders
+from app.markup.cards import Tone, note, section
+from app.markup.table import Cell, Column, table
+from app.names import readable
+from app.scene import Scene
+from app.tables import ALL
+from app.units import KPI_UNITS, writer
+from measurement.store import RunRecord
+
+_ALERTS = ("day", "kind", "severity", "team", "model", "kpi", "value", "limit", "detail")
+_SHOWN = 20
+_VERDICTS: dict[str, Tone] = {"stop": "bad", "continue": "good", "not_enough_data": "warn"}
+
+
+def everyone(scene: Scene, name: str) -> str:
+    """A team's or model's name; the total reads "all"."""
+    return scene.text("content.all") if name == ALL else readable(name)
+
+
+def kpi_name(scene: Scene, kpi: str) -> str:
+    """A KPI's name in the page's language; its id in words where the catalogue has none."""
+    return scene.maybe(f"kpi.{kpi}", readable(kpi))
+
+
+def canary(scene: Scene, run: RunRecord) -> None:
+    """Control against canary, every guardrail of every pipeline."""
+    report = loaders.run_document(run, "canary.json")
+    st.html(section(scene.text("content.canary")))
+    tests = report.get("tests", [])
+    verdict = str(report["verdict"]) if tests else "none"
+    st.html(note(scene.maybe(f"canary.{verdict}", verdict), _VERDICTS.get(verdict, "plain")))
+    if tests:
+        st.html(_canary_table(scene, tests))
+
+
+def _canary_table(scene: Scene, tests: list[Mapping[str, Any]]) -> str:
+    words = scene.wording
+    columns = [
+        Column(title=scene.text("content.pipeline")),
+        Column(title=scene.text("content.guardrail")),
+        Column(title=scene.text("content.control"), align="right"),
+        Column(title=scene.text("content.canary_arm"), align="right"),
+        Column(
+            title=scene.text("content.evidence"), align="right", minor=True, hint=scene.text("content.evidence_hint")
+        ),
+        Column(title=scene.text("content.verdict")),
+    ]
+
+    def rate(found: Mapping[str, Any] | None) -> Cell:
+        if found is None:
+            return Cell(text="–")
+        ends = f"{words.percent(found['lower'], digits=1)} – {words.percent(found['upper'], digits=1)}"
+        return Cell(text=words.percent(found["value"], digits=1), below=ends)
+
+    rows = [
+        [
+            Cell(text=f"{test['team']} · {test['pipeline']}"),
+            Cell(text=kpi_name(scene, str(test["kpi"]))),
+            rate(test["control_rate"]),
+            rate(test["canary_rate"]),
+            Cell(text=f"{words.number(test['e_max'], digits=1)} / {words.number(test['threshold'], digits=0)}"),
+            Cell(
+                text=scene.maybe(f"canary_short.{test['verdict']}", str(test["verdict"])),
+                tone=_VERDICTS.get(str(test["verdict"]), "plain"),
+            ),
+        ]
+        for test in tests
+    ]
+    return table(columns, rows, label=scene.text("content.canary"))
+
+
+def alerts(scene: Scene, run: RunRecord) -> None:
+    """What someone should look at, newest first."""
+    st.html(section(scene.text("content.alerts")))
+    found = loaders.run_table(run, "alerts.csv", _ALERTS)
+    if found.empty:
+        st.html(note(scene.text("content.no_alerts"), "good"))
+        return
+    ordered = found.sort_values("day", ascending=False, kind="stable")
+    shown = ordered.head(_SHOWN)
+    columns = [
+        Column(title=scene.text("axis.day")),
+        Column(title=scene.text("content.severity")),
+        Column(title=scene.text("content.alert")),
+        Column(title=scene.text("content.team")),
+        Column(title=scene.text("table.value"), align="right"),
+        Column(title=scene.text("table.limit"), align="right", minor=True),
+    ]
+    rows = []
+    for _, line in shown.iterrows():
+        kpi = str(line["kpi"])
+        write = writer("currency" if kpi == "cost" else KPI_UNITS.get(kpi, "number"), scene.wording)
+        high = line["severity"] == "high"
+        rows.append(
+            [
+                Cell(text=scene.wording.date(line["day"].date())),
+                Cell(
+                    text=("✕ " if high else "! ") + scene.maybe(f"severity.{line['severity']}", str(line["severity"])),
+                    tone="bad" if high else "warn",
+                ),
+                Cell(text=kpi_name(scene, kpi), below=scene.maybe(f"alert.{line['kind']}", str(line["kind"]))),
+                Cell(text=everyone(scene, str(line["team"]))),
+                Cell(text=write(float(line["value"]))),
+                Cell(text=write(float(line["limit"]))),
+            ]
+        )
+    st.html(table(columns, rows, label=scene.text("content.alerts")))
+    if len(ordered) > _SHOWN:
+        st.html(note(scene.text("content.more", count=len(ordered) - _SHOWN)))

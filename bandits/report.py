@@ -37,14 +37,15 @@ class ReportOptions:
     rule
         When to stop.
     half_life_days
-        Older evidence counts less by half each such span; ``None``: all evidence counts alike.
+        Older evidence counts less by half each such span, because creatives tire: over the whole log a tired creative
+        looks as good as it once was. ``None``: all evidence counts alike.
     """
 
     level: float = 0.9
     floor: float = 0.01
     better: Better = "higher"
     rule: StopRule = field(default_factory=StopRule)
-    half_life_days: float | None = None
+    half_life_days: float | None = 14.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,7 @@ class CreativeReport:
         return {
             "level": self.options.level,
             "rule": asdict(self.options.rule),
+            "half_life_days": self.options.half_life_days,
             "experiments": {
                 name: report.to_dict()
                 | {

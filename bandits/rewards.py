@@ -299,8 +299,9 @@ class GammaPoisson:
         return np.exp(x)
 
     def line(self, value: Floats) -> Floats:
-        """See `Posteriors.line`."""
-        return np.log(value)
+        """See `Posteriors.line`; 0 lies at minus infinity."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(value))
 
     def mean(self) -> Floats:
         """See `Posteriors.mean`."""

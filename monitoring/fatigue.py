@@ -36,12 +36,17 @@ class FatigueRule:
         Suspicion needs this share of the evidence that confirmation needs.
     minimum_days
         Days with traffic before anything is said.
+    pool
+        ``"all"``: the creatives of every experiment make the pool, which is quiet but moves with other products too;
+        a confirmation then needs the creative to have fallen behind its own experiment as well, so that a product going
+        out of season is not read as tired creatives. ``"experiment"``: only those of the same experiment.
     """
 
     false_alarm: float = 0.05
     days: int = 60
     suspected: float = 0.1
     minimum_days: int = 5
+    pool: Literal["all", "experiment"] = "all"
 
     @property
     def threshold(self) -> float:
@@ -54,9 +59,9 @@ def detect_fatigue(daily: pd.DataFrame, rule: FatigueRule | None = None) -> pd.D
 
     Each day a creative's rewards are compared with what its decisions would have earned had it moved with the pool of
     the other creatives, so that weekends, seasons and outages cancel. The evidence is a Shiryaev–Roberts
-    e-detector: the sum, over every day on which decay may have begun, of the likelihood ratio of "decays from that day on" (a mixture
-    of rates) against "keeps its level", with the unknown level integrated out. Day-to-day noise beyond chance is
-    estimated from day-to-day differences, pooled over the creatives, which slow decay hardly touches.
+    e-detector: the sum, over every day on which decay may have begun, of the likelihood ratio of "decays from that day
+    on" (a mixture of rates) against "keeps its level", with the unknown level integrated out. Day-to-day noise
+    beyond chance is estimated from day-to-day differences, pooled over the creatives, which slow decay hardly touches.
 
     Parameters
     ----------
@@ -72,8 +77,8 @@ def detect_fatigue(daily: pd.DataFrame, rule: FatigueRule | None = None) -> pd.D
     Notes
     -----
     Shin, Ramdas, Rinaldo, "E-detectors" (2024); Shiryaev (1963); Roberts (1966). The bound on false alarms is exact for
-    normal noise of known size; benchmarks/bandits_fatigue.py measures it for counts with estimated noise. A creative
-    that stays confirmed is reported so until its experiment ends: a confirmation is not withdrawn by one good day.
+    normal noise of known size; benchmarks/bandits_fatigue.py measures it for counts with estimated noise. The
+    highest statistic of the log counts: one good day does not withdraw a confirmation.
 
     Raises
     ------
@@ -86,56 +91,64 @@ def detect_fatigue(daily: pd.DataFrame, rule: FatigueRule | None = None) -> pd.D
             raise InputError.of(f"daily counts have no column '{column}'", "Pass CreativeReport.daily", column=column)
     if len(daily) and (daily[["decisions", "rewarded"]].to_numpy(dtype=float) < 0).any():
         raise InputError.of("a daily count is negative", "Correct the counts", column="decisions")
+    if daily.empty:
+        return pd.DataFrame(columns=list(FATIGUE_COLUMNS))
+    keys = ["experiment_id", "arm_id"]
+    shown = daily.pivot_table(index="day", columns=keys, values="decisions", aggfunc="sum", fill_value=0.0)
+    earned = daily.pivot_table(index="day", columns=keys, values="rewarded", aggfunc="sum", fill_value=0.0)
+    experiments = shown.columns.get_level_values(0)
+    everyone = relative_rates(shown.to_numpy(dtype=float), earned.to_numpy(dtype=float))
     rows: list[dict[str, object]] = []
-    for experiment, part in daily.groupby("experiment_id", sort=True):
-        shown = part.pivot_table(index="day", columns="arm_id", values="decisions", aggfunc="sum", fill_value=0.0)
-        earned = part.pivot_table(index="day", columns="arm_id", values="rewarded", aggfunc="sum", fill_value=0.0)
-        rows += _experiment(str(experiment), shown, earned, rule)
+    for experiment in dict.fromkeys(experiments):
+        members = np.flatnonzero(experiments == experiment)
+        own = relative_rates(
+            shown.iloc[:, members].to_numpy(dtype=float), earned.iloc[:, members].to_numpy(dtype=float)
+        )
+        for place, number in enumerate(members):
+            at_home = _evidence_of(own, place, rule)
+            series, arm = (everyone, int(number)) if rule.pool == "all" else (own, place)
+            found = _evidence_of(series, arm, rule) if rule.pool == "all" else at_home
+            row: dict[str, object] = {"experiment_id": experiment, "arm_id": shown.columns[int(number)][1]}
+            rows.append(row | _verdict(found, at_home, shown.index, _expected_now(series, arm), rule))
     return pd.DataFrame(rows, columns=list(FATIGUE_COLUMNS))
 
 
-def _experiment(
-    experiment: str, shown: pd.DataFrame, earned: pd.DataFrame, rule: FatigueRule
-) -> list[dict[str, object]]:
-    series = relative_rates(shown.to_numpy(dtype=float), earned.to_numpy(dtype=float))
-    rows = []
-    for number, arm in enumerate(shown.columns):
-        days = np.flatnonzero(np.isfinite(series.ratio[:, number]))
-        row: dict[str, object] = {"experiment_id": experiment, "arm_id": str(arm)}
-        found = Evidence.empty()
-        if len(days) >= rule.minimum_days:
-            found = evidence(series.ratio[days, number], series.variance[days, number], days)
-        rows.append(row | _verdict(found, shown.index[days], series, number, rule))
-    return rows
+def _evidence_of(series: RelativeRates, arm: int, rule: FatigueRule) -> Evidence:
+    days = np.flatnonzero(np.isfinite(series.ratio[:, arm]))
+    if len(days) < rule.minimum_days:
+        return Evidence.empty()
+    return evidence(series.ratio[days, arm], series.variance[days, arm], days)
+
+
+def _expected_now(series: RelativeRates, arm: int) -> float:
+    """Rewards a day at the creative's usual level and its traffic of the last week."""
+    return float(series.expected[-7:, arm].mean())
 
 
 def _verdict(
-    found: Evidence, days: pd.Index[pd.Timestamp], series: RelativeRates, arm: int, rule: FatigueRule
+    found: Evidence, at_home: Evidence, calendar: pd.Index[pd.Timestamp], expected: float, rule: FatigueRule
 ) -> dict[str, object]:
     """State, dates and size of the loss from the course of the statistic."""
     course = found.statistic[rule.minimum_days - 1 :]
     over = np.flatnonzero(course >= rule.threshold)
     state: State = "none"
     if len(over):
-        state = "confirmed"
+        state = "confirmed" if at_home.supports(found) else "suspected"
     elif len(course) and course[-1] >= rule.suspected * rule.threshold:
         state = "suspected"
-    confirmed = int(over[0]) + rule.minimum_days - 1 if len(over) else None
-    if state == "none":
-        since = decay = lost = None
-    else:
-        start, decay = found.course_of(len(found.statistic) - 1)
-        since = days[start].date()
-        gone = 1.0 - (1.0 - decay) ** (len(found.statistic) - 1 - start)
-        lost = float(series.expected[-1, arm] * gone)
-    return {
-        "fatigue": state,
-        "fatigue_since": since,
-        "confirmed_on": days[confirmed].date() if confirmed is not None else None,
-        "evidence": float(found.statistic[-1] / rule.threshold) if len(found.statistic) else 0.0,
-        "decay_per_day": decay,
-        "lost_per_day": lost,
-    }
+    facts: dict[str, object] = {
+        "fatigue": state, "fatigue_since": None, "confirmed_on": None, "decay_per_day": None, "lost_per_day": None,
+        "evidence": float(found.statistic[-1] / rule.threshold) if len(course) else 0.0,
+    }  # fmt: skip
+    if state != "none":
+        start, decay = found.most_likely()
+        if state == "confirmed":
+            # the crossing that belongs to this decay, not one that chance brought about before it
+            crossed = found.days[over + rule.minimum_days - 1]
+            facts["confirmed_on"] = calendar[int(crossed[min(np.searchsorted(crossed, start), len(over) - 1)])].date()
+        gone = 1.0 - (1.0 - decay) ** int(found.days[-1] - start)
+        facts |= {"fatigue_since": calendar[start].date(), "decay_per_day": decay, "lost_per_day": expected * gone}
+    return facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,25 +217,35 @@ class Evidence:
 
     Attributes
     ----------
+    days
+        Numbers of the days with traffic, shape (days,).
     statistic
         Shiryaev–Roberts statistic by day, shape (days,).
     ratios
-        Log likelihood ratio by day, day decay began, and rate, shape (days, starts, rates); -inf in the future.
+        Log likelihood ratio on the last day by day decay began and rate, shape (starts, rates).
     """
 
+    days: NDArray[np.int64]
     statistic: Floats
     ratios: Floats
 
     @classmethod
     def empty(cls) -> Evidence:
-        """No days."""
-        return cls(statistic=np.empty(0), ratios=np.empty((0, 0, len(_DECAYS))))
+        """Too few days."""
+        return cls(days=np.empty(0, dtype=np.int64), statistic=np.empty(0), ratios=np.empty((0, len(_DECAYS))))
 
-    def course_of(self, day: int) -> tuple[int, float]:
-        """Most likely start (index of day) and posterior mean of the rate, as seen on ``day``."""
-        now = self.ratios[day]
-        weight = np.exp(now - now.max())
-        return int(weight.sum(axis=1).argmax()), float((weight.sum(axis=0) * _DECAYS).sum() / weight.sum())
+    def most_likely(self) -> tuple[int, float]:
+        """Most likely day on which decay began, and the posterior mean of its rate."""
+        weight = np.exp(self.ratios - self.ratios.max())
+        start = int(self.days[weight.sum(axis=1).argmax()])
+        return start, float((weight.sum(axis=0) * _DECAYS).sum() / weight.sum())
+
+    def supports(self, other: Evidence) -> bool:
+        """Whether decay from the start that ``other`` finds explains these days better than a level does."""
+        if not len(self.days):
+            return False
+        place = int(np.searchsorted(self.days, other.most_likely()[0]))
+        return place < len(self.days) and bool(np.exp(self.ratios[place]).mean() > 1.0)
 
 
 def evidence(ratio: Floats, variance: Floats, day: NDArray[np.int64]) -> Evidence:
@@ -251,4 +274,4 @@ def evidence(ratio: Floats, variance: Floats, day: NDArray[np.int64]) -> Evidenc
     ratios = np.moveaxis(fit - size / 2.0, -1, 0)
     begun = np.tril(np.ones((len(day), len(day)), dtype=bool))[:, :, None]
     ratios = np.where(begun, ratios, -np.inf)
-    return Evidence(statistic=np.exp(ratios).mean(axis=2).sum(axis=1), ratios=ratios)
+    return Evidence(days=day, statistic=np.exp(ratios).mean(axis=2).sum(axis=1), ratios=ratios[-1])

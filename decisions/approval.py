@@ -137,12 +137,12 @@ class AuditLog:
         with locked(self._lock):
             return self._append(action, subject, details, actor)
 
-    def append_once(self, action: Action, subject: str, details: Mapping[str, object]) -> AuditEntry | None:
-        """Add a line unless the last one with this action and subject says the same."""
+    def append_once(self, action: Action, subject: str, details: Mapping[str, object]) -> AuditEntry:
+        """Add a line unless the last one with this action and subject says the same; that one otherwise."""
         with locked(self._lock):
             same = [entry for entry in self.entries() if (entry.action, entry.subject) == (action, subject)]
             if same and same[-1].details == json.loads(canonical(details)):
-                return None
+                return same[-1]
             return self._append(action, subject, details, "liftwerk")
 
     def verify(self) -> Verification:

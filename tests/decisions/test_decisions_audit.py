@@ -101,9 +101,9 @@ def test_nothing_is_added_to_a_broken_chain(tmp_path):
 
 def test_the_same_is_logged_once(tmp_path):
     log = filled(tmp_path, 1)
-    assert log.append_once("recommended", "2026-W48", {"moved": 0.1 + 0.2}) is not None
-    assert log.append_once("recommended", "2026-W48", {"moved": 0.1 + 0.2}) is None
-    assert log.append_once("recommended", "2026-W48", {"moved": 0.4}) is not None
+    first = log.append_once("recommended", "2026-W48", {"moved": 0.1 + 0.2})
+    assert log.append_once("recommended", "2026-W48", {"moved": 0.1 + 0.2}) == first
+    assert log.append_once("recommended", "2026-W48", {"moved": 0.4}).seq == 3
     assert log.verify().entries == 3
 
 

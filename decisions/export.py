@@ -1,0 +1,90 @@
+"""What leaves the house for a week: workbook, table, report, document, and a budget file for every channel."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from decisions.amounts import by_day
+from decisions.document import WeekDecision
+from decisions.labels import file_stem, neutral
+from decisions.publish import publication
+from decisions.recommendation import Stability
+from decisions.report import render_report
+from decisions.sentences import wordings
+from decisions.spreadsheet import write_workbook
+from decisions.weeks import parse_week
+
+BUDGET_COLUMNS = ("week", "channel", "action", "current", "proposed", "change", "currency")
+PLATFORM_COLUMNS = ("date", "channel", "daily_budget", "currency")
+
+
+def write_export(decision: WeekDecision, exports: Path, stability: Stability) -> Path:
+    """Write ``exports/<week>/`` as a whole; the same decision written again changes no byte.
+
+    Parameters
+    ----------
+    decision
+        The decision.
+    exports
+        The workspace's ``exports`` folder.
+    stability
+        The rule by which channels were held; named in the report.
+
+    Returns
+    -------
+    Path
+        The folder.
+    """
+    words = wordings(decision.locale, decision.currency)
+    own = next(one for one in words.values() if one.locale == decision.locale)
+    with publication(exports, decision.week) as folder:
+        write_workbook(decision, folder / "budget.xlsx", own, stability)
+        _write_csv(folder / "budget.csv", BUDGET_COLUMNS, _budget_rows(decision))
+        (folder / "report.html").write_text(render_report(decision, own, stability), encoding="utf-8")
+        (folder / "platforms").mkdir()
+        for stem, rows in _platform_files(decision):
+            _write_csv(folder / "platforms" / f"{stem}.csv", PLATFORM_COLUMNS, rows)
+        document = json.dumps(decision.to_dict(), indent=2, ensure_ascii=False, allow_nan=False, default=str)
+        (folder / "decision.json").write_text(document + "\n", encoding="utf-8")
+    return exports / decision.week
+
+
+def _budget_rows(decision: WeekDecision) -> Iterable[Sequence[str]]:
+    for line in decision.channels:
+        amounts = (f"{amount:.2f}" for amount in (line.current, line.proposed, line.change))
+        yield (decision.week, neutral(line.channel), line.decision.action, *amounts, decision.currency)
+
+
+def _platform_files(decision: WeekDecision) -> Iterable[tuple[str, list[Sequence[str]]]]:
+    """A file a channel: the daily budget of the decided week, which adds up to the proposal to the cent."""
+    monday = parse_week(decision.week)
+    taken: set[str] = set()
+    for line in decision.channels:
+        stem = _unused(file_stem(line.channel), taken)
+        yield (
+            stem,
+            [
+                ((monday + timedelta(days=day)).isoformat(), neutral(line.channel), f"{amount:.2f}", decision.currency)
+                for day, amount in enumerate(by_day(line.proposed))
+            ],
+        )
+
+
+def _unused(stem: str, taken: set[str]) -> str:
+    """A file name of its own, also where names differ in case or signs only."""
+    name, number = stem, 2
+    while name.lower() in taken:
+        name, number = f"{stem}-{number}", number + 1
+    taken.add(name.lower())
+    return name
+
+
+def _write_csv(file: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)

@@ -9,9 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sample_data import SAMPLE, SEED
+from sample_data.datasheet import datasheet_text
 from sample_data.settings_text import geo_test_text, settings_text
+from simulation.content import simulate_content
+from simulation.creatives import simulate_creatives
+from simulation.journeys import simulate_journeys
 from simulation.lift_studies import LiftStudy, holdout_study
 from simulation.market import Market, simulate_market
 
@@ -34,16 +40,37 @@ def build_sample(target: Path, seed: int = SEED) -> list[Path]:
     list of Path
         The files written, sorted.
     """
-    market = simulate_market(seed)
+    texts, tables = sample_contents(seed)
+    written = [_write_text(target / name, text) for name, text in texts.items()]
+    written += [_write_table(target / name, table) for name, table in tables.items()]
+    return sorted(written)
+
+
+def sample_contents(seed: int = SEED) -> tuple[dict[str, str], dict[str, pd.DataFrame]]:
+    """What the workspace holds, by path in it: texts as written, and the tables of its Parquet files."""
+    market, creatives = simulate_market(seed), simulate_creatives(seed)
+    journeys, content = simulate_journeys(seed), simulate_content(seed)
     study = display_study(market, seed)
+    tables = {
+        "data/creative_decisions.parquet": creatives.decisions,
+        "data/creative_rewards.parquet": creatives.rewards,
+        "data/touchpoints.parquet": journeys.touchpoints,
+        **{f"data/content/{name}.parquet": table for name, table in content.tables.items()},
+    }
+    truth = {
+        "market": {**market.truth, "lift_studies": [_study_truth(study)]},
+        "creatives": creatives.truth,
+        "journeys": journeys.truth,
+        "content": content.truth,
+    }
     texts = {
         "liftwerk.toml": settings_text(market, study),
         "data/panel.csv": panel_text(market.table),
         **{f"geo_tests/{test['name']}.toml": geo_test_text(test) for test in market.geo_tests},
+        "truth.json": json.dumps(rounded(truth), indent=1, ensure_ascii=False) + "\n",
+        "DATASHEET.md": datasheet_text(market, {"data/panel.csv": market.table, **tables}, seed),
     }
-    truth = {"market": {**market.truth, "lift_studies": [_study_truth(study)]}}
-    texts["truth.json"] = json.dumps(rounded(truth), indent=1, ensure_ascii=False) + "\n"
-    return sorted(_write_text(target / name, text) for name, text in texts.items())
+    return texts, tables
 
 
 def display_study(market: Market, seed: int) -> LiftStudy:
@@ -81,6 +108,14 @@ def _study_truth(study: LiftStudy) -> dict[str, Any]:
 def _write_text(file: Path, text: str) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8", newline="\n")
+    return file
+
+
+def _write_table(file: Path, table: pd.DataFrame) -> Path:
+    """Parquet without the metadata that pandas adds: it names versions, which would change the bytes."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    plain = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    pq.write_table(plain, file, compression="zstd", compression_level=12)
     return file
 
 

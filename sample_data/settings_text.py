@@ -11,7 +11,7 @@ from simulation.market import Market
 
 def settings_text(market: Market, study: LiftStudy) -> str:
     """The sample's ``liftwerk.toml``."""
-    return "\n".join((_HEAD, _channels(market), _lift_test(study), _budget(market)))
+    return "\n".join((_HEAD, _channels(market), _lift_test(study), _budget(market), _EVENTS))
 
 
 def geo_test_text(test: dict[str, Any]) -> str:
@@ -103,4 +103,25 @@ min_share = 0.25
 kind = "min_if_active"
 channel = "tv"
 min = 80000.0
+"""
+
+
+_EVENTS = """\
+[creatives]
+decisions = "data/creative_decisions.parquet"
+rewards = "data/creative_rewards.parquet"
+
+[journeys]
+touchpoints = "data/touchpoints.parquet"
+
+[content]                   # the generative pipeline
+tables = "data/content/"
+
+[content.objectives]        # a KPI beyond its objective is marked in kpis.csv
+latency_p95 = 9000.0        # milliseconds
+error_rate = 0.03
+hallucination_rate = 0.08
+cost_per_output = 0.10      # euros
+fact_score = 0.90
+time_to_publish = 36.0      # hours
 """

@@ -13,8 +13,8 @@ from geolift.inference import TIE, permutation_p_values, placebo_members, random
 from geolift.time_based_regression import student_t
 
 FloatArray = NDArray[np.float64]
-#: Shortest history before a window that is still worth a test, in window lengths.
-HISTORY = 2
+#: Shortest history before a window, in window lengths: short, so that the windows are many and far apart.
+HISTORY = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ def aa_rate(
     share is, if anything, above that of the reported p-value.
     """
     geos, periods = outcome.shape
-    shortest = max((HISTORY + 1) * post, 10)
+    shortest = max((HISTORY + 1) * post, 10 + post)
     if periods < shortest or geos <= len(treated) + 1:
         return None
     members = placebo_members(geos, len(treated), most=sets, seed=seed)

@@ -212,7 +212,7 @@ def detect_period(dates: pd.DatetimeIndex) -> Period:
     """
     if len(dates) < 2:
         return "week"
-    steps = pd.Series(dates).diff().dropna().dt.days
+    steps = pd.Series(dates.sort_values()).diff().dropna().dt.days  # order is the Panel's own check
     step = int(steps.mode().iloc[0])
     if step == 7:
         return "week"

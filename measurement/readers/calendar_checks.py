@@ -200,8 +200,8 @@ def _name_runs(
 def _check_ragged(calendar: Calendar, first: IntArray, last: IntArray, date_column: str, found: Findings) -> None:
     end = len(calendar.dates) - 1
     days = [str(date.date()) for date in calendar.dates]
-    geo_of = {int(row): index for index in range(len(calendar.geos)) for row in calendar.row[index]}
     late_start, early_end = np.flatnonzero(first > 0), np.flatnonzero(last < end - 1)
+    geo_of = {int(row): int(geo) for geo in (*late_start, *early_end) for row in calendar.row[geo]}
     if len(late_start):
         found.rows(
             calendar.row[late_start, first[late_start]],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from measurement.readers.findings import BoolArray, Findings
+from measurement.readers.findings import BoolArray, Findings, IntArray
 from measurement.readers.panel_columns import ColumnUse
 from measurement.readers.panel_parse import FloatArray, ParsedPanel
 
@@ -19,11 +19,12 @@ _MAY_NOT_BE_NEGATIVE = {"spend", "exposure", "reach", "frequency"}
 
 def check_values(panel: ParsedPanel, outcome_kind: str, found: Findings) -> None:
     """Every check of cells and columns that needs no calendar."""
+    geo_codes = pd.factorize(panel.geos)[0].astype(np.int64)
     for use in panel.uses:
         values = panel.numbers[use.column]
         _check_sign(panel, use, values, outcome_kind, found)
         _check_constant(use, values, found)
-        _check_outliers(panel, use, values, found)
+        _check_outliers(panel, use, values, geo_codes, found)
     for use in panel.of("exposure"):
         _check_exposure(panel, use, found)
 
@@ -98,16 +99,18 @@ def _check_exposure(panel: ParsedPanel, use: ColumnUse, found: Findings) -> None
     )
 
 
-def _check_outliers(panel: ParsedPanel, use: ColumnUse, values: FloatArray, found: Findings) -> None:
+def _check_outliers(
+    panel: ParsedPanel, use: ColumnUse, values: FloatArray, geo_codes: IntArray, found: Findings
+) -> None:
     """Warn of slips of the decimal sign; controls may be anything and are left alone."""
     if use.role in {"control", "population", "frequency"}:
         return
-    size = pd.Series(np.abs(values))
-    usual = size.where(size > 0).groupby(panel.geos).transform(lambda geo: geo.quantile(0.95)).to_numpy()
+    size = np.abs(values)
+    usual = pd.Series(np.where(size > 0, size, np.nan)).groupby(geo_codes).quantile(0.95).to_numpy()
     # Two rows of twenty may be the whole of a campaign: below that a percentile says nothing.
-    enough = (size > 0).groupby(panel.geos).transform("sum").to_numpy() >= 20
+    enough = np.bincount(geo_codes, weights=size > 0) >= 20
     found.rows(
-        enough & (size.to_numpy() > OUTLIER_FACTOR * usual),
+        enough[geo_codes] & (size > OUTLIER_FACTOR * usual[geo_codes]),
         use.column,
         f"the value is more than {OUTLIER_FACTOR:g} times what is usual there",
         "Check the decimal sign and the unit",

@@ -54,11 +54,11 @@ def seasonality(mondays: pd.DatetimeIndex) -> FloatArray:
 def promotion_depth(mondays: pd.DatetimeIndex, rng: np.random.Generator) -> FloatArray:
     """Mean discount of the shop in each week (0 to 0.25), shape (T,): the Black week, sales in January and July, more.
 
-    The Black week is the week of the fourth Friday after 31 October.
+    The Black week is the week of the Friday after the fourth Thursday of November.
     """
     depth = np.where(rng.random(len(mondays)) < 0.09, rng.uniform(0.05, 0.14, len(mondays)), 0.0)
     friday = mondays + pd.Timedelta(days=4)
-    black = (friday.month == 11) & (friday.day >= 22) & (friday.day <= 28)
+    black = (friday.month == 11) & (friday.day >= 23) & (friday.day <= 29)
     sale = ((mondays.month == 1) & (mondays.day >= 8) & (mondays.day <= 21)) | (
         (mondays.month == 7) & (mondays.day >= 15) & (mondays.day <= 28)
     )

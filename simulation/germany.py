@@ -59,6 +59,6 @@ def holidays_in_week(mondays: pd.DatetimeIndex) -> NDArray[np.float64]:
     years = sorted({*mondays.year.tolist(), *(mondays + pd.Timedelta(days=6)).year.tolist()})
     days = {pd.Timestamp(day) for year in years for day in public_holidays(year)}
     weeks = pd.Series(sorted(days))
-    start = weeks - pd.to_timedelta(weeks.dt.weekday, unit="D")
+    start = weeks - pd.to_timedelta(weeks.dt.day_of_week, unit="D")
     counts = start.value_counts()
     return np.array([float(counts.get(monday, 0)) for monday in mondays])

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _WINDOW = 28
 _MINIMUM = 14
 _UNUSUAL = 4.0
+#: A spike is at least this many times the usual cost, however regular the costs are.
+_MATERIAL = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ def unusual_cost(cost: pd.Series[float]) -> pd.DataFrame:
     median and median absolute deviation on the logarithmic scale, so that an earlier spike does not hide the next one.
     """
     usual, limit = np.full(len(cost), np.nan), np.full(len(cost), np.nan)
-    values, weekday = cost.to_numpy(dtype=float), pd.DatetimeIndex(cost.index).weekday.to_numpy()
+    values, weekday = cost.to_numpy(dtype=float), pd.DatetimeIndex(cost.index).day_of_week.to_numpy()
     for day in range(_MINIMUM, len(cost)):
         before = slice(max(0, day - _WINDOW), day)
         past, days = values[before], weekday[before]
@@ -67,9 +69,11 @@ def unusual_cost(cost: pd.Series[float]) -> pd.DataFrame:
         factor = {d: np.median(past[days == d]) - middle for d in np.unique(days)}
         residual = past - np.array([factor[d] for d in days])
         centre = np.median(residual)
-        spread = max(1.4826 * float(np.median(np.abs(residual - centre))), 0.05)
+        # the residuals are those of fitted weekday levels: widen them to errors of a forecast
+        widen = np.sqrt(len(past) / max(len(past) - len(factor), 1.0) * (1.0 + len(factor) / len(past)))
+        spread = 1.4826 * float(np.median(np.abs(residual - centre))) * widen
         expected = centre + factor.get(weekday[day], 0.0)
-        usual[day], limit[day] = np.exp(expected), np.exp(expected + _UNUSUAL * spread)
+        usual[day], limit[day] = np.exp(expected), np.exp(expected + max(_UNUSUAL * spread, np.log(_MATERIAL)))
     return pd.DataFrame({"usual": usual, "limit": limit}, index=cost.index)
 
 

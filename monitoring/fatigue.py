@@ -145,7 +145,8 @@ def _verdict(
         if state == "confirmed":
             # the crossing that belongs to this decay, not one that chance brought about before it
             crossed = found.days[over + rule.minimum_days - 1]
-            facts["confirmed_on"] = calendar[int(crossed[min(np.searchsorted(crossed, start), len(over) - 1)])].date()
+            own = min(int(np.searchsorted(crossed, start)), len(over) - 1)
+            facts["confirmed_on"] = calendar[int(crossed[own])].date()
         gone = 1.0 - (1.0 - decay) ** int(found.days[-1] - start)
         facts |= {"fatigue_since": calendar[start].date(), "decay_per_day": decay, "lost_per_day": expected * gone}
     return facts

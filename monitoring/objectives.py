@@ -28,19 +28,22 @@ def hold_against(values: pd.DataFrame, objectives: Mapping[str, float]) -> pd.Da
 
 
 def objective_alerts(table: pd.DataFrame) -> pd.DataFrame:
-    """One alert for each team and KPI in breach over all models, by day.
+    """An alert for each day, team and KPI (over all models) that chance does not explain.
 
-    ``high``: the whole interval lies on the wrong side, chance does not explain it; ``low``: it may.
+    That is where the whole interval lies on the wrong side of the objective; a KPI without an interval (a count, one
+    observation) is taken at its word. Every other breach is marked in ``kpis.csv`` but wakes nobody.
     """
     wrong = table[table["breached"].fillna(False).astype(bool) & (table["model"] == ALL)]
     if wrong.empty:
         return pd.DataFrame(columns=list(ALERT_COLUMNS))
     lower_is_better = wrong["kpi"].map({name: m.kpi.direction == "lower" for name, m in CATALOGUE.items()}).astype(bool)
-    sure = np.where(lower_is_better, wrong["lower"] > wrong["objective"], wrong["upper"] < wrong["objective"])
+    near_end = wrong["lower"].where(lower_is_better, wrong["upper"]).fillna(wrong["value"])
+    sure = np.where(lower_is_better, near_end > wrong["objective"], near_end < wrong["objective"])
+    wrong = wrong[sure]
     alerts = wrong[["day", "team", "model", "kpi", "value"]].assign(
         kind="objective",
         limit=wrong["objective"],
-        severity=np.where(sure, "high", "low"),
+        severity="high",
         detail=[
             f"{CATALOGUE[kpi].kpi.name} {'above' if CATALOGUE[kpi].kpi.direction == 'lower' else 'below'} its objective"
             for kpi in wrong["kpi"]

@@ -102,8 +102,8 @@ class MmmSection(Section):
     adstock: Literal["geometric", "delayed", "weibull"] = "geometric"
     saturation: Literal["hill", "logistic", "michaelis_menten", "tanh"] = "hill"
     priors: dict[str, ChannelPrior] = Field(default_factory=dict)
-    draws: Annotated[int, Field(ge=50)] = 1000
-    tune: Annotated[int, Field(ge=50)] = 1000
+    draws: Annotated[int, Field(ge=50)] = 400
+    tune: Annotated[int, Field(ge=50)] = 200
     chains: Annotated[int, Field(ge=2)] = 4
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from measurement.checks import Check
 from measurement.estimates import Estimate
 
 Action = Literal["scale", "cut", "hold", "test", "stop"]
@@ -27,7 +28,7 @@ class Allocation:
     upper_bound
         No allocation that meets the rules can do better than this.
     gap
-        ``(upper_bound − expected_outcome) / |upper_bound|``.
+        ``(upper_bound − value) / |upper_bound|``.
     marginal_roas
         Outcome of the next euro by channel, posterior mean.
     binding
@@ -40,6 +41,11 @@ class Allocation:
         Posterior probability that the proposal earns less than today's spend.
     currency
         ISO code.
+    objective
+        What was maximised, in words; ``value`` is its value at the proposal. ``upper_bound`` and ``gap`` are about
+        ``value``, which equals ``expected_outcome`` unless the plan weighs risk or profit.
+    checks
+        What may stand against acting on the plan: its certificate, money beyond the known part of a curve.
     """
 
     spend: Mapping[str, float]
@@ -53,6 +59,9 @@ class Allocation:
     gain: Estimate
     chance_of_loss: float
     currency: str
+    objective: str = "expected outcome"
+    value: float | None = None
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

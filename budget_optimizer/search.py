@@ -1,0 +1,208 @@
+"""Search for the best plan with a proof: solve relaxed, polish, split where hull and curve differ, repeat.
+
+The relaxed problem bounds every plan from above; polishing on the exact concave runs around its solution gives a
+plan from below. The two meet because a split makes the hull exact where the last solution sat.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from budget_optimizer.objective import tail_mean, tail_view, tail_weights
+from budget_optimizer.pieces import Piece, Shapes, index_of, shapes_of, view_values
+from budget_optimizer.relaxation import Problem, Relaxed, solve_relaxation
+from measurement.curves import FloatArray, ResponseCurves
+
+#: Rows are met to this, in units of the problem (a channel's average money).
+FEASIBLE = 1e-7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How hard to search: relative gap to stop at, seconds of wall time, and rounds."""
+
+    gap: float = 1e-6
+    seconds: float = 60.0
+    rounds: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Found:
+    """The best plan and its bound, in the problem's units.
+
+    Attributes
+    ----------
+    argument, active
+        Argument of the curves and on/off by cell, shape (N,); ``None`` where nothing feasible was found.
+    spend
+        Shape (S,).
+    value, bound
+        Goal at the plan, and what no plan exceeds.
+    problem
+        With the tail views gathered on the way.
+    infeasible
+        Proven that no plan meets the rules.
+    rounds
+        Relaxed problems solved.
+    """
+
+    spend: FloatArray | None
+    argument: FloatArray | None
+    active: FloatArray | None
+    value: float
+    bound: float
+    problem: Problem
+    infeasible: bool
+    rounds: int
+
+
+class Search:
+    """One search; see `find`."""
+
+    def __init__(self, problem: Problem, curves: ResponseCurves, lower: FloatArray, upper: FloatArray) -> None:
+        # curves in the problem's units; lower and upper: range of each cell's argument
+        self.problem, self.curves, self.upper = problem, curves, upper
+        points = problem.shapes.points
+        self.pieces: list[Piece] = [
+            (cell, index_of(points[cell], lower[cell]), index_of(points[cell], upper[cell]))
+            for cell in range(len(points))
+        ]
+        self.best: tuple[FloatArray, FloatArray, FloatArray] | None = None
+        self.value, self.bound = -np.inf, np.inf
+
+    def find(self, effort: Effort) -> Found:
+        """Alternate relaxation, polish and splits until value and bound meet."""
+        deadline = time.monotonic() + effort.seconds
+        self._start_views()
+        rounds = 0
+        while rounds < effort.rounds:
+            rounds += 1
+            left = deadline - time.monotonic()
+            if left <= 0 and rounds > 1:
+                break
+            relaxed = solve_relaxation(
+                self.problem, self.pieces, accuracy=effort.gap / 4, seconds=max(left, 1.0), upper=self.upper
+            )
+            if not relaxed.feasible:
+                return self._found(rounds, infeasible=self.best is None)
+            self.bound = min(self.bound, relaxed.bound)
+            self._consider(relaxed)
+            self._polish(relaxed)
+            if self._gap() <= effort.gap or not self._refine(relaxed, effort.gap):
+                break
+        return self._found(rounds, infeasible=False)
+
+    def _gap(self) -> float:
+        return (self.bound - self.value) / max(abs(self.bound), 1e-12)
+
+    def _found(self, rounds: int, *, infeasible: bool) -> Found:
+        spend, argument, active = self.best if self.best is not None else (None, None, None)
+        return Found(
+            spend=spend,
+            argument=argument,
+            active=active,
+            value=self.value,
+            bound=max(self.bound, self.value),
+            problem=self.problem,
+            infeasible=infeasible,
+            rounds=rounds,
+        )
+
+    def _consider(self, relaxed: Relaxed) -> None:
+        """Take the solution as the best plan where it meets the rules with the true curves and is better."""
+        rows, goal, unit = self.problem.rows, self.problem.goal, self.problem.money_per_outcome
+        mean = self.problem.shapes.at(relaxed.argument)[0]
+        if rows.excess(relaxed.spend, mean, relaxed.active).max(initial=0.0) > FEASIBLE:
+            return
+        total = float(relaxed.spend.sum()) * unit
+        if goal.views_needed:
+            outcome = self.curves.outcome_at(relaxed.argument).sum(axis=1)
+            if not goal.meets_floor(outcome, total, FEASIBLE * len(mean)):
+                return
+        else:
+            outcome = np.array([mean.sum()])
+        value = goal.value(outcome, total)
+        if value > self.value:
+            self.value, self.best = value, (relaxed.spend, relaxed.argument, relaxed.active)
+
+    def _polish(self, relaxed: Relaxed) -> None:
+        """The best plan within the concave runs (exact curves) around a relaxed solution."""
+        shapes = self.problem.shapes
+        runs = []
+        for cell, first, last in self._ranges():
+            _, start, stop = shapes.run_around(cell, relaxed.argument[cell])
+            start, stop = max(start, first), min(stop, last)
+            runs.append((cell, start, stop) if start <= stop else (cell, first, first))
+        polished = solve_relaxation(self.problem, runs, active=relaxed.active, upper=self.upper)
+        if polished.feasible:
+            self._consider(polished)
+
+    def _ranges(self) -> list[Piece]:
+        """First and last point of every cell over its pieces."""
+        ends: dict[int, Piece] = {}
+        for cell, first, last in self.pieces:
+            _, start, stop = ends.get(cell, (cell, first, last))
+            ends[cell] = (cell, min(start, first), max(stop, last))
+        return [ends[cell] for cell in sorted(ends)]
+
+    def _refine(self, relaxed: Relaxed, gap: float) -> bool:
+        """Split pieces and add tail views where the relaxation flatters; False where nothing is left to refine."""
+        added = self._add_views(relaxed.argument)
+        shortfall = relaxed.hull - self.problem.shapes.at(relaxed.argument)[: len(relaxed.hull)]
+        flattery = shortfall.max(axis=0)
+        allowed = 0.25 * gap * abs(self.bound) / len(flattery)
+        wrong = {int(cell) for cell in np.flatnonzero(flattery > max(allowed, 1e-12))}
+        if not wrong:
+            return added
+        fresh: list[Piece] = []
+        shapes = self.problem.shapes
+        for piece in self.pieces:
+            cell, first, last = piece
+            where = relaxed.argument[cell]
+            points = shapes.points[cell]
+            inside = points[first] - 1e-12 <= where <= points[last] + 1e-12
+            fresh += shapes.split(piece, where) if cell in wrong and inside else [piece]
+        changed = len(fresh) > len(self.pieces)
+        self.pieces = fresh
+        return changed or added
+
+    def _start_views(self) -> None:
+        if self.problem.goal.views_needed:
+            self._add_views(np.clip(self.curves.observed_spend, 0.0, self.upper), always=True)
+
+    def _add_views(self, argument: FloatArray, *, always: bool = False) -> bool:
+        """Tail views at a plan, where those known do not bound its tail closely already."""
+        goal, problem = self.problem.goal, self.problem
+        if not goal.views_needed:
+            return False
+        outcome = self.curves.outcome_at(argument).sum(axis=1)
+        known = problem.shapes.at(argument).sum(axis=1)
+        views, kinds = [], []
+        for kind, share, used in (
+            ("goal", goal.tail_share, goal.tail > 0),
+            ("floor", goal.floor_share, goal.floor_roas is not None),
+        ):
+            if not used:
+                continue
+            lowest = min((known[v] for v, k in enumerate(problem.tails, start=1) if k == kind), default=np.inf)
+            if always or lowest > tail_mean(outcome, share) + 1e-9 * abs(known[0]):
+                views.append(tail_view(self.curves, tail_weights(outcome, share)))
+                kinds.append(kind)
+        if views:
+            self._extend(np.array(views), tuple(kinds))
+        return bool(views)
+
+    def _extend(self, views: FloatArray, kinds: tuple[str, ...]) -> None:
+        old = self.problem.shapes
+        more = view_values(self.curves, old.points, views)
+        values = tuple(np.vstack([a, b]) for a, b in zip(old.values, more, strict=True))
+        self.problem = replace(self.problem, shapes=shapes_of(old.points, values), tails=self.problem.tails + kinds)
+
+
+def with_exact_runs(problem: Problem, argument: FloatArray) -> list[Piece]:
+    """The concave runs around a plan, for its shadow prices."""
+    shapes: Shapes = problem.shapes
+    return [shapes.run_around(cell, float(argument[cell])) for cell in range(len(shapes.points))]

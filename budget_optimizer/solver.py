@@ -1,0 +1,84 @@
+"""cvxpy and HiGHS: loaded on first use, silent, and asked in one way."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+import warnings
+from typing import Any
+
+from measurement.errors import LiftwerkError
+
+#: cvxpy carries no types of its own: its module, expressions, constraints and problems.
+Expression = Any
+
+#: Beyond this many columns an interior-point method with crossover beats the simplex method.
+_LARGE = 4000
+_banner = threading.Lock()
+_greeted = False
+
+
+def cvxpy() -> Expression:
+    """The cvxpy module (two CPU seconds to import, so only where a plan is made)."""
+    hush_banner()
+    return importlib.import_module("cvxpy")
+
+
+def maximise(program: Expression, *, integer: bool, size: int, accuracy: float, seconds: float) -> float | None:
+    """Solve; the upper bound, or ``None`` where the program has no solution."""
+    cp = cvxpy()
+    options: dict[str, object] = {"output_flag": False, "time_limit": seconds, "threads": 1}
+    options["primal_feasibility_tolerance"] = 1e-9
+    if integer:
+        options |= {"mip_rel_gap": accuracy, "mip_abs_gap": 0.0}
+    else:
+        # HiGHS' presolve compares columns pairwise: minutes on curves with 50,000 points, and nothing to gain here
+        options |= {"presolve": "off", "solver": "ipm" if size > _LARGE else "simplex", "simplex_strategy": 4}
+    # the primal simplex method gives up on a few infeasible programs; the dual one with presolve settles them
+    attempts = (
+        [options] if integer else [options, {**options, "presolve": "on", "solver": "choose", "simplex_strategy": 1}]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # "may be inaccurate": a time limit, whose gap is reported
+        for attempt in attempts:
+            try:
+                program.solve(solver=cp.HIGHS, highs_options=attempt)
+                break
+            except (cp.SolverError, ValueError) as error:
+                if attempt is not attempts[-1]:
+                    continue
+                raise LiftwerkError.of(
+                    "the solver failed on the budget problem", "Report it with the curves and the rules", value=error
+                ) from error
+    if program.status in {"infeasible", "infeasible_inaccurate", "infeasible_or_unbounded"}:
+        return None
+    if program.status not in {"optimal", "optimal_inaccurate", "user_limit"} or program.value is None:
+        raise LiftwerkError.of(
+            "the solver found no answer in time", "Raise the time limit", column="time_limit", value=program.status
+        )
+    if not integer:
+        return float(program.value)
+    # cvxpy minimises −goal: the constant it moves out of the objective is the same in value and bound
+    info = program.solver_stats.extra_stats
+    return float(program.value) + max(0.0, float(info.objective_function_value - info.mip_dual_bound))
+
+
+def hush_banner() -> None:
+    """HiGHS 1.16 greets on the process's stdout when it is first used, which would spoil `--json`: not here."""
+    global _greeted  # noqa: PLW0603 - the greeting comes once a process
+    with _banner:
+        if _greeted:
+            return
+        highspy = importlib.import_module("highspy")
+        sys.stdout.flush()
+        keep, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(null, 1)
+            highspy.Highs()
+        finally:
+            os.dup2(keep, 1)
+            os.close(keep)
+            os.close(null)
+        _greeted = True

@@ -24,7 +24,7 @@ ADSTOCK_PRIORS: dict[AdstockKind, tuple[tuple[float, float], ...]] = {
     "weibull": ((float(np.log(2.0)), 0.6), (0.0, 0.5)),
 }
 SATURATION_PRIORS: dict[SaturationKind, tuple[tuple[float, float], ...]] = {
-    "hill": ((float(np.log(1.5)), 0.7), (float(np.log(1.3)), 0.35)),
+    "hill": ((float(np.log(1.5)), 0.6), (float(np.log(1.15)), 0.3)),
     "logistic": ((float(np.log(1.5)), 0.7),),
     "michaelis_menten": ((float(np.log(1.5)), 0.7),),
     "tanh": ((float(np.log(1.5)), 0.7),),

@@ -83,8 +83,8 @@ class ModelSpec:
     harmonics: int = 3
     shocks: bool = False
     holidays: str | None = None
-    draws: int = 500
-    tune: int = 500
+    draws: int = 400
+    tune: int = 200
     chains: int = 4
     target_accept: float = 0.8
     engine: Engine = "collapsed"

@@ -31,6 +31,8 @@ class ChannelLine:
         Name and ``scale``, ``cut``, ``hold`` or ``test``.
     current, proposed, change
         Spend a week.
+    calculated
+        What the plan would spend; differs from ``proposed`` only where a gate failed.
     marginal_roas
         Outcome of the next euro.
     grade
@@ -44,9 +46,15 @@ class ChannelLine:
     current: float
     proposed: float
     change: float
-    marginal_roas: Range | None
+    calculated: float
+    marginal_roas: Range
     grade: str
     reason: str
+
+    @property
+    def planned(self) -> float:
+        """Change that was calculated; what is advised differs from it only where a gate failed."""
+        return self.calculated - self.current
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +65,10 @@ class Brief:
     ----------
     week
         ISO week, ``2026-W48``.
-    healthy
-        Whether no gate says "do not act".
+    state
+        ``act``, ``hold`` or ``do_not_act``.
+    moved, total_current, total_proposed
+        Money a week.
     gain
         Expected outcome a week against today's budget.
     chance_of_loss
@@ -68,36 +78,34 @@ class Brief:
     checks
         Gates of every run the decision rests on, as plain values.
     next_test
-        Channel worth testing next, ``""`` where none is.
+        Channel worth testing next and what knowing it is worth a week; ``None`` where no test is worth it.
+    creatives, canaries
+        What to stop or renew, and the canaries that are stopped, as plain values.
+    gap
+        How far the plan may be from the best one, as a share.
     data_until
-        Last day of data, ``None`` where not stated.
+        Last day of data.
     """
 
     week: str
-    healthy: bool
+    state: str
+    moved: float
+    total_current: float
+    total_proposed: float
     gain: Range
     chance_of_loss: float
     lines: Sequence[ChannelLine]
     checks: Sequence[Mapping[str, Any]]
-    next_test: str
-    data_until: date | None
+    next_test: tuple[str, float | None] | None
+    creatives: Sequence[Mapping[str, Any]]
+    canaries: Sequence[Mapping[str, Any]]
+    gap: float
+    data_until: date
 
     @property
-    def moved(self) -> float:
-        """Money that changes its channel: half of all absolute changes when the total stays, the larger side else."""
-        up = sum(line.change for line in self.lines if line.change > 0)
-        down = -sum(line.change for line in self.lines if line.change < 0)
-        return max(up, down)
-
-    @property
-    def total_current(self) -> float:
-        """Today's budget a week."""
-        return sum(line.current for line in self.lines)
-
-    @property
-    def total_proposed(self) -> float:
-        """Proposed budget a week."""
-        return sum(line.proposed for line in self.lines)
+    def healthy(self) -> bool:
+        """Whether no gate says "do not act"."""
+        return self.state != "do_not_act"
 
     @property
     def monday(self) -> date:
@@ -131,13 +139,19 @@ def read_brief(tree: Mapping[str, Any], language: str, file: Path) -> Brief:
     try:
         return Brief(
             week=str(tree["week"]),
-            healthy=str(tree["status"]) == "healthy",
+            state=str(tree["state"]),
+            moved=float(tree["moved"]),
+            total_current=float(tree["total_current"]),
+            total_proposed=float(tree["total_proposed"]),
             gain=_range(tree["gain"]),
             chance_of_loss=float(tree["chance_of_loss"]),
             lines=tuple(_line(entry, language) for entry in tree["channels"]),
-            checks=tuple(tree.get("checks", ())),
-            next_test=str((tree.get("next_test") or {}).get("channel", "")),
-            data_until=date.fromisoformat(tree["data_until"]) if tree.get("data_until") else None,
+            checks=tuple(tree["checks"]),
+            next_test=_next_test(tree["next_test"]),
+            creatives=tuple(tree["creatives"]),
+            canaries=tuple((tree["canaries"] or {}).get("stopped", ())),
+            gap=float(tree["plan"]["gap"]),
+            data_until=date.fromisoformat(tree["data_until"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError.of(
@@ -153,15 +167,22 @@ def _range(tree: Mapping[str, Any]) -> Range:
     return Range(value=float(tree["value"]), **ends)
 
 
+def _next_test(tree: Mapping[str, Any] | None) -> tuple[str, float | None] | None:
+    if tree is None:
+        return None
+    value = tree.get("value")
+    return str(tree["channel"]), None if value is None else float(value)
+
+
 def _line(tree: Mapping[str, Any], language: str) -> ChannelLine:
-    roas = tree.get("marginal_roas")
     return ChannelLine(
         channel=str(tree["channel"]),
         action=str(tree["action"]),
         current=float(tree["current"]),
         proposed=float(tree["proposed"]),
         change=float(tree["change"]),
-        marginal_roas=_range(roas) if isinstance(roas, Mapping) else None,
+        calculated=float(tree["calculated"]),
+        marginal_roas=_range(tree["marginal_roas"]),
         grade=str(tree["grade"]),
-        reason=str(tree.get("reasons", {}).get(language) or tree["reason"]),
+        reason=str(tree["reasons"].get(language, tree["reason"])),
     )

@@ -54,8 +54,8 @@ HIGHER_IS_BETTER = frozenset(
 
 #: Limits and suffixes of short amounts; Babel's own German short form leaves thousands as they are.
 _SIZES = {
-    "en": ((1e9, "bn"), (1e6, "m"), (1e4, "k")),
-    "de": ((1e9, "\u00a0Mrd."), (1e6, "\u00a0Mio."), (1e4, "\u00a0Tsd.")),
+    "en": ((1e9, "bn"), (1e6, "m"), (1e3, "k")),
+    "de": ((1e9, "\u00a0Mrd."), (1e6, "\u00a0Mio."), (1e3, "\u00a0Tsd.")),
 }
 
 
@@ -89,7 +89,7 @@ def short_money(value: float, wording: Wording) -> str:
     '-€12.3m'
     """
     sizes = _SIZES["de" if wording.language == "de" else "en"]
-    limit, suffix = next(((limit, suffix) for limit, suffix in sizes if abs(value) >= limit), (1.0, ""))
+    limit, suffix = next(((limit, suffix) for limit, suffix in sizes if abs(value) >= max(limit, 1e4)), (1.0, ""))
     scaled = value / limit
     whole = suffix == "" or abs(scaled) >= 99.95 or abs(scaled - round(scaled)) < 0.05
     text = wording.money(scaled, digits=0 if whole else 1)

@@ -95,11 +95,12 @@ def _manners(column: Column) -> str:
 
 
 def _cell(column: Column, cell: Cell) -> str:
-    inner = "" if cell.bar is None else _bar(cell.bar)
     manner = (" lw-pill" if cell.pill else "") + (" lw-why" if cell.small else "")
-    inner += f'<span class="lw-cell lw-{cell.tone}{manner}">{escape(cell.text)}</span>'
+    inner = f'<span class="lw-cell lw-{cell.tone}{manner}">{escape(cell.text)}</span>'
     if cell.below:
         inner += f'<span class="lw-below">{escape(cell.below)}</span>'
+    if cell.bar is not None:
+        inner = f'<span class="lw-pair">{_bar(cell.bar)}{inner}</span>'
     return f'<td class="{_manners(column)}" data-title="{escape(column.title)}">{inner}</td>'
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,20 +14,12 @@ from app.artifacts import export_weeks
 from app.brief import Brief, ChannelLine, Range, read_brief
 from app.figures.intervals import Reference, Row, interval_rows
 from app.markup.cards import Tile, Tone, badge, bullets, kicker_line, masthead, note, section, small_title, state, tiles
-from app.markup.table import Cell, Column, table
 from app.names import listed, readable
 from app.scene import Scene
 from app.views.gates import checks_table
+from app.views.week_table import GRADES, channel_table
 
 STALE_AFTER_DAYS = 14
-_ACTIONS: dict[str, tuple[str, Tone]] = {
-    "scale": ("↑", "gain"),
-    "cut": ("↓", "loss"),
-    "hold": ("→", "plain"),
-    "test": ("?", "accent"),
-    "stop": ("✕", "bad"),
-}
-_GRADES = {"experiment": "●●●", "model": "●●○", "assumption": "●○○"}
 _FILES = (
     ("budget.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     ("budget.csv", "text/csv"),
@@ -56,7 +50,7 @@ def show(scene: Scene) -> None:
         st.html(checks_table(scene, failed))
         st.html(section(scene.text("week.calculated"), scene.text("week.calculated_note")))
     st.html(tiles(_tiles(scene, brief, before), quiet=not brief.healthy))
-    st.html(_channels(scene, brief, before))
+    st.html(channel_table(scene, brief, before))
     _below(scene, brief)
 
 
@@ -70,7 +64,7 @@ def _top(scene: Scene, brief: Brief) -> None:
     kicker = scene.text("week.kicker", week=brief.week, start=words.date(brief.monday), end=words.date(brief.sunday))
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="week_bar"):
         st.html(kicker_line(kicker), width="stretch")
-        st.html(_data_badge(scene, brief), width="content")
+        st.html(data_badge(scene, brief.data_until, dt.datetime.now(dt.UTC).date()), width="content")
         _health_badge(scene, brief)
         _downloads(scene, scene.workspace.exports / brief.week)
     tone: Tone = "plain" if brief.healthy else "bad"
@@ -81,7 +75,7 @@ def headline(scene: Scene, brief: Brief) -> str:
     """The sentence a marketer reads first."""
     if not brief.healthy:
         return scene.text("week.headline_blocked")
-    if brief.moved < 0.5:
+    if brief.state == "hold":
         return scene.text("week.headline_hold")
     return scene.text("week.headline_move", amount=scene.wording.money(brief.moved))
 
@@ -105,14 +99,12 @@ def _movers(scene: Scene, brief: Brief, sign: int) -> str:
     return listed(names, scene.text("word.and"))
 
 
-def _data_badge(scene: Scene, brief: Brief) -> str:
-    if brief.data_until is None:
-        return badge(scene.text("week.data_unknown"), "warn")
-    # Stale is measured against the decision's own week: a report opened months later is not stale by itself.
-    age = (brief.monday - brief.data_until).days
+def data_badge(scene: Scene, until: dt.date, today: dt.date) -> str:
+    """How far the data reach; stale where a full week could have come in since and a second one nearly has."""
+    age = (today - until).days
     stale = age > STALE_AFTER_DAYS
     key = "week.data_stale" if stale else "week.data_fresh"
-    return badge(scene.text(key, date=scene.wording.date(brief.data_until), days=age), "warn" if stale else "good")
+    return badge(scene.text(key, date=scene.wording.date(until), days=age), "warn" if stale else "good")
 
 
 def _health_badge(scene: Scene, brief: Brief) -> None:
@@ -158,9 +150,9 @@ def _tiles(scene: Scene, brief: Brief, before: Brief | None) -> list[Tile]:
         ),
         Tile(
             label=scene.text("week.chance"),
-            value=words.percent(brief.chance_of_loss),
+            value=chance(scene, brief.chance_of_loss),
             note=scene.text("week.chance_note"),
-            aside=last(words.percent(before.chance_of_loss)) if before else "",
+            aside=last(chance(scene, before.chance_of_loss)) if before else "",
         ),
         Tile(
             label=scene.text("week.moved"),
@@ -177,6 +169,14 @@ def _tiles(scene: Scene, brief: Brief, before: Brief | None) -> list[Tile]:
     ]
 
 
+def chance(scene: Scene, value: float) -> str:
+    """A probability that never reads as impossible or certain: no number of draws proves that."""
+    words = scene.wording
+    if value < 0.01:
+        return f"< {words.percent(0.01)}"
+    return f"> {words.percent(0.99)}" if value > 0.99 else words.percent(value)
+
+
 def _between(scene: Scene, value: Range) -> str:
     if value.lower is None or value.upper is None or value.level is None:
         return ""
@@ -189,100 +189,51 @@ def _between(scene: Scene, value: Range) -> str:
     )
 
 
-def _channels(scene: Scene, brief: Brief, before: Brief | None) -> str:
-    columns = [
-        Column(title=scene.text("table.channel")),
-        Column(title=scene.text("table.action")),
-        Column(title=scene.text("table.today"), align="right", minor=True),
-        Column(title=scene.text("table.proposed"), align="right"),
-        Column(title=scene.text("table.change"), align="right"),
-        *(
-            [
-                Column(
-                    title=scene.text("table.last_week"),
-                    align="right",
-                    minor=True,
-                    hint=scene.text("table.last_week_hint"),
-                )
-            ]
-            if before
-            else []
-        ),
-        Column(
-            title=scene.text("table.marginal_roas"),
-            align="right",
-            minor=True,
-            hint=scene.text("table.marginal_roas_hint"),
-        ),
-        Column(title=scene.text("table.evidence"), minor=True),
-        Column(title=scene.text("table.why"), minor=True),
-    ]
-    widest = max((abs(line.change) for line in brief.lines), default=0.0) or 1.0
-    earlier = {line.channel: line for line in before.lines} if before else {}
-    ordered = sorted(brief.lines, key=lambda line: -line.change)
-    rows = [_channel(scene, line, widest, earlier.get(line.channel), before is not None) for line in ordered]
-    return table(columns, rows, label=scene.text("week.table_label"), quiet=not brief.healthy)
-
-
-def _channel(
-    scene: Scene, line: ChannelLine, widest: float, earlier: ChannelLine | None, with_earlier: bool
-) -> list[Cell]:
-    words, roas = scene.wording, line.marginal_roas
-    sign, tone = _ACTIONS.get(line.action, ("", "plain"))
-    ends = (
-        f"{words.number(roas.lower)} – {words.number(roas.upper)}"
-        if roas and roas.lower is not None and roas.upper is not None
-        else ""
-    )
-    return [
-        Cell(text=readable(line.channel)),
-        Cell(text=f"{sign} {scene.text(f'action.{line.action}')}", tone=tone, pill=True),
-        Cell(text=words.money(line.current)),
-        Cell(text=words.money(line.proposed)),
-        Cell(
-            text=_change(scene, line.change),
-            tone="gain" if line.change >= 0.5 else "loss" if line.change <= -0.5 else "plain",
-            bar=line.change / widest,
-        ),
-        *([Cell(text=_change(scene, earlier.change) if earlier else "–")] if with_earlier else []),
-        Cell(text=words.number(roas.value) if roas else "–", below=ends),
-        Cell(text=f"{_GRADES[line.grade]}\u00a0{scene.text(f'grade.{line.grade}')}"),
-        Cell(text=line.reason, small=True),
-    ]
-
-
-def _change(scene: Scene, change: float) -> str:
-    return scene.wording.money(change, signed=True) if abs(change) >= 0.5 else "–"
-
-
 def _below(scene: Scene, brief: Brief) -> None:
-    with_roas = [line for line in brief.lines if line.marginal_roas and line.marginal_roas.lower is not None]
     st.html(section(scene.text("week.next_euro"), scene.text("week.next_euro_note")))
     left, right = st.columns([3, 2], gap="large")
     with left:
-        if with_roas:
-            _marginal(scene, with_roas)
-        else:
-            st.html(note(scene.text("state.not_enough")))
+        _marginal(scene, brief.lines)
     with right:
         st.html(small_title(scene.text("week.reading")))
-        st.html(bullets([(f"{_GRADES[g]} {scene.text(f'grade.{g}')}", scene.text(f"grade.{g}_body")) for g in _GRADES]))
-        if brief.next_test:
-            st.html(note(scene.text("week.next_test", channel=readable(brief.next_test)), "accent"))
+        st.html(bullets([(f"{GRADES[g]} {scene.text(f'grade.{g}')}", scene.text(f"grade.{g}_body")) for g in GRADES]))
+        st.html(small_title(scene.text("week.also")))
+        st.html(bullets(_also(scene, brief)))
 
 
-def _marginal(scene: Scene, lines: list[ChannelLine]) -> None:
-    ranked = sorted(lines, key=lambda line: -line.marginal_roas.value if line.marginal_roas else 0.0)
+def _also(scene: Scene, brief: Brief) -> list[tuple[str, str]]:
+    """What else the week asks for: the next test, creatives to stop, canaries stopped, and the plan's certificate."""
+    words, found = scene.wording, []
+    if brief.next_test is None:
+        found.append((scene.text("week.next_test"), scene.text("week.next_test_none")))
+    else:
+        channel, value = brief.next_test
+        key = "week.next_test_value" if value is not None else "week.next_test_body"
+        text = scene.text(key, channel=readable(channel), value=words.money(value or 0.0))
+        found.append((scene.text("week.next_test"), text))
+    if brief.creatives:
+        names = listed([readable(str(item["creative"])) for item in brief.creatives], scene.text("word.and"))
+        found.append((scene.text("page.creatives"), scene.text("week.creatives", names=names)))
+    if brief.canaries:
+        names = listed([f"{test['team']} / {test['pipeline']}" for test in brief.canaries], scene.text("word.and"))
+        found.append((scene.text("page.content"), scene.text("week.canaries", names=names)))
+    found.append(
+        (scene.text("week.optimum"), scene.text("week.optimum_body", gap=words.percent(max(brief.gap, 1e-4), digits=2)))
+    )
+    return found
+
+
+def _marginal(scene: Scene, lines: Sequence[ChannelLine]) -> None:
+    ranked = sorted(lines, key=lambda line: -line.marginal_roas.value)
     rows = [
         Row(
             name=readable(line.channel),
             value=line.marginal_roas.value,
-            lower=line.marginal_roas.lower or 0.0,
-            upper=line.marginal_roas.upper or 0.0,
+            lower=_or(line.marginal_roas.lower, line.marginal_roas.value),
+            upper=_or(line.marginal_roas.upper, line.marginal_roas.value),
             colour=scene.palette.gain if line.marginal_roas.value >= 1 else scene.palette.loss,
         )
         for line in ranked
-        if line.marginal_roas
     ]
     figure = interval_rows(
         rows,
@@ -301,3 +252,8 @@ def _marginal(scene: Scene, lines: list[ChannelLine]) -> None:
         below=sum(r.value < 1 for r in rows),
     )
     chart.draw(scene, figure, name="marginal_roas", says=says, data=numbers)
+
+
+def _or(end: float | None, value: float) -> float:
+    """An unbounded end is drawn at the value itself."""
+    return value if end is None else end

@@ -213,19 +213,23 @@ def write_decision(root: Path, week: str, *, healthy: bool = True, scale: float 
     channels = [
         {
             "channel": name, "action": ACTIONS[i], "current": SPEND[i], "proposed": SPEND[i] + scale * CHANGE[i],
-            "change": scale * CHANGE[i], "grade": grades[i], "rule": "marginal",
-            "reason": "The next euro earns more here than in the channels that give it up",
-            "reasons": {"de": "Der nächste Euro bringt hier mehr als in den Kanälen, die ihn abgeben"},
+            "change": scale * CHANGE[i], "calculated": SPEND[i] + scale * CHANGE[i], "grade": grades[i], "rule": "marginal",
+            "reason": "11,000 € more a week: earns €8,000 a week more here than where it comes from. Chance of a gain 93%.",
+            "reasons": {"de": "11.000 € mehr pro Woche: bringt hier 8.000 € mehr als dort, wo das Geld herkommt (2.000 € bis "
+                              "12.000 €). Chance auf einen Gewinn 93 %."},
             "marginal_roas": {"value": MARGINAL[i], "lower": MARGINAL[i] * 0.6, "upper": MARGINAL[i] * 1.5, "level": 0.9},
         }
         for i, name in enumerate(CHANNELS)
     ]  # fmt: skip
     checks = HEALTHY if healthy else SICK
     document = {
-        "week": week, "status": "healthy" if healthy else "unhealthy", "currency": "EUR",
+        "week": week, "state": "act" if healthy else "do_not_act", "currency": "EUR",
+        "status": "healthy" if healthy else "unhealthy", "moved": 24e3 * scale, "total_current": 244e3,
+        "total_proposed": 244e3, "plan": {"gap": 2e-5}, "canaries": {"verdict": "continue", "stopped": []},
+        "creatives": [{"experiment": "autumn", "creative": "price", "rule": "tired"}],
         "data_until": "2026-11-22", "gain": {"value": 21400.0 * scale, "lower": 8900.0 * scale, "upper": 33800.0 * scale,
         "level": 0.9}, "chance_of_loss": 0.04, "channels": channels, "checks": [check.to_dict() for check in checks],
-        "next_test": {"channel": "video"},
+        "next_test": {"channel": "video", "value": 1850.0},
     }  # fmt: skip
     (folder / "decision.json").write_text(json.dumps(document, default=float), encoding="utf-8")
     (folder / "budget.csv").write_text("channel\n", encoding="utf-8")

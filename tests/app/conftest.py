@@ -1,0 +1,71 @@
+"""Workspaces for the dashboard's tests, and a way to open one page without a browser."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from app.launch import WORKSPACE_VARIABLE, main_script
+
+
+@pytest.fixture(scope="session")
+def fake() -> ModuleType:
+    """The builder of fake workspaces (a module beside this file)."""
+    spec = importlib.util.spec_from_file_location("fake_workspace", Path(__file__).with_name("fake_workspace.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def workspace(fake: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete, healthy workspace; tests that change it copy it."""
+    return fake.build(tmp_path_factory.mktemp("healthy") / "workspace")
+
+
+@pytest.fixture(scope="session")
+def sick_workspace(fake: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a model whose gates failed."""
+    return fake.build(tmp_path_factory.mktemp("sick") / "workspace", healthy=False)
+
+
+@pytest.fixture
+def empty_workspace(fake: ModuleType, tmp_path: Path) -> Path:
+    """Settings, and no run."""
+    (tmp_path / "liftwerk.toml").write_text(fake.SETTINGS.format(locale="en_GB"), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def own_copy(workspace: Path, tmp_path: Path) -> Path:
+    """A copy of the healthy workspace that a test may spoil."""
+    return Path(shutil.copytree(workspace, tmp_path / "copy"))
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Draw a page of a workspace and give back everything it says; fails on any exception."""
+    from streamlit.testing.v1 import AppTest
+    from streamlit.util import calc_hash
+
+    def draw(folder: Path, path: str = "", language: str = "en") -> str:
+        monkeypatch.setenv(WORKSPACE_VARIABLE, str(folder))
+        test = AppTest.from_file(str(main_script()), default_timeout=60)
+        test.query_params["lang"] = language
+        if path:
+            test._page_hash = calc_hash(path)
+        test.run()
+        assert not test.exception, [error.message for error in test.exception]
+        parts = [str(element.proto.body) for element in test.get("html")]
+        parts += [str(element.proto.label) for element in test.get("expander")]
+        parts += [str(element.proto.popover.label) for element in test.get("popover")]
+        return "\n".join(part for part in parts if not part.startswith("<style>"))
+
+    return draw

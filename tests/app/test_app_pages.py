@@ -1,0 +1,146 @@
+"""Every page, in both languages and every state, without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+Draw = Callable[..., str]
+PAGES = ("", "media-mix", "geo-lift", "creatives", "content-pipeline", "data-health")
+EXPECTED = {
+    ("", "en"): ("Move €24,000 a week", "+€21,400", "4%", "last week €16,800", "Search", "Proven", "Data up to"),
+    ("", "de"): ("24.000\xa0€ pro Woche umschichten", "+21.400\xa0€", "4\xa0%", "Vorwoche 16.800\xa0€", "Belegt"),
+    ("media-mix", "en"): ("Where the outcome comes from", "Contribution over time", "Response curves", "€13.7m"),
+    ("media-mix", "de"): ("Woher das Ergebnis kommt", "Wirkungskurven", "1,90", "Mio."),
+    ("geo-lift", "en"): ("Display: no lift detected", "p-value", "9.4% of the time", "Hamburg, Saarland"),
+    ("geo-lift", "de"): ("Display: kein Lift nachweisbar", "p-Wert", "in 9,4\xa0% der Fälle", "Hamburg, Saarland"),
+    ("creatives", "en"): ("take Dog", "Keep it running", "confirmed", "93.0%"),
+    ("creatives", "de"): ("Dog nehmen", "Weiterlaufen lassen", "bestätigt", "93,0\xa0%"),
+    ("content-pipeline", "en"): ("Hallucination rate", "goal at most 4.0 s", "Stop the canary", "unusual cost"),
+    ("content-pipeline", "de"): ("Halluzinationsquote", "Ziel höchstens 4,0 s", "anhalten", "ungewöhnliche Kosten"),
+    ("data-health", "en"): ("data/panel.csv", "Media mix model", "Chains agree (R-hat)"),
+    ("data-health", "de"): ("data/panel.csv", "Media-Mix-Modell", "Ketten stimmen überein (R-hat)"),
+}
+
+
+@pytest.mark.parametrize(("path", "language"), list(EXPECTED))
+def test_a_page_says_what_it_should(open_page: Draw, workspace: Path, path: str, language: str) -> None:
+    said = open_page(workspace, path, language)
+    missing = [text for text in EXPECTED[path, language] if text not in said]
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        ("", "liftwerk weekly"),
+        ("media-mix", "liftwerk fit"),
+        ("geo-lift", "liftwerk geo read"),
+        ("creatives", "liftwerk creatives"),
+        ("content-pipeline", "liftwerk content"),
+        ("data-health", "liftwerk weekly"),
+    ],
+)
+@pytest.mark.parametrize(("language", "title"), [("en", "Nothing here yet"), ("de", "Hier ist noch nichts")])
+def test_an_empty_workspace_names_the_command(
+    open_page: Draw, empty_workspace: Path, path: str, command: str, language: str, title: str
+) -> None:
+    said = open_page(empty_workspace, path, language)
+    assert title in said
+    assert command in said
+
+
+def test_an_unhealthy_week_says_do_not_act_with_the_remedy(open_page: Draw, sick_workspace: Path) -> None:
+    said = open_page(sick_workspace)
+    assert "Do not act this week" in said
+    assert "Move €" not in said
+    assert "Raise mmm.tune to 2000 and fit again" in said
+    assert "lw-quiet" in said
+    assert "may not be trusted" in said
+
+
+def test_an_unhealthy_fit_says_do_not_act_on_its_own_page(open_page: Draw, sick_workspace: Path) -> None:
+    said = open_page(sick_workspace, "media-mix", "de")
+    assert "Nicht danach handeln" in said
+    assert "nicht bestanden" in said
+
+
+def test_data_health_puts_the_failed_run_first(open_page: Draw, sick_workspace: Path) -> None:
+    said = open_page(sick_workspace, "data-health")
+    assert said.index("✕ Media mix model") < said.index("✓ Budget plan")
+
+
+def test_without_settings_the_page_says_what_to_do(open_page: Draw, tmp_path: Path) -> None:
+    said = open_page(tmp_path)
+    assert "there is no liftwerk.toml here" in said
+    assert "liftwerk init" in said
+
+
+def _newest(folder: Path, kind: str) -> Path:
+    return max(run for run in (folder / "runs" / kind).iterdir() if run.is_dir())
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "file", "spoil", "expected"),
+    [
+        ("media-mix", "mmm", "channels.csv", b"channel,spend\nsearch,1\n", "contribution"),
+        ("media-mix", "mmm", "curves.parquet", b"not parquet", "cannot be read"),
+        ("media-mix", "mmm", "fit.csv", None, "is missing"),
+        ("geo-lift", "geo_readout", "readout.json", b"{", "cannot be read"),
+        ("creatives", "creatives", "stop.json", b"[]", "does not hold what it should"),
+        ("content-pipeline", "content", "kpis.csv", b"", "cannot be read"),
+        ("data-health", "mmm", "manifest.json", b"{}", "manifest"),
+    ],
+)
+def test_a_broken_artifact_is_named_and_nothing_else_breaks(
+    open_page: Draw, own_copy: Path, path: str, kind: str, file: str, spoil: bytes | None, expected: str
+) -> None:
+    target = _newest(own_copy, kind) / file
+    if spoil is None:
+        target.unlink()
+    else:
+        target.write_bytes(spoil)
+    said = open_page(own_copy, path)
+    assert "This page cannot be shown" in said
+    assert expected in said
+    assert "Traceback" not in said
+    assert "Move €24,000" in open_page(own_copy)
+
+
+def test_a_broken_decision_is_named(open_page: Draw, own_copy: Path) -> None:
+    (own_copy / "exports" / "2026-W48" / "decision.json").write_text('{"week": "2026-W48"}', encoding="utf-8")
+    said = open_page(own_copy)
+    assert "exports/2026-W48/decision.json" in said
+    assert "liftwerk weekly" in said
+
+
+def test_drafts_of_a_job_at_work_are_not_read(open_page: Draw, own_copy: Path) -> None:
+    draft = own_copy / "exports" / ".draft-2026-W49-ab12"
+    draft.mkdir()
+    (draft / "decision.json").write_text("{", encoding="utf-8")
+    assert "Move €24,000" in open_page(own_copy)
+
+
+def test_names_from_the_data_are_escaped(open_page: Draw, own_copy: Path, fake: ModuleType) -> None:
+    file = own_copy / "exports" / "2026-W48" / "decision.json"
+    hostile = "<script>alert(1)</script>"
+    file.write_text(file.read_text(encoding="utf-8").replace('"search"', f'"{hostile}"'), encoding="utf-8")
+    said = open_page(own_copy)
+    assert hostile not in said
+    assert "&lt;script&gt;" in said
+
+
+def test_a_fault_of_ours_ends_in_words(
+    open_page: Draw, workspace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr("app.views.this_week.headline", fail)
+    said = open_page(workspace)
+    assert "Something went wrong on our side" in said
+    assert "secret detail" not in said
+    assert "secret detail" in caplog.text

@@ -1,0 +1,162 @@
+"""The first page in a real browser: both modes, both languages, a desk and a phone."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.launch import command
+
+pytestmark = pytest.mark.browser
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PAGES = ("media-mix", "geo-lift", "creatives", "content-pipeline", "data-health")
+
+
+@pytest.fixture(scope="module")
+def address(workspace: Path) -> Iterator[str]:
+    """The dashboard, served from another folder than the workspace or the project."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        command(workspace, port), cwd=workspace.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    url = f"http://localhost:{port}"
+    try:
+        for _ in range(240):
+            try:
+                with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
+                    break
+            except (urllib.error.URLError, OSError):
+                assert server.poll() is None, "the dashboard ended before it answered"
+                time.sleep(0.25)
+        else:
+            pytest.fail("the dashboard did not answer within a minute")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium."""
+    program = next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    )
+    if program is None:
+        pytest.skip("no Chromium on the PATH: install it to run the dashboard in a real browser")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (uv sync --group dev)")
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield opened
+        opened.close()
+
+
+class Visit:
+    """A page that was opened, with what it complained of and whom it called."""
+
+    def __init__(self, browser: Any, mode: str, size: tuple[int, int]) -> None:
+        self.context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=mode)
+        self.page = self.context.new_page()
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+
+    def open(self, url: str) -> None:
+        self.page.goto(url)
+        self.page.wait_for_selector("h1.lw-headline", timeout=60_000)
+        self.page.wait_for_selector(".js-plotly-plot .main-svg, .lw-table", timeout=60_000)
+        self.page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
+
+    def strangers(self, url: str) -> list[str]:
+        return [
+            asked for asked in self.requests if not asked.startswith((url, url.replace("http", "ws"), "data:", "blob:"))
+        ]
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("language", "headline"), [("en", "Move €24,000 a week"), ("de", "24.000\xa0€ pro Woche umschichten")]
+)
+def test_the_first_screen_answers_the_question(
+    browser: Any, address: str, mode: str, language: str, headline: str
+) -> None:
+    visit = Visit(browser, mode, (1440, 900))
+    visit.open(f"{address}/?lang={language}")
+    page = visit.page
+    assert page.inner_text("h1.lw-headline") == headline
+    for selector in ("h1.lw-headline", ".lw-tiles", ".lw-badge", ".st-key-downloads button", ".lw-table"):
+        box = page.locator(selector).first.bounding_box()
+        assert box is not None, selector
+        assert box["y"] >= 0, selector
+        limit = 900 if selector == ".lw-table" else 560
+        assert box["y"] + box["height"] <= limit, f"{selector} ends at {box['y'] + box['height']:.0f}"
+    table = page.evaluate(
+        "(() => { const t = document.querySelector('.lw-scroll'); return [t.scrollWidth, t.clientWidth]; })()"
+    )
+    assert table[0] <= table[1], "the table is clipped"
+    page.wait_for_selector(".js-plotly-plot .main-svg", timeout=60_000)
+    paper = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    assert paper == {"light": "rgb(252, 251, 248)", "dark": "rgb(20, 24, 27)"}[mode]
+    ink = page.evaluate("getComputedStyle(document.querySelector('.js-plotly-plot .ytick text')).fill")
+    assert ink == {"light": "rgb(27, 33, 38)", "dark": "rgb(233, 230, 223)"}[mode]
+    assert visit.errors == []
+    assert visit.strangers(address) == []
+    visit.context.close()
+
+
+def test_the_badge_opens_to_the_checks_and_the_language_switches(browser: Any, address: str) -> None:
+    visit = Visit(browser, "light", (1440, 900))
+    visit.open(address)
+    visit.page.locator(".st-key-health_badge_good button").first.click()
+    visit.page.get_by_text("Chains agree (R-hat)").wait_for(timeout=20_000)
+    visit.page.keyboard.press("Escape")
+    visit.page.get_by_text("Deutsch").first.click()
+    visit.page.get_by_text("pro Woche umschichten").first.wait_for(timeout=20_000)
+    visit.page.get_by_text("Media-Mix", exact=True).first.click()
+    visit.page.get_by_text("Woher das Ergebnis kommt").wait_for(timeout=20_000)
+    visit.page.wait_for_selector(".js-plotly-plot .main-svg", timeout=60_000)
+    assert visit.errors == []
+    assert visit.strangers(address) == []
+    visit.context.close()
+
+
+def test_a_download_is_the_file_of_the_export(browser: Any, address: str, workspace: Path) -> None:
+    visit = Visit(browser, "light", (1440, 900))
+    visit.open(address)
+    visit.page.locator(".st-key-downloads button").first.click()
+    with visit.page.expect_download() as waiting:
+        visit.page.get_by_text("Decision as JSON").click()
+    assert waiting.value.suggested_filename == "liftwerk_2026-W48_decision.json"
+    assert Path(waiting.value.path()).read_bytes() == (workspace / "exports/2026-W48/decision.json").read_bytes()
+    visit.context.close()
+
+
+@pytest.mark.parametrize("path", ["", "media-mix", *(pytest.param(path, marks=pytest.mark.slow) for path in PAGES[1:])])
+def test_a_phone_needs_no_sideways_scrolling(browser: Any, address: str, path: str) -> None:
+    visit = Visit(browser, "light", (390, 844))
+    visit.open(f"{address}/{path}?lang=de")
+    width = visit.page.evaluate("document.querySelector('.stMain').scrollWidth")
+    assert width <= 390
+    assert visit.strangers(address) == []
+    visit.context.close()

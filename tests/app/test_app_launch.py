@@ -1,0 +1,39 @@
+"""The command that starts the dashboard."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from app.launch import command, main_script
+
+
+def test_the_command_names_script_port_and_workspace(tmp_path: Path) -> None:
+    words = command(tmp_path, 8765)
+    assert words[0] == sys.executable
+    assert str(main_script()) in words
+    assert "--server.port=8765" in words
+    assert words[-2:] == ["--workspace", str(tmp_path.resolve())]
+    assert main_script().is_file()
+
+
+def test_nothing_is_sent_anywhere_and_no_traceback_is_shown(tmp_path: Path) -> None:
+    words = command(tmp_path)
+    assert "--browser.gatherUsageStats=false" in words
+    assert "--client.showErrorDetails=none" in words
+    assert "--runner.magicEnabled=false" in words
+    assert "--server.address=localhost" in words
+
+
+def test_importing_it_does_not_import_streamlit() -> None:
+    code = "import app.launch, sys; sys.exit('streamlit' in sys.modules or 'plotly' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_folder_of_the_user_does_not_shadow_the_packages(tmp_path: Path) -> None:
+    (tmp_path / "measurement.py").write_text("raise RuntimeError('shadowed')", encoding="utf-8")
+    words = command(tmp_path)
+    start = words[: words.index("-m")]
+    code = "import measurement.wording"
+    assert subprocess.run([*start, "-c", code], cwd=tmp_path, check=False).returncode == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,9 @@ from measurement.readers.findings import CAP, Findings, IntArray
 
 DELIMITERS = (";", ",", "\t")
 _SAMPLE_LINES = 50
+_TITLE_LINES = 30
+# UTF-8 that was once read as Windows-1252: Ã¼ for ü, â‚¬ for €.
+_GARBLED = re.compile("Ã[\u0080-\u00bf¤¶¼Ÿ–œ„©¨]|â‚¬")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,7 @@ class TextTable:
     header_line: int
 
 
-def read_text_table(content: bytes, found: Findings) -> TextTable | None:
+def read_text_table(content: bytes, found: Findings, expects: Sequence[str] = ()) -> TextTable | None:
     """Split delimited text into cells; ``None`` where the file cannot be read at all.
 
     Parameters
@@ -53,6 +57,8 @@ def read_text_table(content: bytes, found: Findings) -> TextTable | None:
         The file's bytes: UTF-8 with or without byte order mark, or UTF-16 with one (Excel's "Unicode text").
     found
         Receives encoding errors and rows with too many or too few cells.
+    expects
+        Columns the header must have; a title above the first line that has them all is left out with a warning.
     """
     text = decode(content, found)
     if text is None:
@@ -61,7 +67,21 @@ def read_text_table(content: bytes, found: Findings) -> TextTable | None:
         found.add("the file is empty", "Export the data again, with a header line and one row for each period")
         return None
     delimiter, body, header_line = _declared_delimiter(text)
+    title = title_lines(_first_cells(body, delimiter), expects)
+    if title:
+        body = body.split("\n", title)[-1]
+        name_title(title, header_line, found)
+        header_line += title
     delimiter = delimiter or find_delimiter(body)
+    open_line = _open_quote(body, delimiter)
+    if open_line is not None:
+        found.add(
+            "a quotation mark is opened and never closed",
+            "Close it, or double a quotation mark that belongs to the text",
+            line=header_line + open_line,
+            value=body.split("\n")[open_line],
+        )
+        return None
     header, body, header_lines = _split_header(body, delimiter)
     rows, lines = _cells(body, len(header), delimiter, found, header_line + header_lines)
     if rows.empty and not found.has_errors:
@@ -71,6 +91,45 @@ def read_text_table(content: bytes, found: Findings) -> TextTable | None:
             line=header_line,
         )
     return TextTable(header=header, rows=rows, lines=lines, delimiter=delimiter, header_line=header_line)
+
+
+def title_lines(rows: Sequence[Sequence[str]], expects: Sequence[str]) -> int:
+    """How many rows stand above the first one that has all the names expected; 0 where none has.
+
+    Examples
+    --------
+    >>> title_lines([["Campaign report"], ["1 to 31 March"], ["Day", "Cost"]], ["Day", "Cost"])
+    2
+    """
+    return next((index for index, row in enumerate(rows) if expects and set(expects) <= set(row)), 0)
+
+
+def name_title(lines: int, first: int, found: Findings) -> None:
+    """Warn that lines above the header are left out."""
+    found.add(
+        f"{lines} line(s) above the header are left out",
+        "Nothing need be done; export without a title to silence this",
+        line=first,
+        severity="warning",
+    )
+
+
+def _first_cells(text: str, delimiter: str) -> list[list[str]]:
+    """Cells of the first lines, split by whatever delimiter gives most."""
+    lines = text[: 1 << 16].split("\n")[:_TITLE_LINES]
+    return [
+        max(([cell.strip(' "') for cell in line.split(mark)] for mark in delimiter or DELIMITERS), key=len)
+        for line in lines
+    ]
+
+
+def _open_quote(text: str, delimiter: str) -> int | None:
+    """Line (from 0) of a quotation mark that opens a cell and never ends, ``None`` where all are closed."""
+    if text.count('"') % 2 == 0:
+        return None
+    odd = next(index for index, line in enumerate(text.split("\n")) if line.count('"') % 2)
+    starts_cell = re.search(rf'(^|{re.escape(delimiter)})\s*"', text.split("\n")[odd])
+    return odd if starts_cell else None
 
 
 def decode(content: bytes, found: Findings) -> str | None:
@@ -88,6 +147,15 @@ def decode(content: bytes, found: Findings) -> str | None:
     if "\ufffd" in text:
         _name_replaced(text, found)
         return None
+    garbled = _GARBLED.search(text)
+    if garbled:
+        found.add(
+            "letters look garbled by an earlier conversion",
+            "Export the file again from its source as UTF-8",
+            line=1 + text.count("\n", 0, garbled.start()),
+            value=text[max(garbled.start() - 8, 0) : garbled.end() + 8],
+            severity="warning",
+        )
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -27,6 +27,7 @@ def check_values(panel: ParsedPanel, outcome_kind: str, found: Findings) -> None
         _check_outliers(panel, use, values, geo_codes, found)
     for use in panel.of("exposure"):
         _check_exposure(panel, use, found)
+    _check_twins(panel, found)
 
 
 def _check_sign(panel: ParsedPanel, use: ColumnUse, values: FloatArray, outcome_kind: str, found: Findings) -> None:
@@ -97,6 +98,20 @@ def _check_exposure(panel: ParsedPanel, use: ColumnUse, found: Findings) -> None
         value=lambda row: f"spend {panel.table.cell(spend_column, row)}, exposure {panel.table.cell(use.column, row)}",
         severity="error" if many else "warning",
     )
+
+
+def _check_twins(panel: ParsedPanel, found: Findings) -> None:
+    """Two channels with the same spend in every row cannot be told apart."""
+    spends = panel.of("spend")
+    for index, use in enumerate(spends):
+        for other in spends[:index]:
+            if use.column != other.column and np.array_equal(panel.numbers[use.column], panel.numbers[other.column]):
+                found.add(
+                    f"the spend is the same as that of '{other.name}' in every row",
+                    "Check the export; join the two channels if they always run together",
+                    column=use.column,
+                    severity="warning",
+                )
 
 
 def _check_outliers(

@@ -80,7 +80,8 @@ def parse_panel(workspace: Workspace) -> tuple[ParsedPanel | None, Findings, Fin
     in_settings, in_table = Findings(workspace.file.name), Findings(panel_source(workspace))
     check_uses(panel, in_settings)
     if panel.file is not None:
-        table = read_table(workspace.path(panel.file), panel.file, in_table, sheet=panel.table)
+        expects = (panel.date, panel.outcome)
+        table = read_table(workspace.path(panel.file), panel.file, in_table, sheet=panel.table, expects=expects)
     else:
         table = read_database(str(panel.url), str(panel.table), workspace.root, in_table)
     if table is None or table.frame.columns.empty or table.frame.empty:

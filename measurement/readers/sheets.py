@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,18 @@ import openpyxl
 import pandas as pd
 from openpyxl.utils.exceptions import InvalidFileException
 
+from measurement.readers.csv_text import name_title, title_lines
 from measurement.readers.findings import Findings
 from measurement.readers.tables import RawTable, name_columns
 
 
-def read_sheet(path: Path, name: str, found: Findings, *, sheet: str | None = None) -> RawTable | None:
+def read_sheet(
+    path: Path, name: str, found: Findings, *, sheet: str | None = None, expects: Sequence[str] = ()
+) -> RawTable | None:
     """The table of a workbook; ``None`` where there is none, or several and ``sheet`` does not say which.
 
-    Leading empty rows are skipped; the first row with text is the header. Formulas count with the value
-    that Excel saved for them.
+    The header is the first row with all columns that ``expects`` names, else the first row with text. Where several
+    sheets have content, the only one with such a header is read. Formulas count with the value Excel saved for them.
     """
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
@@ -37,6 +41,9 @@ def read_sheet(path: Path, name: str, found: Findings, *, sheet: str | None = No
     if not filled:
         found.add("the workbook is empty", "Export the data again, with a header line and one row for each period")
         return None
+    fitting = {title: rows for title, rows in filled.items() if expects and _header_row(rows, expects) is not None}
+    if len(fitting) == 1:
+        filled = fitting
     if len(filled) > 1:
         found.add(
             "the workbook has several sheets with content",
@@ -44,7 +51,18 @@ def read_sheet(path: Path, name: str, found: Findings, *, sheet: str | None = No
             value=", ".join(filled),
         )
         return None
-    return _table(next(iter(filled.values())), name, found)
+    rows = next(iter(filled.values()))
+    header = _header_row(rows, expects) or 0
+    if header:
+        name_title(header, rows[0][0], found)
+    return _table(rows[header:], name, found)
+
+
+def _header_row(rows: list[tuple[int, tuple[object, ...]]], expects: Sequence[str]) -> int | None:
+    """Position of the row that has all the names expected, ``None`` where none has."""
+    head = [[str(cell).strip() for cell in cells] for _, cells in rows[:30]]
+    row = title_lines(head, expects)
+    return row if head and set(expects) <= set(head[row]) else None
 
 
 def _rows(sheet: object) -> list[tuple[int, tuple[object, ...]]]:

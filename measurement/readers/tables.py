@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +57,10 @@ class RawTable:
         return "" if pd.isna(value) else shorten(value)
 
 
-def read_table(path: Path, name: str, found: Findings, *, sheet: str | None = None) -> RawTable | None:
-    """Read a file by its ending; ``None`` where that is impossible.
+def read_table(
+    path: Path, name: str, found: Findings, *, sheet: str | None = None, expects: Sequence[str] = ()
+) -> RawTable | None:
+    """Read a file by its ending, or a folder of Parquet files; ``None`` where that is impossible.
 
     Parameters
     ----------
@@ -68,35 +72,40 @@ def read_table(path: Path, name: str, found: Findings, *, sheet: str | None = No
         Receives what is wrong with the file as a whole, its encoding, its header and its rows' lengths.
     sheet
         Sheet of a workbook; left out, the only one that holds a table.
+    expects
+        Columns by which the header is known where a title stands above it.
     """
-    if not path.is_file():
+    is_parquet_folder = path.is_dir() and any(path.rglob("*.parquet"))
+    if not path.is_file() and not is_parquet_folder:
         what = "is a folder" if path.is_dir() else "does not exist"
         found.add(f"the file {what}", f"Correct the path in liftwerk.toml; it is relative to that file{_near(path)}")
         return None
     ending = path.suffix.lower()
     known = TEXT_ENDINGS | SHEET_ENDINGS | PARQUET_ENDINGS
     try:
+        if is_parquet_folder:
+            return _from_arrow(parquet.read_table(path), name, found)
         if path.stat().st_size == 0:
             found.add("the file is empty", "Export the data again, with a header line and one row for each period")
         elif ending not in known:
             remedy = f"Save it as one of {', '.join(sorted(known))}"
             found.add("liftwerk does not read files with this ending", remedy, value=ending)
         else:
-            return _by_ending(path, name, found, sheet)
-    except (OSError, pa.ArrowException) as error:
+            return _by_ending(path, name, found, sheet, expects)
+    except (OSError, pa.ArrowException, csv.Error) as error:
         reason = str(error).replace(str(path), name)
         found.add("the file cannot be read", "Export it again, or check its access rights", value=reason)
     return None
 
 
-def _by_ending(path: Path, name: str, found: Findings, sheet: str | None) -> RawTable | None:
+def _by_ending(path: Path, name: str, found: Findings, sheet: str | None, expects: Sequence[str]) -> RawTable | None:
     if path.suffix.lower() in PARQUET_ENDINGS:
         return _from_arrow(parquet.read_table(path), name, found)
     if path.suffix.lower() in SHEET_ENDINGS:
         from measurement.readers.sheets import read_sheet  # openpyxl is only needed here
 
-        return read_sheet(path, name, found, sheet=sheet)
-    return _from_text(path.read_bytes(), name, found)
+        return read_sheet(path, name, found, sheet=sheet, expects=expects)
+    return _from_text(path.read_bytes(), name, found, expects)
 
 
 def read_database(url: str, table: str, root: Path, found: Findings) -> RawTable | None:
@@ -143,8 +152,8 @@ def read_database(url: str, table: str, root: Path, found: Findings) -> RawTable
     return _from_arrow(content, found.file, found)
 
 
-def _from_text(content: bytes, name: str, found: Findings) -> RawTable | None:
-    text = read_text_table(content, found)
+def _from_text(content: bytes, name: str, found: Findings, expects: Sequence[str]) -> RawTable | None:
+    text = read_text_table(content, found, expects)
     if text is None:
         return None
     frame = name_columns(text.rows, text.header, found, text.header_line)

@@ -492,7 +492,8 @@ def latin_letters(root, rng):
     row = panel.pick(rng)
     panel.set(row, panel.geo or panel.date, "Thüringen")
     (root / panel.name).write_bytes(panel.text().encode("cp1252", errors="replace"))
-    return Expected(place=f"{panel.name}:{row + 2}", remedy="UTF-8")
+    first = next(line for line, text in enumerate(panel.text().splitlines(), start=1) if not text.isascii())
+    return Expected(place=f"{panel.name}:{first}", remedy="UTF-8")
 
 
 @spoiler
@@ -563,7 +564,7 @@ def unknown_ending(root, rng):
 def _set(root: Path, table: str, key: str, value: str) -> int:
     """Set ``key = value`` in ``[table]`` (replacing it) and return its line."""
     lines = (root / SETTINGS).read_text(encoding="utf-8").splitlines()
-    header = lines.index(f"[{table}]")
+    header = next(index for index, line in enumerate(lines) if line.startswith(f"[{table}]"))
     end = next((index for index in range(header + 1, len(lines)) if lines[index].startswith("[")), len(lines))
     body = [line for line in lines[header + 1 : end] if not re.match(rf"{key}\s*=", line)]
     lines[header:end] = [lines[header], f"{key} = {value}", *body]

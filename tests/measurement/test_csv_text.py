@@ -99,3 +99,29 @@ def test_a_large_file_keeps_every_row() -> None:
     assert not found.problems
     assert table.lines[-1] == 50_001
     assert np.array_equal(table.rows["1"].astype(int), np.arange(50_000) * 2)
+
+
+def test_a_title_above_the_header_is_left_out() -> None:
+    found = Findings("panel.csv")
+    content = b"Campaign report\n1 March 2026 - 31 March 2026\n\nDay,Cost,Campaign\n2026-03-02,5,a\n2026-03-03,6,b\n"
+    table = read_text_table(content, found, ["Day", "Cost"])
+    assert table is not None
+    assert table.header == ("Day", "Cost", "Campaign")
+    assert (table.header_line, table.lines.tolist()) == (4, [5, 6])
+    assert [problem.severity for problem in found.problems] == ["warning"]
+    assert "3 line(s) above the header" in found.problems[0].message
+
+
+def test_a_quotation_mark_that_never_ends_has_its_line() -> None:
+    table, found = read(b'a,b\n1,2\n3,"4\n5,6\n')
+    assert table is None
+    assert (found.problems[0].line, found.problems[0].value) == (3, '3,"4')
+    table, found = read(b'a,b\n1,poster 55" wide\n')
+    assert table is not None
+    assert table.rows["1"].tolist() == ['poster 55" wide']
+
+
+def test_garbled_letters_are_a_warning() -> None:
+    table, found = read("geo,x\nMünchen,1\n".encode().decode("cp1252").encode())
+    assert table is not None
+    assert [(problem.line, problem.severity) for problem in found.problems] == [(2, "warning")]

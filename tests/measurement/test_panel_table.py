@@ -289,3 +289,16 @@ def test_a_large_panel_is_read_by_columns_not_by_cells(tmp_path: Path) -> None:
     panel = read_panel(Workspace.open(tmp_path))
     assert panel.data["spend"].shape == (geos, weeks, 2)
     assert float(panel.data["outcome"].sum()) == pytest.approx(frame["y"].sum())
+
+
+def test_channels_that_always_run_together_are_warned_of(small: Path) -> None:
+    frame = panel_frame()
+    frame["tv_spend"] = frame["search_spend"]
+    frame.to_csv(small / "data" / "panel.csv", index=False)
+    assert "the same as that of 'search'" in "\n".join(warnings(Workspace.open(small)))
+
+
+def test_lift_tests_that_reach_beyond_the_panel_are_known_by_their_line(small: Path) -> None:
+    workspace = rewrite(small, "start = 2026-03-02\nend = 2026-03-29", "start = 2020-03-02\nend = 2020-03-29")
+    (problem,) = check_workspace(workspace)
+    assert (problem.file, problem.line) == ("liftwerk.toml", 27)

@@ -178,3 +178,23 @@ def test_a_column_of_a_million_rows_is_quick_to_blame(tmp_path: Path) -> None:
     assert table is not None
     read_numbers(table, ["x"], found)
     assert [problem.line for problem in found.problems] == [7, 1_000_001]
+
+
+def test_a_title_and_a_pivot_beside_the_data(tmp_path: Path) -> None:
+    rows = [["Umsatzbericht"], ["Stand: 23.11.2026"], ["Woche", "Umsatz"], ["02.03.2026", 10.5]]
+    path = sheet_file(tmp_path / "a.xlsx", rows, {"Pivot": [["Summe", 10.5]]})
+    found = Findings("a.xlsx")
+    table = read_table(path, "a.xlsx", found, expects=["Woche", "Umsatz"])
+    assert table is not None
+    assert (table.header_line, table.lines.tolist()) == (3, [4])
+    assert list(table.frame.columns) == ["Woche", "Umsatz"]
+    assert [problem.severity for problem in found.problems] == ["warning"]
+
+
+def test_a_folder_of_parquet_files(tmp_path: Path) -> None:
+    for year in (2025, 2026):
+        (tmp_path / "panel" / f"year={year}").mkdir(parents=True)
+        pd.DataFrame({"x": [float(year)]}).to_parquet(tmp_path / "panel" / f"year={year}" / "part.parquet")
+    table, found = read(tmp_path / "panel")
+    assert table is not None
+    assert read_numbers(table, ["x"], found)["x"].tolist() == [2025.0, 2026.0]

@@ -1,0 +1,140 @@
+"""Off-policy evaluation: Open Bandit Dataset goldens, coverage on logs with known truth, refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bandits.evaluation import LoggedDecisions, arm_means, evaluate_policy
+from measurement.errors import InputError
+
+# Beta priors of the production policy of the Open Bandit Dataset's campaign "men" (Saito et al. 2020)
+ALPHA = [47, 8, 62, 142, 3, 6, 100, 48, 23, 71, 61, 13, 16, 518, 30, 7, 4, 23, 8, 10, 11, 11, 18, 121, 11, 4, 32, 30, 9, 22, 6, 23, 5, 54]  # fmt: skip
+BETA = [12198, 3566, 15993, 35522, 2367, 3100, 24665, 13210, 7061, 18061, 17449, 5644, 6787, 111326, 8776, 3334, 2271, 7389, 2659, 3665, 4724, 3561, 5085, 27407, 4601, 2923, 8897, 8654, 4000, 6580, 3174, 6766, 2602, 14506]  # fmt: skip
+
+
+def _open_bandit(folder, name):
+    table = pd.read_csv(folder / "bandits" / name / "men.csv")
+    position = table["position"].rank(method="dense").to_numpy().astype(int) - 1
+    return (
+        table["item_id"].to_numpy(),
+        table["click"].to_numpy(dtype=float),
+        table["propensity_score"].to_numpy(),
+        position,
+    )
+
+
+def _production_policy(draws):
+    """P(item at position) of the production policy, by the draws (and the seed) the published numbers were made with."""
+    legacy = np.random.RandomState(12345)
+    sample = legacy.beta(np.array(ALPHA, dtype=float), np.array(BETA, dtype=float), size=(draws, 34))
+    top = np.argsort(sample, axis=1)[:, ::-1][:, :3]
+    return np.stack([np.bincount(top[:, place], minlength=34) / draws for place in range(3)], axis=1)
+
+
+def test_open_bandit_random_to_production(shared_data):
+    action, click, propensity, position = _open_bandit(shared_data, "obd_random_men")
+    log = LoggedDecisions(
+        action=action, reward=click, propensity=propensity, policy=_production_policy(100_000)[:, position].T
+    )
+    for estimator, published in (("ipw", 0.0045336), ("snipw", 0.0046042)):
+        value = evaluate_policy(log, estimator=estimator)
+        assert value.estimate.value == pytest.approx(published, abs=1e-6 * 0.1)
+        assert value.estimate.interval.contains(0.0069)  # what the policy earned when it ran
+        assert 2000 < value.effective_n < 3000
+    assert evaluate_policy(log).n == 10_000
+
+
+def test_open_bandit_production_to_random(shared_data):
+    action, click, propensity, _ = _open_bandit(shared_data, "obd_bts_men")
+    log = LoggedDecisions(action=action, reward=click, propensity=propensity, policy=np.full(34, 1 / 34))
+    assert evaluate_policy(log, estimator="ipw").estimate.value == pytest.approx(0.0030086, abs=1e-7)
+    assert evaluate_policy(log, estimator="snipw").estimate.value == pytest.approx(0.0031892, abs=1e-6)
+
+
+def _world(rng, n=3000):
+    """A context of two kinds, four arms, a logging policy that prefers the wrong arm."""
+    kind = rng.integers(0, 2, n)
+    truth = np.array([[0.10, 0.05, 0.20, 0.08], [0.05, 0.15, 0.04, 0.12]])
+    logging = np.array([[0.4, 0.4, 0.1, 0.1], [0.25, 0.25, 0.25, 0.25]])
+    target = np.array([[0.1, 0.1, 0.7, 0.1], [0.1, 0.6, 0.1, 0.2]])
+    action = (rng.random(n)[:, None] > np.cumsum(logging[kind], axis=1)).sum(axis=1)
+    reward = (rng.random(n) < truth[kind, action]).astype(float)
+    value = 0.5 * (truth * target).sum(axis=1).sum()
+    log = LoggedDecisions(
+        action=action, reward=reward, propensity=logging[kind, action], policy=target[kind],
+        prediction=arm_means(action, reward, 4, seed=1),
+    )  # fmt: skip
+    return log, value
+
+
+@pytest.mark.parametrize("estimator", ["ipw", "snipw", "dr", "sndr"])
+def test_intervals_cover_the_truth(estimator):
+    rng, hits, errors = np.random.default_rng(5), [], []
+    for _ in range(500):
+        log, truth = _world(rng)
+        value = evaluate_policy(log, estimator=estimator)
+        hits.append(value.estimate.interval.contains(truth))
+        errors.append(value.estimate.value / truth - 1)
+        assert value.checks[2].passed
+    assert 0.92 <= np.mean(hits) <= 0.98
+    assert abs(np.mean(errors)) < 0.02
+
+
+def test_dr_is_right_with_a_wrong_model_and_dm_says_that_it_is_not():
+    rng = np.random.default_rng(6)
+    dr, dm = [], []
+    for _ in range(60):
+        log, truth = _world(rng)
+        dr.append(evaluate_policy(log, estimator="dr").estimate.value / truth - 1)
+        direct = evaluate_policy(log, estimator="dm")
+        dm.append(direct.estimate.value / truth - 1)
+        assert [check.name for check in direct.checks if not check.passed] == ["interval_without_model_bias"]
+    assert abs(np.mean(dr)) < 0.02
+    assert np.mean(dm) < -0.1
+
+
+def test_wrong_propensities_and_thin_overlap_are_reported():
+    rng = np.random.default_rng(7)
+    log, _ = _world(rng)
+    wrong = LoggedDecisions(action=log.action, reward=log.reward, propensity=np.full(3000, 0.9), policy=log.policy)
+    assert not evaluate_policy(wrong).checks[2].passed
+    thin = LoggedDecisions(
+        action=log.action,
+        reward=log.reward,
+        propensity=np.where(np.arange(3000) < 3, 1e-4, 1.0),
+        policy=np.full(4, 0.25),
+    )
+    value = evaluate_policy(thin)
+    assert value.effective_n < 10
+    assert not value.checks[0].passed
+    assert value.largest_share > 0.2
+
+
+GOOD = {"action": np.array([0, 1]), "reward": np.ones(2), "propensity": np.full(2, 0.5), "policy": np.array([0.5, 0.5])}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"propensity": np.array([0.5, 0.0])}, "propensity lies outside"),
+        ({"action": np.array([0, 2])}, "does not know"),
+        ({"policy": np.array([0.9, 0.9])}, "exceed 1"),
+        ({"policy": np.ones((3, 2)) / 2}, "wrong shape"),
+        ({"reward": np.ones(3)}, "differ in length"),
+        ({"prediction": np.ones((2, 3))}, "predictions have the wrong shape"),
+    ],
+)
+def test_impossible_logs_are_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        LoggedDecisions(**(GOOD | change))
+
+
+def test_models_and_overlap_are_asked_for():
+    with pytest.raises(InputError, match="needs predictions"):
+        evaluate_policy(LoggedDecisions(**GOOD), estimator="dr")
+    with pytest.raises(InputError, match="never shows"):
+        evaluate_policy(LoggedDecisions(**(GOOD | {"action": np.array([0, 0]), "policy": np.array([0.0, 1.0])})))
+    with pytest.raises(InputError, match="two folds"):
+        arm_means(np.array([0]), np.array([1.0]), 1, seed=1)

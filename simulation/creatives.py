@@ -111,9 +111,7 @@ def _experiment(
         active = np.array([arm.starts <= day for arm in arms])
         propensity = _propensities(active, days, day, spec.floor)
         days.append(_one_day(rng, spec, propensity, rates[:, day], day))
-    pool = unit_ids(seed, UNITS)
-    frames = [_frame(spec, arms, pool, day, number) for number, day in enumerate(days)]
-    log = pd.concat(frames, ignore_index=True)
+    log = _frame(spec, arms, np.array(unit_ids(seed, UNITS)), days)
     log.insert(1, "experiment_id", name)
     return log, {arm.arm_id: fresh[index] for index, arm in enumerate(arms)}
 
@@ -154,19 +152,21 @@ def _one_day(rng: np.random.Generator, spec: CreativeSpec, propensity: FloatArra
     )
 
 
-def _frame(spec: CreativeSpec, arms: list[ArmSpec], pool: list[str], day: _Day, number: int) -> pd.DataFrame:
+def _frame(spec: CreativeSpec, arms: list[ArmSpec], pool: NDArray[np.str_], days: list[_Day]) -> pd.DataFrame:
+    """All days as one table, with the time each conversion arrives."""
     start = pd.Timestamp(spec.last_day, tz="UTC") - pd.Timedelta(days=spec.days - 1)
-    came = np.isfinite(day.arrives)
-    seconds = pd.Series(np.where(came, day.arrives, 0.0))
+    versions = np.array([f"{start + pd.Timedelta(days=number):%Y%m%d}" for number in range(spec.days)])
+    arrives = np.concatenate([day.arrives for day in days])
+    came = np.isfinite(arrives)
     return pd.DataFrame(
         {
-            "ts": start + pd.to_timedelta(day.shown, unit="s"),
-            "unit_id": np.array(pool)[day.unit],
-            "arm_id": np.array([arm.arm_id for arm in arms])[day.arm],
-            "propensity": day.propensity,
-            "policy_version": f"{start + pd.Timedelta(days=number):%Y%m%d}",
-            "device": np.where(day.mobile, "mobile", "desktop"),
-            "reward_ts": (start + pd.to_timedelta(seconds, unit="s")).where(came),
+            "ts": start + pd.to_timedelta(np.concatenate([day.shown for day in days]), unit="s"),
+            "unit_id": pool[np.concatenate([day.unit for day in days])],
+            "arm_id": np.array([arm.arm_id for arm in arms])[np.concatenate([day.arm for day in days])],
+            "propensity": np.concatenate([day.propensity for day in days]),
+            "policy_version": np.repeat(versions, [len(day.arm) for day in days]),
+            "device": np.where(np.concatenate([day.mobile for day in days]), "mobile", "desktop"),
+            "reward_ts": (start + pd.to_timedelta(pd.Series(np.where(came, arrives, 0.0)), unit="s")).where(came),
         }
     )
 

@@ -13,7 +13,10 @@ def unit_ids(seed: int, count: int) -> list[str]:
     >>> unit_ids(1, 2) == unit_ids(1, 3)[:2]
     True
     """
-    key = str(seed).encode()
-    # A digest of 40 bits collides now and then among 40,000 ids; the number keeps every id single.
-    names = (hashlib.blake2b(str(number).encode(), key=key, digest_size=5).hexdigest() for number in range(count * 2))
-    return list(dict.fromkeys(f"u{name}" for name in names))[:count]
+    key, names = str(seed).encode(), dict[str, None]()
+    # A digest of 40 bits hardly ever meets another; should it, the next number stands in.
+    number = 0
+    while len(names) < count:
+        names[f"u{hashlib.blake2b(str(number).encode(), key=key, digest_size=5).hexdigest()}"] = None
+        number += 1
+    return list(names)

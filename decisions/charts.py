@@ -36,7 +36,7 @@ def budget_chart(rows: Sequence[BudgetRow], words: Wording, title: str) -> str:
     """A line a channel from today's spend (hollow) to the proposal (filled)."""
     top = max((max(row.current, row.proposed) for row in rows), default=1.0) or 1.0
     scale = _Scale(0.0, top, words)
-    parts = scale.frame(len(rows), words.money_short)
+    parts = scale.frame(len(rows), words.money)
     for number, row in enumerate(rows):
         y = _middle(number)
         x0, x1 = scale.x(row.current), scale.x(row.proposed)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from decisions.amounts import total_of
 from decisions.evidence import ChannelEvidence
+from decisions.plain import plain
 from decisions.recommendation import Move
 from measurement.estimates import Estimate
 from measurement.plans import Decision
@@ -101,7 +102,7 @@ class WeekDecision:
     next_test
         The experiment worth most, ``None`` where none is.
     creatives, canaries
-        What to stop, as plain values.
+        What to stop, as plain values; ``None`` where the workspace has no such logs.
     alerts
         Number of alerts of the content pipeline.
     runs
@@ -110,6 +111,10 @@ class WeekDecision:
         Last day of data.
     decided_at
         UTC; when the plan was made, so that repeating the job changes nothing.
+    unsound
+        Kinds of runs (``creatives``, ``content``) whose own gates failed: their advice is withheld.
+    audit
+        Line and hash of this decision in the audit log.
     """
 
     week: str
@@ -124,12 +129,13 @@ class WeekDecision:
     plan: Mapping[str, Any]
     checks: Sequence[Mapping[str, Any]]
     next_test: Mapping[str, Any] | None
-    creatives: Sequence[Mapping[str, Any]]
+    creatives: Sequence[Mapping[str, Any]] | None
     canaries: Mapping[str, Any] | None
     alerts: int
     runs: Mapping[str, Sequence[str]]
     data_until: date
     decided_at: datetime
+    unsound: Sequence[str] = ()
     audit: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -156,7 +162,7 @@ class WeekDecision:
 
     def content(self) -> dict[str, Any]:
         """The decision as plain JSON values, without its place in the audit log."""
-        return {
+        tree = {
             "schema": SCHEMA,
             "week": self.week,
             "workspace": self.workspace,
@@ -176,11 +182,13 @@ class WeekDecision:
             "plan": dict(self.plan),
             "checks": [dict(check) for check in self.checks],
             "next_test": None if self.next_test is None else dict(self.next_test),
-            "creatives": [dict(item) for item in self.creatives],
+            "creatives": None if self.creatives is None else [dict(item) for item in self.creatives],
             "canaries": None if self.canaries is None else dict(self.canaries),
             "content_alerts": self.alerts,
+            "unsound": list(self.unsound),
             "runs": {kind: list(ids) for kind, ids in self.runs.items()},
         }
+        return {name: plain(value) for name, value in tree.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """The content of ``decision.json``."""

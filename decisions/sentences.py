@@ -81,6 +81,10 @@ def next_test(decision: WeekDecision, words: Wording) -> str:
 
 def creatives(decision: WeekDecision, words: Wording) -> list[str]:
     """Creatives to stop, and creatives that tired."""
+    if "creatives" in decision.unsound:
+        return [words.text("text.unsound")]
+    if decision.creatives is None:
+        return []
     lines = [_creative(item, words) for item in decision.creatives]
     return lines or [words.text("text.no_creatives")]
 
@@ -100,6 +104,8 @@ def _creative(item: Mapping[str, Any], words: Wording) -> str:
 
 def content(decision: WeekDecision, words: Wording) -> list[str]:
     """Verdicts on canaries and the number of alerts."""
+    if "content" in decision.unsound:
+        return [words.text("text.unsound")]
     if decision.canaries is None:
         return []
     verdict = str(decision.canaries.get("verdict", "not_enough_data"))

@@ -15,6 +15,9 @@ INK, MUTED, LINE, HEAD, GAIN, LOSS, BAD = (
     "#1B2126", "#5B646B", "#DEDACF", "#0B5C6B", "#1F5FA8", "#B4540A", "#9F1D20",
 )  # fmt: skip
 
+#: Windows locale ids: they tie an amount's format to the workspace's country.
+_LCID = {"de_DE": "407", "de_AT": "C07", "de_CH": "807", "en_GB": "809", "en_US": "409", "fr_FR": "40C"}
+
 
 class Looks:
     """Cell formats of the workbook, made once each."""
@@ -24,8 +27,9 @@ class Looks:
         self._made: dict[tuple[tuple[str, object], ...], Any] = {}
         locale = Locale.parse(words.locale)
         symbol = locale.currency_symbols.get(words.currency, words.currency)
+        tag = _LCID.get(words.locale, "409")
         pattern = locale.currency_formats["standard"].pattern.split(";")[0]
-        money = pattern.replace("#,##0.00", "{}").replace("¤", f'"{symbol}"').replace("\xa0", " ")
+        money = pattern.replace("#,##0.00", "{}").replace("¤", f"[${symbol}-{tag}]").replace("\xa0", " ")
         self.money = money.format("#,##0.00")
         self.money_whole = money.format("#,##0")
         signed = "+" + self.money + ";-" + self.money + ";" + money.format("0.00")
@@ -36,6 +40,7 @@ class Looks:
         )
 
     def __call__(self, **properties: object) -> Any:  # noqa: ANN401 - xlsxwriter has no types
+        """The format with these properties."""
         key = tuple(sorted(properties.items()))
         if key not in self._made:
             base = {"font_name": FONT, "font_size": 11, "font_color": INK, "valign": "vcenter"}
@@ -86,4 +91,8 @@ class Sheet:
 
 def printable(text: str) -> str:
     """Without characters that XML does not allow."""
-    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")
+    return "".join(
+        letter
+        for letter in text
+        if letter.isprintable() or (letter.isspace() and letter not in "\x0b\x0c\x1c\x1d\x1e\x1f")
+    )

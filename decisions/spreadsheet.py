@@ -34,7 +34,7 @@ def write_workbook(decision: WeekDecision, file: Path, words: Wording, stability
             sheet = book.add_worksheet(words.text(f"sheet.{name}")[:31])
             sheet.hide_gridlines(2)
             sheet.set_paper(9)
-            sheet.fit_to_pages(1, 0)
+            sheet.fit_to_pages(1, 1 if name == "decision" else 0)
             sheet.set_footer(f"&L&8{printable(decision.workspace)} · {decision.week}&R&8&P / &N")
             page(Sheet(book, sheet, looks), decision, words, stability)
 
@@ -96,7 +96,7 @@ def _money_row(page: Sheet, line: ChannelAdvice, words: Wording) -> None:
     page.number(4, line.change, num_format=page.looks.signed, font_color=colour, **rule)
     share = line.change / line.current if line.current else 0.0
     page.number(5, share, num_format=page.looks.signed_percent, font_color=colour, **rule)
-    page.text(6, words.text(f"grade.{line.evidence.grade}"), **rule)
+    page.text(6, words.text(f"grade.{line.evidence.grade}"), indent=1, **rule)
     page.row += 1
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from decisions.plain import plain
 from measurement.progress import Progress
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ class Screen:
 
         return escape(
             "".join(
-                letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text
+                letter if letter.isprintable() or letter in "\n\xa0\u202f" else "\N{REPLACEMENT CHARACTER}"
+                for letter in text
             )
         )
 
@@ -125,24 +126,3 @@ class _Lines:
 def part(progress: Progress, start: float, stop: float) -> Progress:
     """Progress of a step that fills ``start`` to ``stop`` of the whole."""
     return lambda done, doing: progress(start + (stop - start) * min(max(done, 0.0), 1.0), doing)
-
-
-def plain(value: object) -> object:
-    """A value as JSON knows it: no NaN, no infinity, no dates, no numpy types.
-
-    Examples
-    --------
-    >>> plain({"p": float("nan"), "days": (1, 2)})
-    {'p': None, 'days': [1, 2]}
-    """
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if hasattr(value, "item") and not isinstance(value, str):
-        value = value.item()
-    if isinstance(value, bool | int | str) or value is None:
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value)

@@ -1,0 +1,209 @@
+"""``liftwerk COMMAND``: the one entry point. Heavy imports happen inside the commands, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs.screen import Screen
+from jobs.session import Session, guarded
+
+DEFAULT_SEED = 7
+
+app = typer.Typer(
+    name="liftwerk",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Where should the next euro go, and how do we know?",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+geo = typer.Typer(no_args_is_help=True, help="Design and read geo tests.")
+audit = typer.Typer(no_args_is_help=True, help="The log of decisions.")
+app.add_typer(geo, name="geo")
+app.add_typer(audit, name="audit")
+
+Folder = Annotated[
+    Path | None,
+    typer.Option("--workspace", "-w", help="Folder with liftwerk.toml; left out, this folder or its nearest parent."),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of tables.")]
+Again = Annotated[bool, typer.Option("--again", help="Compute anew even if this result is there already.")]
+
+
+def main() -> None:
+    """Entry point of the ``liftwerk`` command."""
+    app()
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from measurement.store import code_version
+
+        typer.echo(f"liftwerk {code_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Decide where the next euro goes, and say how we know."""
+
+
+def _run(session: Session, work: Callable[[Session], int]) -> None:
+    raise typer.Exit(guarded(session.screen, lambda: work(session)))
+
+
+def _session(command: str, folder: Path | None, seed: int, *, as_json: bool) -> Session:
+    return Session(folder=folder, seed=seed, screen=Screen(command, as_json=as_json))
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],
+    as_json: Json = False,
+) -> None:
+    """Make a workspace with the sample data."""
+    from jobs import commands
+
+    session = _session("init", directory, DEFAULT_SEED, as_json=as_json)
+    _run(session, lambda one: commands.init(one, directory))
+
+
+@app.command()
+def check(workspace: Folder = None, as_json: Json = False) -> None:
+    """Validate every input; list each problem with its place and remedy."""
+    from jobs import commands
+
+    _run(_session("check", workspace, DEFAULT_SEED, as_json=as_json), commands.check)
+
+
+@app.command()
+def fit(workspace: Folder = None, seed: Seed = DEFAULT_SEED, as_json: Json = False, again: Again = False) -> None:
+    """Fit the media mix model with every known lift test."""
+    from jobs import commands
+
+    _run(_session("fit", workspace, seed, as_json=as_json), lambda one: commands.fit(one, again=again))
+
+
+@geo.command("design")
+def geo_design(
+    channel: Annotated[str, typer.Option("--channel", help="Channel to test.")],
+    weeks: Annotated[int, typer.Option("--weeks", min=1, max=52, help="Length of the test.")],
+    budget: Annotated[float | None, typer.Option("--budget", min=0.0, help="Most the test may cost.")] = None,
+    workspace: Folder = None,
+    seed: Seed = DEFAULT_SEED,
+    as_json: Json = False,
+    again: Again = False,
+) -> None:
+    """Rank the sets of geos to treat by the smallest effect they find."""
+    from jobs import commands
+    from jobs.geo_design import DesignRequest
+
+    request = DesignRequest(channel=channel, weeks=weeks, budget=budget)
+    session = _session("geo design", workspace, seed, as_json=as_json)
+    _run(session, lambda one: commands.geo_design(one, request, again=again))
+
+
+@geo.command("read")
+def geo_read(
+    test: Annotated[Path, typer.Argument(metavar="TEST.toml", help="The test, as in geo_tests/.")],
+    workspace: Folder = None,
+    seed: Seed = DEFAULT_SEED,
+    as_json: Json = False,
+    again: Again = False,
+) -> None:
+    """Read a finished geo test."""
+    from jobs import commands
+
+    session = _session("geo read", workspace, seed, as_json=as_json)
+    _run(session, lambda one: commands.geo_read(one, test, again=again))
+
+
+@app.command()
+def creatives(workspace: Folder = None, seed: Seed = DEFAULT_SEED, as_json: Json = False, again: Again = False) -> None:
+    """Judge the creatives: which is best, which tires, what to show next."""
+    from jobs import commands
+
+    _run(_session("creatives", workspace, seed, as_json=as_json), lambda one: commands.creatives(one, again=again))
+
+
+@app.command()
+def content(workspace: Folder = None, seed: Seed = DEFAULT_SEED, as_json: Json = False, again: Again = False) -> None:
+    """Measure the content pipeline: KPIs, objectives, canaries, alerts."""
+    from jobs import commands
+
+    _run(_session("content", workspace, seed, as_json=as_json), lambda one: commands.content(one, again=again))
+
+
+@app.command()
+def plan(
+    curves: Annotated[
+        Path | None, typer.Option("--curves", help="Table channel, draw, spend, outcome instead of a fit.")
+    ] = None,
+    workspace: Folder = None,
+    seed: Seed = DEFAULT_SEED,
+    as_json: Json = False,
+    again: Again = False,
+) -> None:
+    """Find the best budget under your rules, with its certificate."""
+    from jobs import commands
+
+    session = _session("plan", workspace, seed, as_json=as_json)
+    _run(session, lambda one: commands.plan(one, curves, again=again))
+
+
+@app.command()
+def weekly(
+    week: Annotated[str | None, typer.Option("--week", help="ISO week to decide, e.g. 2026-W48.")] = None,
+    workspace: Folder = None,
+    seed: Seed = DEFAULT_SEED,
+    as_json: Json = False,
+    again: Again = False,
+) -> None:
+    """Do everything that is due and write the week's decision; safe to repeat."""
+    from jobs import commands
+
+    session = _session("weekly", workspace, seed, as_json=as_json)
+    _run(session, lambda one: commands.weekly(one, week, again=again))
+
+
+@app.command("app")
+def dashboard(
+    workspace: Folder = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the dashboard.")] = 8501,
+) -> None:
+    """Open the dashboard on this machine."""
+    from jobs.dashboard import dashboard as serve
+
+    _run(_session("app", workspace, DEFAULT_SEED, as_json=False), lambda one: serve(one, port))
+
+
+@audit.command("verify")
+def audit_verify(workspace: Folder = None, as_json: Json = False) -> None:
+    """Check the hash chain of the audit log."""
+    from jobs import commands
+
+    _run(_session("audit verify", workspace, DEFAULT_SEED, as_json=as_json), commands.audit_verify)
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where the sample goes.")] = Path("liftwerk-demo"),
+    no_app: Annotated[bool, typer.Option("--no-app", help="Stop before the dashboard.")] = False,
+    seed: Seed = DEFAULT_SEED,
+    as_json: Json = False,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the dashboard.")] = 8501,
+) -> None:
+    """Sample data, the weekly decision, the dashboard."""
+    from jobs import commands
+
+    session = _session("demo", directory, seed, as_json=as_json)
+    _run(session, lambda one: commands.demo(one, directory, port=None if no_app else port))

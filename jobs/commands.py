@@ -1,0 +1,191 @@
+"""What each command does: call the job, show what came of it, give the exit status."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from jobs.faults import as_rows, show_problems
+from jobs.geo_design import DesignRequest
+from jobs.session import Session
+from measurement.errors import InputError
+from measurement.store import RunRecord
+from measurement.workspace import Workspace
+
+DONE, WRONG_INPUT, GATED = 0, 2, 3
+
+
+def init(session: Session, directory: Path) -> int:
+    """``liftwerk init DIR``."""
+    from sample_data import copy_sample
+
+    files = copy_sample(directory)
+    session.screen.line(f"Made {directory} with the sample data: {len(files)} files.")
+    session.screen.line(f"Next: liftwerk weekly --workspace {directory}")
+    session.screen.result({"status": "done", "workspace": str(directory.resolve()), "files": len(files)})
+    return DONE
+
+
+def check(session: Session) -> int:
+    """``liftwerk check``."""
+    from measurement.readers.checks import check_workspace
+
+    problems = check_workspace(session.workspace())
+    errors = [problem for problem in problems if problem.severity == "error"]
+    show_problems(problems, session.screen)
+    warnings = len(problems) - len(errors)
+    count = f"{len(errors)} error{'s' * (len(errors) != 1)}, {warnings} warning{'s' * (warnings != 1)}"
+    session.screen.line("Every input is in order." if not problems else count)
+    status = WRONG_INPUT if errors else DONE
+    session.screen.result(
+        {"status": "error" if errors else "done", "exit_status": status, "problems": as_rows(problems)}
+    )
+    return status
+
+
+def fit(session: Session, *, again: bool) -> int:
+    """``liftwerk fit``."""
+    from jobs.fit import run_fit
+    from jobs.show import show_fit
+
+    workspace = session.workspace()
+    with session.screen.progress() as progress:
+        record = run_fit(workspace, seed=session.seed, progress=progress, again=again)
+    show_fit(session.screen, workspace, record)
+    return _finish(session, workspace, record)
+
+
+def geo_design(session: Session, request: DesignRequest, *, again: bool) -> int:
+    """``liftwerk geo design``."""
+    from jobs.geo_design import run_geo_design
+    from jobs.show import show_designs
+
+    workspace = session.workspace()
+    with session.screen.progress() as progress:
+        record = run_geo_design(workspace, request, seed=session.seed, progress=progress, again=again)
+    show_designs(session.screen, workspace, record)
+    return _finish(session, workspace, record)
+
+
+def geo_read(session: Session, test: Path, *, again: bool) -> int:
+    """``liftwerk geo read``."""
+    from jobs.geo_read import run_geo_read
+    from jobs.runs import read_document
+    from jobs.show import show_readout
+
+    workspace = session.workspace()
+    with session.screen.progress() as progress:
+        record = run_geo_read(workspace, test, seed=session.seed, progress=progress, again=again)
+    show_readout(session.screen, workspace, record)
+    return _finish(session, workspace, record, readout=read_document(record, "readout.json"))
+
+
+def creatives(session: Session, *, again: bool) -> int:
+    """``liftwerk creatives``."""
+    from jobs.creatives import run_creatives
+    from jobs.show import show_creatives
+
+    workspace = session.workspace()
+    with session.screen.progress() as progress:
+        record = run_creatives(workspace, seed=session.seed, progress=progress, again=again)
+    show_creatives(session.screen, workspace, record)
+    return _finish(session, workspace, record)
+
+
+def content(session: Session, *, again: bool) -> int:
+    """``liftwerk content``."""
+    from jobs.content import run_content
+    from jobs.show import show_content
+
+    workspace = session.workspace()
+    with session.screen.progress() as progress:
+        record = run_content(workspace, seed=session.seed, progress=progress, again=again)
+    show_content(session.screen, workspace, record)
+    return _finish(session, workspace, record)
+
+
+def plan(session: Session, curves: Path | None, *, again: bool) -> int:
+    """``liftwerk plan``."""
+    from jobs.plan import run_plan, source_of_file, source_of_fit
+    from jobs.runs import read_document
+    from jobs.show import show_plan
+
+    workspace = session.workspace()
+    source = source_of_fit(workspace) if curves is None else source_of_file(workspace, curves)
+    with session.screen.progress() as progress:
+        record = run_plan(workspace, seed=session.seed, progress=progress, again=again, source=source)
+    show_plan(session.screen, workspace, record)
+    return _finish(session, workspace, record, plan=read_document(record, "plan.json"))
+
+
+def weekly(session: Session, week: str | None, *, again: bool) -> int:
+    """``liftwerk weekly``."""
+    from jobs.show import show_decision
+    from jobs.weekly import run_weekly
+
+    workspace = session.workspace()
+    with session.screen.progress() as progress:
+        result = run_weekly(workspace, seed=session.seed, progress=progress, again=again, week=week)
+    show_problems(result.warnings, session.screen)
+    show_decision(session.screen, workspace, result.decision, str(result.folder))
+    status = DONE if result.decision.healthy else GATED
+    session.screen.result(
+        {
+            "status": "done" if result.decision.healthy else "unhealthy",
+            "exit_status": status,
+            "export": str(result.folder),
+            "warnings": as_rows(result.warnings),
+            "decision": result.decision.to_dict(),
+        }
+    )
+    return status
+
+
+def audit_verify(session: Session) -> int:
+    """``liftwerk audit verify``."""
+    from decisions.approval import AuditLog
+
+    workspace = session.workspace()
+    found = AuditLog(workspace.audit_log).verify()
+    if found.line is not None:
+        raise InputError.of(
+            f"the audit log is broken here: {found.fault}",
+            "Restore audit/ from a backup, and find out who changed it",
+            file="audit/log.jsonl",
+            line=found.line,
+        )
+    session.screen.line(f"The audit log is sound: {found.entries} lines, head {found.head}")
+    session.screen.result({"status": "done", "entries": found.entries, "head": found.head})
+    return DONE
+
+
+def demo(session: Session, directory: Path, *, port: int | None) -> int:
+    """``liftwerk demo``: sample data (kept if they are there), the weekly decision, the dashboard."""
+    from measurement.workspace import SETTINGS_FILE
+    from sample_data import copy_sample
+
+    if not (directory / SETTINGS_FILE).is_file():
+        copy_sample(directory)
+    session.screen.say(f"Workspace: {session.screen.escape(str(directory.resolve()))}")
+    opened = replace(session, folder=directory)
+    status = weekly(opened, None, again=False)
+    if port is None:
+        return status
+    from jobs.dashboard import dashboard
+
+    return dashboard(opened, port) or status
+
+
+def _finish(session: Session, workspace: Workspace, record: RunRecord, **more: object) -> int:
+    """The JSON object of a run, and 3 where its gates failed."""
+    status = DONE if record.status == "healthy" else GATED
+    folder = record.folder.relative_to(workspace.root)
+    session.screen.result(
+        {
+            "status": "done" if status == DONE else "unhealthy",
+            "exit_status": status,
+            "run": {**record.manifest(), "folder": folder.as_posix()},
+            **more,
+        }
+    )
+    return status

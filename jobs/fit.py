@@ -1,0 +1,85 @@
+"""``liftwerk fit``: the media mix model on the panel with every known lift test."""
+
+from __future__ import annotations
+
+from jobs.lift_tests import known_lifts
+from jobs.runs import existing, last_day, published, settings_hash
+from measurement.errors import InputError
+from measurement.panel import Panel
+from measurement.progress import Progress, silent
+from measurement.readers.curves_table import write_curves
+from measurement.readers.inputs import input_hashes
+from measurement.readers.panel_table import read_panel
+from measurement.store import RunRecord, RunStore
+from measurement.workspace import Workspace
+
+LEVEL = 0.9
+
+
+def run_fit(
+    workspace: Workspace,
+    *,
+    seed: int,
+    progress: Progress = silent,
+    again: bool = False,
+    panel: Panel | None = None,
+) -> RunRecord:
+    """Fit the model and write an ``mmm`` run, or give the one that is there for the same data, options and seed.
+
+    Parameters
+    ----------
+    workspace
+        The workspace.
+    seed
+        Of the sampler.
+    progress
+        Told where the sampler stands.
+    again
+        Fit even if the run is there.
+    panel
+        The panel where it was read already (and perhaps cut at a week).
+
+    Raises
+    ------
+    InputError
+        Where the panel or a setting is wrong, or there is no channel with spend.
+    """
+    progress(0.0, "reading the panel")
+    panel = panel if panel is not None else read_panel(workspace)
+    if not panel.channels:
+        raise InputError.of(
+            "the panel has no paid channels, so there is nothing to fit",
+            'Name them under [panel.channels.NAME] with spend = "column"',
+            file=workspace.file.name,
+            column="panel.channels",
+        )
+    settings = workspace.settings
+    lifts = known_lifts(workspace, panel.channels, last_day(panel))
+    options = {
+        **settings.mmm.model_dump(mode="json"),
+        "until": last_day(panel).isoformat(),
+        "lift_tests": [lift.label for lift in lifts],
+    }
+    inputs = {
+        **input_hashes(workspace, "panel"),
+        "liftwerk.toml [panel] [mmm]": settings_hash(settings.panel, settings.mmm),
+        **{lift.label: lift.sha256 for lift in lifts},
+    }
+    found = existing(workspace, "mmm", inputs=inputs, options=options, seed=seed, again=again)
+    if found is not None:
+        progress(1.0, "this fit is there already")
+        return found
+    from mmm.model import MMM
+    from mmm.spec import ModelSpec
+
+    model = MMM(ModelSpec.from_settings(settings.mmm))
+    fitted = model.fit(panel, [lift.estimate for lift in lifts], seed=seed, progress=progress)
+    with RunStore(workspace.runs).write("mmm", seed=seed, options=options, inputs=inputs) as draft:
+        progress(1.0, "writing the tables of the fit")
+        fitted.channels_table(LEVEL).to_csv(draft.folder / "channels.csv", index=False)
+        write_curves(fitted.response_curves(), draft.folder / "curves.parquet", level=LEVEL)
+        fitted.decomposition(LEVEL).to_parquet(draft.folder / "decomposition.parquet", index=False)
+        fitted.fit_table(LEVEL).to_csv(draft.folder / "fit.csv", index=False)
+        fitted.save(draft.folder / "posterior.nc")
+        draft.check(fitted.checks)
+    return published(draft.record)

@@ -1,0 +1,58 @@
+"""What the runs of a workspace know about each channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import pandas as pd
+
+from decisions.evidence import ChannelEvidence, channel_evidence
+from jobs.lift_tests import known_lifts
+from measurement.errors import InputError
+from measurement.estimates import Estimate, Interval
+from measurement.store import RunRecord
+from measurement.workspace import Workspace
+
+
+def model_roas(model: RunRecord) -> dict[str, Estimate]:
+    """ROAS by channel of an ``mmm`` run.
+
+    Raises
+    ------
+    InputError
+        Where its table cannot be read.
+    """
+    try:
+        table = pd.read_csv(model.file("channels.csv"))
+        rows = table[["channel", "roas", "roas_lower", "roas_upper", "level"]].itertuples(index=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError.of(
+            "an artifact of a run cannot be read",
+            "Run `liftwerk fit --again`; artifacts are never edited by hand",
+            file=f"runs/mmm/{model.id}/channels.csv",
+            value=error,
+        ) from error
+    return {
+        str(channel): Estimate(
+            value=float(value),
+            interval=Interval(lower=float(lower), upper=float(upper), level=float(level), kind="credible"),
+            unit="ratio",
+            method="hierarchical Bayesian media mix model",
+            run=model.id,
+        )
+        for channel, value, lower, upper, level in rows
+    }
+
+
+def evidence_of(workspace: Workspace, model: RunRecord, roas: Mapping[str, Estimate]) -> dict[str, ChannelEvidence]:
+    """All that is known of every channel of a fit."""
+    until = date.fromisoformat(str(model.options["until"]))
+    lifts = known_lifts(workspace, list(roas), until, unhealthy=True)
+    tests = [(lift.estimate, lift.healthy) for lift in lifts]
+    return {
+        channel: channel_evidence(
+            channel, roas=estimate, model_healthy=model.status == "healthy", tests=tests, today=until
+        )
+        for channel, estimate in roas.items()
+    }

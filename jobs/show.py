@@ -1,0 +1,225 @@
+"""What the commands print for people: one function a command, from artifacts to tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from decisions.document import WeekDecision
+from decisions.labels import label
+from jobs.runs import read_document
+from jobs.screen import Screen
+from measurement.store import RunRecord
+from measurement.wording import Wording, load_wording
+from measurement.workspace import Workspace
+
+
+def words_of(workspace: Workspace) -> Wording:
+    """English words with the number formats of English: what the command line speaks."""
+    return load_wording("decisions", "en_GB", workspace.settings.workspace.currency)
+
+
+def show_run(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
+    """Where a run lies, and which of its gates failed."""
+    place = record.folder.relative_to(workspace.root) if record.folder.is_relative_to(workspace.root) else record.folder
+    screen.line(f"\n{record.kind} run {place} ({record.status})")
+    show_checks(screen, record.checks)
+
+
+def show_checks(screen: Screen, checks: Sequence[Mapping[str, Any]]) -> None:
+    """Failed gates with their remedies, blocking ones first; nothing where all passed."""
+    failed = [check for check in checks if not check["passed"]]
+    if not failed:
+        screen.line("All checks passed.")
+        return
+    rows = [
+        (
+            "blocks" if check.get("blocking", True) else "hint",
+            str(check["name"]),
+            _short(check.get("value")),
+            _short(check.get("limit")),
+            str(check["remedy"]),
+        )
+        for check in sorted(failed, key=lambda check: not check.get("blocking", True))
+    ]
+    screen.table(("", "check", "found", "limit", "what to do"), rows, right=(2, 3))
+
+
+def show_fit(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
+    """Return and marginal return of every channel."""
+    words, table = words_of(workspace), pd.read_csv(record.file("channels.csv"))
+    rows = [
+        (
+            label(str(row["channel"])),
+            words.money(row["spend"]),
+            words.money(row["contribution"]),
+            _interval(row, "roas", words),
+            _interval(row, "marginal_roas", words),
+        )
+        for row in table.to_dict("records")
+    ]
+    screen.title(f"Return of each channel ({words.percent(float(table['level'].iloc[0]))} intervals)")
+    screen.table(("channel", "spend", "contribution", "ROAS", "next unit earns"), rows, right=(1, 2, 3, 4))
+    show_run(screen, workspace, record)
+
+
+def show_designs(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
+    """The ten best designs."""
+    words, table = words_of(workspace), pd.read_csv(record.file("designs.csv")).head(10)
+    rows = [
+        (
+            str(row["rank"]),
+            str(row["treated"]).replace(";", ", "),
+            words.percent(row["mde"], digits=1),
+            words.percent(row["power_at_target"]),
+            words.percent(row["holdout_share"]),
+            "–" if pd.isna(row["incremental_spend"]) else words.money(row["incremental_spend"]),
+        )
+        for row in table.to_dict("records")
+    ]
+    screen.title(f"Designs for {label(str(record.options['channel']))}, {record.options['weeks']} weeks")
+    screen.table(("rank", "treat", "smallest effect", "power", "untouched", "cost"), rows, right=(0, 2, 3, 4, 5))
+    show_run(screen, workspace, record)
+
+
+def show_readout(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
+    """What a test measured."""
+    words, readout = words_of(workspace), read_document(record, "readout.json")
+    outcome, iroas = readout["incremental_outcome"], readout["iroas"]
+    rows = [
+        ("effect a period and geo", words.number(readout["att"], digits=3)),
+        ("lift", words.percent(readout["lift_percent"] / 100, digits=1)),
+        ("incremental outcome", f"{words.number(outcome['value'], digits=1)}  {_ends(outcome, words, 1)}"),
+        ("iROAS", "unknown" if iroas is None else f"{words.number(iroas['value'])}  {_ends(iroas, words, 2)}"),
+        ("p-value", "–" if readout["p_value"] is None else words.number(readout["p_value"], digits=3)),
+    ]
+    screen.title(
+        f"{label(str(readout['channel']))} in {', '.join(readout['treated'])}, {readout['start']} to {readout['end']}"
+    )
+    screen.table(("", f"{words.percent(outcome['level'])} interval"), rows)
+    show_run(screen, workspace, record)
+
+
+def show_creatives(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
+    """Every creative with its chance to be best."""
+    words, table = words_of(workspace), pd.read_csv(record.file("arms.csv"))
+    rows = [
+        (
+            str(row["experiment_id"]),
+            str(row["arm_id"]),
+            words.number(row["decisions"], digits=0),
+            words.number(row["mean"], digits=4),
+            words.percent(row["p_best"]),
+            words.percent(row["next_propensity"]),
+            str(row["fatigue"]),
+        )
+        for row in table.to_dict("records")
+    ]
+    screen.title("Creatives")
+    screen.table(("experiment", "creative", "shown", "mean", "best", "next share", "fatigue"), rows, right=(2, 3, 4, 5))
+    show_run(screen, workspace, record)
+
+
+def show_content(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
+    """The latest day of every KPI that has an objective, and the canaries."""
+    words, table = words_of(workspace), pd.read_csv(record.file("kpis.csv"))
+    totals = table[(table["team"] == "(all)") & (table["model"] == "(all)")]
+    latest = totals.sort_values("day").groupby("kpi").tail(1).sort_values("kpi")
+    rows = [
+        (
+            str(row["kpi"]),
+            str(row["day"]),
+            words.number(row["value"], digits=4 if abs(row["value"]) < 10 else 0),
+            "–"
+            if pd.isna(row["objective"])
+            else words.number(row["objective"], digits=4 if row["objective"] < 10 else 0),
+            "yes" if str(row["breached"]) == "True" else "",
+        )
+        for row in latest.to_dict("records")
+    ]
+    screen.title("Content pipeline, latest day")
+    screen.table(("kpi", "day", "value", "objective", "breached"), rows, right=(2, 3))
+    canary = read_document(record, "canary.json")
+    screen.line(f"\nCanary: {str(canary['verdict']).replace('_', ' ')}")
+    screen.line(f"Alerts: {len(pd.read_csv(record.file('alerts.csv')))}")
+    show_run(screen, workspace, record)
+
+
+def show_plan(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
+    """The optimal budget with its certificate."""
+    words, plan = words_of(workspace), read_document(record, "plan.json")
+    rows = [
+        (
+            label(channel),
+            words.money(plan["current"][channel]),
+            words.money(proposed),
+            words.money(proposed - plan["current"][channel], signed=True),
+            words.number(plan["marginal_roas"][channel]),
+        )
+        for channel, proposed in plan["proposed"].items()
+    ]
+    screen.title(f"Best budget a week from {plan['first_week']}")
+    screen.table(("channel", "today", "best", "change", "next unit earns"), rows, right=(1, 2, 3, 4))
+    gain = plan["gain"]
+    screen.line(
+        f"\nGain {words.money(gain['value'], signed=True)} a week {_ends(gain, words, 0)}; "
+        f"chance of a loss {words.percent(plan['chance_of_loss'])}; "
+        f"gap to the optimum {words.percent(plan['gap'], digits=4)}"
+    )
+    if plan["binding"]:
+        screen.line(f"Held back by: {', '.join(plan['binding'])}")
+    show_run(screen, workspace, record)
+
+
+def show_decision(screen: Screen, workspace: Workspace, decision: WeekDecision, folder: str) -> None:
+    """The week's decision."""
+    from decisions import sentences
+
+    words = words_of(workspace)
+    screen.title(f"{decision.workspace} · {decision.week} · {sentences.headline(decision, words)}")
+    screen.line(sentences.lead(decision, words) + "\n")
+    rows = [
+        (
+            label(line.channel),
+            words.text(f"action.{line.decision.action}"),
+            words.money(line.current),
+            words.money(line.proposed),
+            words.money(line.change, signed=True) if line.change else "–",
+            words.text(f"grade.{line.evidence.grade}"),
+        )
+        for line in decision.channels
+    ]
+    screen.table(("channel", "do", "today", "proposed", "change", "evidence"), rows, right=(2, 3, 4))
+    screen.line("")
+    for line in (
+        sentences.next_test(decision, words),
+        *sentences.creatives(decision, words),
+        *sentences.content(decision, words),
+    ):
+        screen.line(f"· {line}")
+    if not decision.healthy:
+        blocking = [check for check in decision.checks if check.get("blocking", True)]
+        screen.line("")
+        show_checks(screen, blocking)
+    screen.line(f"\nWritten to {folder}")
+
+
+def _interval(row: Mapping[Any, Any], name: str, words: Wording) -> str:
+    ends = words.number(float(row[f"{name}_lower"])), words.number(float(row[f"{name}_upper"]))
+    return f"{words.number(float(row[name]))} ({ends[0]} to {ends[1]})"
+
+
+def _ends(tree: Mapping[str, Any], words: Wording, digits: int) -> str:
+    lower, upper = (
+        "unbounded" if tree[name] is None else words.number(float(tree[name]), digits=digits)
+        for name in ("lower", "upper")
+    )
+    return f"({lower} to {upper})"
+
+
+def _short(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

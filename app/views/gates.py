@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.markup.cards import Tone, state
 from app.markup.table import Cell, Column, table
+from app.names import readable
 from app.scene import Scene
 from measurement.store import RunRecord
 
@@ -24,8 +25,12 @@ def do_not_act(scene: Scene, run: RunRecord) -> None:
 
 def check_name(scene: Scene, name: str) -> str:
     """A check's name in the page's language; its id in words where the catalogue has none."""
-    key = f"check.{name}"
-    return scene.text(key) if key in scene.wording.messages else str(name).replace("_", " ")
+    return scene.maybe(f"check.{name}", readable(name))
+
+
+def remedy(scene: Scene, check: Mapping[str, Any]) -> str:
+    """What to do: artifacts say it in English, with names and numbers; other languages have a sentence of their own."""
+    return scene.maybe(f"remedy.{check['name']}", str(check.get("remedy", "")))
 
 
 def checks_table(scene: Scene, checks: Sequence[Mapping[str, Any]]) -> str:
@@ -49,7 +54,7 @@ def checks_table(scene: Scene, checks: Sequence[Mapping[str, Any]]) -> str:
                 Cell(text=f"{sign} {scene.text(f'gates.{verdict}')}", tone=tone),
                 Cell(text=measured(scene, check.get("value"))),
                 Cell(text=measured(scene, check.get("limit"))),
-                Cell(text="" if passed else str(check.get("remedy", ""))),
+                Cell(text="" if passed else remedy(scene, check)),
             ]
         )
     return table(columns, rows, label=scene.text("gates.table_label"))

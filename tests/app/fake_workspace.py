@@ -169,7 +169,7 @@ def _creatives(draft: RunDraft) -> None:
 
 
 def _content(draft: RunDraft, rng: np.random.Generator) -> None:
-    draft.check([Check(name="judged_share", passed=True, value=0.21, limit=0.05, remedy="Judge more outputs")])
+    draft.check([Check(name="outputs_judged", passed=True, value=0.21, limit=0.05, remedy="Judge more outputs")])
     days, rows = pd.date_range("2026-10-26", periods=28, freq="D"), []
     levels = {"latency_p95": (3300, 4000), "error_rate": (0.012, 0.02), "hallucination_rate": (0.031, 0.05),
               "cost_per_output": (0.42, None), "time_to_publish": (9.0e6, None), "fact_score": (0.94, 0.9)}  # fmt: skip
@@ -197,7 +197,9 @@ def _content(draft: RunDraft, rng: np.random.Generator) -> None:
 def write_plan(root: Path) -> None:
     """A plan run in the contract's columns."""
     with RunStore(root / "runs").write("plan", seed=7) as draft:
-        draft.check([Check(name="gap", passed=True, value=2e-5, limit=1e-4, remedy="Raise the refinement limit")])
+        draft.check(
+            [Check(name="certified_gap", passed=True, value=2e-5, limit=1e-4, remedy="Raise the refinement limit")]
+        )
         _frame(draft, "allocation.csv", pd.DataFrame({
             "channel": CHANNELS, "geo": "all", "week": "2026-W48", "current": SPEND, "proposed": SPEND + CHANGE,
             "change": CHANGE, "expected_outcome": (SPEND + CHANGE) * ROAS, "marginal_roas": MARGINAL,

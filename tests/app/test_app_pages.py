@@ -144,3 +144,10 @@ def test_a_fault_of_ours_ends_in_words(
     assert "Something went wrong on our side" in said
     assert "secret detail" not in said
     assert "secret detail" in caplog.text
+
+
+def test_remedies_are_german_on_german_pages(open_page: Draw, sick_workspace: Path) -> None:
+    said = open_page(sick_workspace, "", "de")
+    assert "Diese Woche nicht handeln" in said
+    assert "draws und tune in [mmm] erhöhen" in said
+    assert "fit again" not in said

@@ -51,15 +51,12 @@ class Trace:
         Shape (chain, draw).
     gradients
         Number of gradients, tuning included.
-    effort
-        As asked for.
     """
 
     points: FloatArray
     diverging: NDArray[np.bool_]
     energy: FloatArray
     gradients: int
-    effort: Effort
 
 
 def sample_density(data: KernelData, effort: Effort, *, seed: int, progress: Progress) -> Trace:
@@ -88,17 +85,18 @@ def sample_density(data: KernelData, effort: Effort, *, seed: int, progress: Pro
         ["point"],
         make_initial_point_fn=lambda chain_seed: _start(size, chain_seed),
     )
-    return run_nutpie(model, "point", effort, seed=seed, progress=progress)
+    tree = run_nutpie(model, effort, seed=seed, progress=progress)
+    return trace_of(tree, np.asarray(tree["posterior"]["point"].to_numpy(), dtype=np.float64))
 
 
-def run_nutpie(model: Any, variable: str, effort: Effort, *, seed: int, progress: Progress) -> Trace:  # noqa: ANN401
-    """Sample a compiled nutpie model and keep one of its variables (chain, draw, n)."""
+def run_nutpie(model: Any, effort: Effort, *, seed: int, progress: Progress) -> Any:  # noqa: ANN401 - nutpie is untyped
+    """Sample a compiled nutpie model; returns its DataTree, tuning included."""
     import nutpie
     from threadpoolctl import threadpool_limits
 
     options: dict[str, Any] = {} if effort.adaptation == "diag" else {"mass_matrix_eigval_cutoff": 2.0}
     with threadpool_limits(limits=1, user_api="blas"):  # chains are the parallelism; BLAS threads would fight them
-        tree = nutpie.sample(
+        return nutpie.sample(
             model,
             draws=effort.draws,
             tune=effort.tune,
@@ -112,13 +110,16 @@ def run_nutpie(model: Any, variable: str, effort: Effort, *, seed: int, progress
             target_accept=effort.target_accept,
             **options,
         )
+
+
+def trace_of(tree: Any, points: FloatArray) -> Trace:  # noqa: ANN401 - nutpie is untyped
+    """Points and sampler statistics of a nutpie DataTree."""
     stats, warmup = tree["sample_stats"], tree["warmup_sample_stats"]
     return Trace(
-        points=np.asarray(tree["posterior"][variable].to_numpy(), dtype=np.float64),
+        points=points,
         diverging=np.asarray(stats["diverging"].to_numpy(), dtype=np.bool_),
         energy=np.asarray(stats["energy"].to_numpy(), dtype=np.float64),
         gradients=int(stats["n_steps"].to_numpy().sum() + warmup["n_steps"].to_numpy().sum()),
-        effort=effort,
     )
 
 

@@ -9,59 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from measurement.errors import InputError
+from simulation.journey_spec import JourneySpec
 from simulation.units import unit_ids
 
 FloatArray = NDArray[np.float64]
 #: Journeys longer than this end without a conversion; at the default rates fewer than one in a million does.
 LONGEST = 40
-
-CHANNELS = ("search", "shopping", "social", "video", "display", "email", "direct")
-#: First touch, conversion and end of journey by channel, in the order of `CHANNELS`; cost of a touch in euros.
-ENTRY = (0.20, 0.12, 0.22, 0.16, 0.18, 0.05, 0.07)
-CONVERTS = (0.075, 0.085, 0.022, 0.016, 0.008, 0.060, 0.095)
-ENDS = (0.42, 0.44, 0.50, 0.52, 0.58, 0.40, 0.46)
-COST = (0.62, 0.41, 0.012, 0.021, 0.0024, 0.0, 0.0)
-#: Share of a channel's touches that are clicks; the rest are impressions.
-CLICKS = (1.0, 1.0, 0.18, 0.08, 0.03, 1.0, 1.0)
-#: Pull towards each channel when a journey goes on.
-PULL = (0.30, 0.16, 0.12, 0.08, 0.08, 0.10, 0.16)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JourneySpec:
-    """A population of journeys.
-
-    Attributes
-    ----------
-    units
-        People; each makes one journey.
-    order
-        Touches the next step depends on (1 to 3).
-    memory
-        How much a step depends on touches before the last (order 2 and 3): standard deviation of the log odds.
-    last_day, days
-        Journeys start in the ``days`` days up to ``last_day``; what happens after it is not seen.
-    gap_days
-        Mean time between touches.
-    mean_value, value_cv
-        Conversion value in euros: mean, and coefficient of variation of its log-normal.
-    """
-
-    units: int = 9_000
-    order: int = 1
-    memory: float = 0.6
-    last_day: str = "2026-11-22"
-    days: int = 56
-    gap_days: float = 1.3
-    mean_value: float = 86.0
-    value_cv: float = 0.6
-
-    def __post_init__(self) -> None:
-        if self.order not in (1, 2, 3):
-            raise InputError.of("the order of a journey must be 1, 2 or 3", "Use 1", column="order", value=self.order)
-        if self.units < 1:
-            raise InputError.of("journeys need people", "Give 1 unit or more", column="units", value=self.units)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,6 +39,7 @@ def simulate_journeys(seed: int, spec: JourneySpec | None = None) -> Journeys:
 
     Examples
     --------
+    >>> from simulation.journey_spec import JourneySpec
     >>> journeys = simulate_journeys(1, JourneySpec(units=200))
     >>> sorted(journeys.touchpoints["kind"].unique())
     ['click', 'conversion', 'impression']
@@ -94,25 +48,38 @@ def simulate_journeys(seed: int, spec: JourneySpec | None = None) -> Journeys:
     chain = transition_table(seed, spec)
     rng = np.random.default_rng([seed, 31])
     paths, converted = _walk(rng, chain, spec)
+    if spec.anyway > 0:
+        others = np.random.default_rng([seed, 32])
+        decided = others.random(spec.units) < spec.anyway
+        paths[decided] = _walk(others, transition_table(seed, spec, decided=True), spec)[0][decided]
+        converted |= decided
     table = _touchpoints(rng, seed, spec, paths, converted)
     return Journeys(seed=seed, spec=spec, touchpoints=table, truth=_truth(spec, chain, table))
 
 
-def transition_table(seed: int, spec: JourneySpec) -> FloatArray:
+def transition_table(seed: int, spec: JourneySpec, *, decided: bool = False) -> FloatArray:
     """Next-step probabilities, shape ((C+1)^order, C+2).
 
     A row is a history of ``order`` touches in base C+1, the newest in the lowest digit, 0 meaning "no touch yet";
-    columns are the C channels, then conversion, then end without conversion.
+    columns are the C channels, then conversion, then end without conversion. ``decided``: of the people who would buy
+    anyway, who choose their channels by `JourneyChannel.intent` too, and whose conversion ends the path either way.
     """
-    base, count = len(CHANNELS) + 1, len(CHANNELS)
-    going_on = np.outer(np.ones(count), PULL) + 0.12 * np.eye(count)
+    count = len(spec.channels)
+    base = count + 1
+    converts, ends, entry, pull, intent = (
+        np.array([getattr(channel, field) for channel in spec.channels])
+        for field in ("converts", "ends", "entry", "pull", "intent")
+    )
+    if decided:
+        entry, pull = entry * intent, pull * intent
+    going_on = np.outer(np.ones(count), pull) + 0.12 * np.eye(count)
     going_on /= going_on.sum(axis=1, keepdims=True)
-    stop = np.array(CONVERTS) + np.array(ENDS)
+    stop = converts + ends
     first = np.zeros((base, count + 2))
-    first[0, :count] = np.array(ENTRY) / sum(ENTRY)
+    first[0, :count] = entry / entry.sum()
     first[1:, :count] = (1.0 - stop)[:, None] * going_on
-    first[1:, count] = CONVERTS
-    first[1:, count + 1] = ENDS
+    first[1:, count] = converts
+    first[1:, count + 1] = ends
     table = first[np.arange(base**spec.order) % base]
     if spec.order > 1:
         # The last touch sets the base line; longer histories tilt the odds, except for the very first step.
@@ -131,9 +98,10 @@ def conversion_probability(chain: FloatArray, order: int, removed: int | None = 
 
     Examples
     --------
+    >>> from simulation.journey_spec import JourneySpec
     >>> chain = transition_table(1, JourneySpec())
     >>> whole = conversion_probability(chain, 1)
-    >>> all(conversion_probability(chain, 1, c) < whole for c in range(len(CHANNELS)))
+    >>> all(conversion_probability(chain, 1, c) < whole for c in range(7))
     True
     """
     states, count = len(chain), chain.shape[1] - 2
@@ -186,8 +154,10 @@ def _touchpoints(
     bought = second[buyers, length[buyers] - 1] + np.ceil(rng.exponential(2_400.0, len(buyers)))
     sigma = np.sqrt(np.log1p(spec.value_cv**2))
     value = np.round(spec.mean_value * np.exp(rng.normal(0.0, 1.0, len(buyers)) * sigma - sigma**2 / 2), 2)
-    clicked = rng.random(len(channel)) < np.array(CLICKS)[channel]
-    cost = np.round(np.array(COST)[channel] * rng.lognormal(0.0, 0.15, len(channel)), 4)
+    clicked = rng.random(len(channel)) < np.array([each.clicks for each in spec.channels])[channel]
+    cost = np.round(
+        np.array([each.cost for each in spec.channels])[channel] * rng.lognormal(0.0, 0.15, len(channel)), 4
+    )
     names = np.array(unit_ids(seed, spec.units))
     start = pd.Timestamp(spec.last_day, tz="UTC") - pd.Timedelta(days=spec.days - 1)
     seconds = np.concatenate([second[unit, step], bought])
@@ -196,7 +166,7 @@ def _touchpoints(
             "unit_id": np.concatenate([names[unit], names[buyers]]),
             "ts": start + pd.to_timedelta(pd.Series(seconds), unit="s"),
             # A conversion happens in the shop: it has no channel.
-            "channel": pd.Series([*np.array(CHANNELS)[channel].tolist(), *[None] * len(buyers)], dtype="str"),
+            "channel": pd.Series([*np.array(spec.names)[channel].tolist(), *[None] * len(buyers)], dtype="str"),
             "kind": np.concatenate([np.where(clicked, "click", "impression"), np.full(len(buyers), "conversion")]),
             "value": np.concatenate([np.zeros(len(channel)), value]),
             "cost": np.concatenate([cost, np.zeros(len(buyers))]),
@@ -209,20 +179,25 @@ def _touchpoints(
 def _truth(spec: JourneySpec, chain: FloatArray, table: pd.DataFrame) -> dict[str, Any]:
     whole = conversion_probability(chain, spec.order)
     removal = {
-        name: 1.0 - conversion_probability(chain, spec.order, index) / whole for index, name in enumerate(CHANNELS)
+        name: 1.0 - conversion_probability(chain, spec.order, index) / whole for index, name in enumerate(spec.names)
     }
     total = sum(removal.values())
     truth: dict[str, Any] = {
         "order": spec.order,
-        "conversion_probability": whole,
+        "conversion_probability": (1.0 - spec.anyway) * whole + spec.anyway,
         "removal_effect": removal,
         "credit_share": {name: effect / total for name, effect in removal.items()},
         "mean_value": spec.mean_value,
         "conversions_seen": int((table["kind"] == "conversion").sum()),
     }
+    if spec.anyway > 0:
+        # Of all conversions: those truly lost without the channel, and those nothing could lose.
+        persuaded = (1.0 - spec.anyway) * whole / truth["conversion_probability"]
+        truth["incremental_share"] = {name: persuaded * effect for name, effect in removal.items()}
+        truth["not_incremental_share"] = spec.anyway / truth["conversion_probability"]
     if spec.order == 1:
-        columns = [*CHANNELS, "(conversion)", "(end)"]
-        rows = ["(start)", *CHANNELS]
+        columns = [*spec.names, "(conversion)", "(end)"]
+        rows = ["(start)", *spec.names]
         truth["transitions"] = {
             row: dict(zip(columns, chain[index].tolist(), strict=True)) for index, row in enumerate(rows)
         }

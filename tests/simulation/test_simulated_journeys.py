@@ -7,13 +7,10 @@ import pandas as pd
 import pytest
 
 from measurement.errors import InputError
-from simulation.journeys import (
-    CHANNELS,
-    JourneySpec,
-    conversion_probability,
-    simulate_journeys,
-    transition_table,
-)
+from simulation.journey_spec import JourneyChannel, JourneySpec, random_journey_channels
+from simulation.journeys import conversion_probability, simulate_journeys, transition_table
+
+CHANNELS = JourneySpec().names
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +81,35 @@ def test_removal_effect_is_the_conversions_lost_without_the_channel(order):
         assert by_hand < whole
 
 
+def test_people_who_buy_anyway_are_nobodys_conversions():
+    spec = JourneySpec(units=60_000, anyway=0.1, days=2_000, gap_days=0.01)
+    journeys = simulate_journeys(8, spec)
+    plain = simulate_journeys(8, JourneySpec(units=60_000, days=2_000, gap_days=0.01))
+    truth, exact = journeys.truth, journeys.truth["conversion_probability"]
+    seen = truth["conversions_seen"] / spec.units
+    assert abs(seen - exact) < 4 * np.sqrt(exact * (1 - exact) / spec.units)
+    assert exact == pytest.approx(0.9 * plain.truth["conversion_probability"] + 0.1)
+    assert truth["not_incremental_share"] == pytest.approx(0.1 / exact)
+    for name, share in truth["incremental_share"].items():
+        assert share == pytest.approx((1 - truth["not_incremental_share"]) * truth["removal_effect"][name])
+    # They come by the channels of intent, so paths alone would credit those too much.
+    direct = {
+        key: (world.touchpoints["channel"] == "direct").sum() / world.touchpoints["channel"].notna().sum()
+        for key, world in (("with", journeys), ("without", plain))
+    }
+    assert direct["with"] > 1.05 * direct["without"]
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_channels_are_free(count):
+    spec = JourneySpec(channels=random_journey_channels(2, count), units=3_000)
+    journeys = simulate_journeys(2, spec)
+    assert set(journeys.truth["removal_effect"]) == set(spec.names)
+    assert set(journeys.touchpoints["channel"].dropna()) <= set(spec.names)
+    if count == 1:
+        assert journeys.truth["removal_effect"]["channel_1"] == pytest.approx(1.0)
+
+
 def test_credit_shares_sum_to_one():
     truth = simulate_journeys(1, JourneySpec(units=50)).truth
     assert sum(truth["credit_share"].values()) == pytest.approx(1.0)
@@ -94,7 +120,14 @@ def test_same_seed_same_journeys(touchpoints):
     assert not simulate_journeys(13).touchpoints.equals(touchpoints)
 
 
-@pytest.mark.parametrize("changes", [{"order": 0}, {"order": 4}, {"units": 0}])
+@pytest.mark.parametrize("changes", [{"order": 0}, {"order": 4}, {"units": 0}, {"anyway": 1.0}, {"channels": ()}])
 def test_impossible_journeys_are_refused(changes):
     with pytest.raises(InputError):
         JourneySpec(**changes)
+
+
+def test_impossible_channels_are_refused():
+    with pytest.raises(InputError):
+        JourneyChannel(name="x", entry=1.0, pull=1.0, converts=0.5, ends=0.5)
+    with pytest.raises(InputError):
+        JourneyChannel(name="x", entry=0.0, pull=1.0, converts=0.1, ends=0.5)

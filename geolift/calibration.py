@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from geolift.estimators import BoolArray, Comparison, Estimator
-from geolift.inference import TIE, permutation_p_values, placebo_members, random_orders
+from geolift.inference import placebo_members
+from geolift.permutation import TIE, permutation_p_values, random_orders
 from geolift.time_based_regression import student_t
 
 FloatArray = NDArray[np.float64]

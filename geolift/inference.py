@@ -12,19 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import comb
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geolift.estimators import Comparison, Estimator
+from geolift.permutation import TIE, Statistic, permutation_p_values, random_orders
 from measurement.errors import InputError
 from measurement.estimates import Interval
 
 FloatArray = NDArray[np.float64]
-Statistic = Literal["mean", "absolute"]
-#: Ties in a permutation statistic are ties up to rounding.
-TIE = 1e-9
 #: Half-width of the first search grid, in root-mean-square pre-period errors.
 FIRST_REACH = 4.0
 
@@ -72,79 +69,67 @@ def null_p_values(
     comparison: Comparison,
     effects: FloatArray,
     *,
-    statistic: Statistic = "mean",
+    shape: FloatArray | None = None,
+    statistic: Statistic = "combined",
     orders: NDArray[np.intp] | None = None,
 ) -> FloatArray:
-    """Conformal p-values of hypothetical constant effects, refitting under each (Chernozhukov et al. 2021).
+    """Conformal p-values of hypothetical mean effects, refitting under each (Chernozhukov et al. 2021).
 
     Parameters
     ----------
     effects
         Shape (A,): hypothetical mean effects.
-    statistic
-        ``"mean"``: ``|Σ residual|`` over the measured window; ``"absolute"``: ``Σ |residual|``.
-    orders
-        Shape (N, post): positions that take the place of the measured window in each permutation; left out, all
-        T cyclic shifts (block permutations, which keep the serial dependence of the residuals).
+    shape
+        Shape (post,), mean 1: how an effect spreads over the measured window; left out, evenly.
+    statistic, orders
+        See `geolift.permutation.permutation_p_values`.
 
     Returns
     -------
     FloatArray
-        Shape (A,): share of permutations, the observed order included, whose statistic is at least as large.
+        Shape (A,).
     """
-    periods, post = len(comparison.treated), comparison.post
+    path = np.ones(comparison.post) if shape is None else shape
     series = np.repeat(comparison.treated[None], len(effects), axis=0)
-    series[:, comparison.pre :] -= effects[:, None]
-    residual = series - estimator.counterfactuals(series, comparison.donors, periods)
-    return permutation_p_values(residual, post, statistic=statistic, orders=orders)
+    series[:, comparison.pre :] -= effects[:, None] * path
+    residual = series - estimator.counterfactuals(series, comparison.donors, len(comparison.treated))
+    return permutation_p_values(residual, comparison.post, statistic=statistic, orders=orders)
 
 
-def permutation_p_values(
-    residual: FloatArray, post: int, *, statistic: Statistic = "mean", orders: NDArray[np.intp] | None = None
-) -> FloatArray:
-    """How unusual the last ``post`` of T residuals are among the permutations of each row; see `null_p_values`."""
-    values = np.abs(residual) if statistic == "absolute" else residual
-    limit = np.abs(values[:, -post:].sum(axis=1)) * (1 - TIE)
-    if orders is None:
-        return np.asarray((np.abs(_shifted_sums(values, post)) >= limit[:, None]).mean(axis=1), dtype=np.float64)
-    hits = [int((np.abs(row[orders].sum(axis=1)) >= bar).sum()) for row, bar in zip(values, limit, strict=True)]
-    return (1.0 + np.array(hits, dtype=np.float64)) / (1.0 + len(orders))
+def effect_shape(counterfactual: FloatArray) -> FloatArray:
+    """A constant lift's path over the measured window, mean 1: in proportion to the counterfactual.
 
-
-def _shifted_sums(residual: FloatArray, post: int) -> FloatArray:
-    """Sums over every cyclic window of ``post`` periods, shape (A, T)."""
-    periods = residual.shape[1]
-    wrapped = np.concatenate([np.zeros((len(residual), 1)), residual, residual[:, :post]], axis=1).cumsum(axis=1)
-    return np.asarray(wrapped[:, post : post + periods] - wrapped[:, :periods], dtype=np.float64)
+    Media add a share of what would have sold more than a fixed amount. Where the counterfactual is not positive
+    throughout, effects are taken as even.
+    """
+    if not (counterfactual > 0).all():
+        return np.ones(len(counterfactual))
+    return np.asarray(counterfactual / counterfactual.mean(), dtype=np.float64)
 
 
 def block_conformal(
-    estimator: Estimator, comparison: Comparison, *, level: float = 0.9, statistic: Statistic = "mean"
+    estimator: Estimator, comparison: Comparison, *, level: float = 0.9, statistic: Statistic = "combined"
 ) -> TestResult:
     """Conformal test with block permutations, the default: honest under serial dependence.
 
-    Refitting under each hypothesis makes the measured window one window of its length among the T there are, so the
-    share of windows that stand out as much is the p-value. The statistic is the window's mean residual, because the
-    question is the mean effect; ``"absolute"`` also reacts to a window that is merely noisier.
+    Refitting under each hypothesis makes the measured window one window of its length among the T there are; the
+    p-value is the share of windows that stand out as much, in mean and in size (`geolift.permutation`).
 
     Raises
     ------
     InputError
-        Where there are too few periods for the level: the smallest possible p-value is 1 / T.
+        Where there are too few periods for the level: the smallest possible p-value is 2 / (T + 1).
     """
     periods = len(comparison.treated)
-    if periods * rejection_level(level) < 1:
+    if (periods + 1) * rejection_level(level) < 2:
         raise InputError.of(
             f"{periods} periods cannot give a {level:.0%} interval by permutation",
-            f"Use at least {int(np.ceil(1 / rejection_level(level)))} periods, or a lower level",
+            f"Use at least {int(np.ceil(2 / rejection_level(level))) - 1} periods, or a lower level",
             column="level",
             value=level,
         )
 
-    def p_values(effects: FloatArray) -> FloatArray:
-        return null_p_values(estimator, comparison, effects, statistic=statistic)
-
-    return _conformal(estimator, comparison, p_values, level=level, method="block_conformal", draws=periods - 1)
+    return _conformal(estimator, comparison, level=level, method="block_conformal", statistic=statistic, orders=None)
 
 
 def iid_conformal(
@@ -162,36 +147,32 @@ def iid_conformal(
     for comparison with other tools, not as a default.
     """
     orders = random_orders(len(comparison.treated), comparison.post, draws=draws, seed=seed)
-
-    def p_values(effects: FloatArray) -> FloatArray:
-        return null_p_values(estimator, comparison, effects, statistic=statistic, orders=orders)
-
-    return _conformal(estimator, comparison, p_values, level=level, method="iid_conformal", draws=draws)
-
-
-def random_orders(periods: int, post: int, *, draws: int, seed: int) -> NDArray[np.intp]:
-    """Positions (draws, post) that unrestricted permutations put in the measured window."""
-    generator = np.random.default_rng(seed)
-    return np.asarray(np.argsort(generator.random((draws, periods)), axis=1)[:, :post], dtype=np.intp)
+    return _conformal(estimator, comparison, level=level, method="iid_conformal", statistic=statistic, orders=orders)
 
 
 def _conformal(
     estimator: Estimator,
     comparison: Comparison,
-    p_values: Callable[[FloatArray], FloatArray],
     *,
     level: float,
     method: str,
-    draws: int,
+    statistic: Statistic,
+    orders: NDArray[np.intp] | None,
 ) -> TestResult:
     fit = estimator.fit(comparison.treated, comparison.donors, comparison.pre)
+    shape = effect_shape(fit.counterfactual[comparison.pre :])
+
+    def p_values(effects: FloatArray) -> FloatArray:
+        return null_p_values(estimator, comparison, effects, shape=shape, statistic=statistic, orders=orders)
+
     scale = max(fit.pre_rmse, 1e-9 * float(np.abs(comparison.treated).mean()), 1e-300)
     lower, upper, p_value = invert(p_values, fit.att, scale, alpha=rejection_level(level))
     return TestResult(
         p_value=p_value,
         interval=Interval(lower=lower, upper=upper, level=level, kind="conformal"),
         method=method,
-        draws=draws,
+        draws=len(comparison.treated) if orders is None else len(orders),
+        details={"statistic": statistic},
     )
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from geolift.inference import random_orders
+from geolift.permutation import random_orders
 from geolift.power import CandidateSets, simulated_p_values
 from geolift.weights import simplex_least_squares
 from measurement.errors import InputError

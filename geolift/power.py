@@ -71,7 +71,7 @@ def simulated_p_values(
     effects
         Shape (F,): lifts of the treated geos' outcome, e.g. ``0.05``; neighbours should be close.
     orders
-        Shape (N, post): `geolift.inference.random_orders`; then GeoLift's test (``Σ|residual|``) is simulated in
+        Shape (N, post): `geolift.permutation.random_orders`; then GeoLift's test (``Σ|residual|``) is simulated in
         place of the block conformal one; all ends must then be equal.
 
     Returns

@@ -10,7 +10,8 @@ import numpy as np
 from geolift.augmented import AugmentedSyntheticControl
 from geolift.difference_in_differences import DifferenceInDifferences
 from geolift.estimators import Comparison, Estimator
-from geolift.inference import TIE, TestResult, null_p_values, placebo_members, placebo_scores, random_orders
+from geolift.inference import TestResult, null_p_values, placebo_members, placebo_scores
+from geolift.permutation import TIE, random_orders
 from geolift.synthetic_control import SyntheticControl
 from measurement.checks import Check
 

@@ -10,19 +10,44 @@ TIE = 1e-9
 
 
 @compiled
-def _cyclic_p_value(residual: Reals, post: int) -> float:
-    """Share of cyclic windows whose absolute sum is at least that of the last ``post`` residuals."""
-    periods = residual.shape[0]
+def _cyclic_sums(values: Reals, post: int, out: Reals) -> None:
+    """Absolute sums over every cyclic window of ``post`` periods; the observed one is at ``T − post``."""
+    periods = values.shape[0]
     total = 0.0
-    for t in range(periods - post, periods):
-        total += residual[t]
-    bar = abs(total) * (1.0 - TIE)
-    hits = 0.0
+    for t in range(post):
+        total += values[t]
     for t in range(periods):
-        if abs(total) >= bar:
+        out[t] = abs(total)
+        total += values[(t + post) % periods] - values[t]
+
+
+@compiled
+def _ranks(values: Reals, out: Places) -> None:
+    """How many entries are at least as large, ties up to rounding: plain counting, which vector units do fast."""
+    for t in range(values.shape[0]):
+        bar = values[t] * (1.0 - TIE)
+        count = 0
+        for other in range(values.shape[0]):
+            count += values[other] >= bar
+        out[t] = count
+
+
+@compiled
+def _cyclic_p_value(residual: Reals, post: int, sums: Reals, first: Places, second: Places) -> float:
+    """p-value of the last ``post`` residuals: see `geolift.permutation`, statistic ``"combined"``."""
+    periods = residual.shape[0]
+    _cyclic_sums(residual, post, sums)
+    _ranks(sums, first)
+    for t in range(periods):
+        residual[t] = abs(residual[t])
+    _cyclic_sums(residual, post, sums)
+    _ranks(sums, second)
+    bar = first[periods - post] * second[periods - post]
+    hits = 1.0
+    for t in range(periods):
+        if first[t] * second[t] <= bar:
             hits += 1.0
-        total += residual[t] - residual[(t + periods - post) % periods]
-    return float(hits / periods)
+    return float(hits / (1 + periods))
 
 
 @compiled
@@ -99,6 +124,7 @@ def p_values(window: Reals, share: Reals, allowed: Flags, post: int, effects: Re
     target, bump, series, residual = np.empty(periods), np.empty(periods), np.empty(periods), np.empty(periods)
     linear, push, aim = np.empty(geos), np.empty(geos), np.empty(geos)
     found = np.empty((share.shape[0], effects.shape[0]))
+    sums, first, second = np.empty(periods), np.empty(periods, dtype=np.int64), np.empty(periods, dtype=np.int64)
     for s in range(share.shape[0]):
         _prepare(window, centred, gram, share[s], post, target, linear, bump, push)
         weights[:] = 0.0
@@ -115,5 +141,5 @@ def p_values(window: Reals, share: Reals, allowed: Flags, post: int, effects: Re
             if orders.shape[0] > 0:
                 found[s, f] = _permuted_p_value(residual, post, orders)
             else:
-                found[s, f] = _cyclic_p_value(residual, post)
+                found[s, f] = _cyclic_p_value(residual, post, sums, first, second)
     return found

@@ -14,6 +14,7 @@ from geolift.estimators import Comparison
 from geolift.inference import (
     TestResult,
     block_conformal,
+    effect_shape,
     iid_conformal,
     invert,
     null_p_values,
@@ -76,27 +77,37 @@ def test_the_interval_holds_what_the_test_keeps() -> None:
     result = block_conformal(SyntheticControl(), comparison)
     inside, outside = result.interval, 0.02 * result.interval.width
     ends = np.array([inside.lower - outside, inside.upper + outside])
-    assert (null_p_values(SyntheticControl(), comparison, ends) <= 0.1).all()
+    fit = SyntheticControl().fit(comparison.treated, comparison.donors, comparison.pre)
+    shape = effect_shape(fit.counterfactual[comparison.pre :])
+    assert (null_p_values(SyntheticControl(), comparison, ends, shape=shape) <= 0.1).all()
     assert inside.contains(3.0)
 
 
 def test_block_conformal_matches_a_direct_count() -> None:
     comparison = simulated(9, effect=1.0)
-    periods, post = len(comparison.treated), comparison.post
+    periods = len(comparison.treated)
     series = comparison.treated.copy()
     series[comparison.pre :] -= 1.0
     rest = series - SyntheticControl().counterfactuals(series[None], comparison.donors, periods)[0]
-    sums = [abs(np.roll(rest, shift)[comparison.pre :].sum()) for shift in range(periods)]
-    expected = np.mean(np.array(sums) >= sums[0] * (1 - 1e-9))
-    assert null_p_values(SyntheticControl(), comparison, np.array([1.0]))[0] == pytest.approx(expected)
-    assert len(sums) == periods
-    assert post == 6
+    windows = [np.roll(rest, shift)[comparison.pre :] for shift in range(periods)]
+    mean, size = ([abs(w.sum()) for w in windows], [np.abs(w).sum() for w in windows])
+    product = [
+        sum(other >= mean[place] * (1 - 1e-9) for other in mean)
+        * sum(other >= size[place] * (1 - 1e-9) for other in size)
+        for place in range(periods)
+    ]
+    expected = (1 + sum(value <= product[0] for value in product)) / (1 + periods)
+    even = null_p_values(SyntheticControl(), comparison, np.array([1.0]))[0]
+    assert even == pytest.approx(expected)
+    for statistic, values in (("mean", mean), ("absolute", size)):
+        found = null_p_values(SyntheticControl(), comparison, np.array([1.0]), statistic=statistic)[0]
+        assert found == pytest.approx((1 + sum(v >= values[0] * (1 - 1e-9) for v in values)) / (1 + periods))
 
 
 def test_p_values_never_fall_below_their_floor() -> None:
     comparison = simulated(1, effect=60.0)
     periods = len(comparison.treated)
-    assert block_conformal(SyntheticControl(), comparison).p_value == pytest.approx(1 / periods)
+    assert block_conformal(SyntheticControl(), comparison).p_value == pytest.approx(2 / (1 + periods))
     sets = placebo_sets(SyntheticControl(), comparison, size=2)
     assert sets.p_value == pytest.approx(1 / (1 + sets.draws))
 

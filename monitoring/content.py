@@ -17,7 +17,7 @@ from monitoring.catalogue import CATALOGUE, check_objectives
 from monitoring.costs import cost_alerts
 from monitoring.objectives import hold_against, objective_alerts
 from monitoring.rollup import roll_up
-from monitoring.tables import ALL, open_tables
+from monitoring.tables import ALL, Table, open_tables
 
 if TYPE_CHECKING:
     import duckdb
@@ -88,7 +88,7 @@ class ContentReport:
 
 
 def content_report(
-    tables: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, Table],
     *,
     currency: str,
     objectives: Mapping[str, float] | None = None,
@@ -101,7 +101,8 @@ def content_report(
     ----------
     tables
         By name: ``gen_call`` (needed), ``gen_score``, ``gen_output``, ``gen_incident``, ``business_outcome``,
-        ``creative_variant``, ``team_budget``; columns as in the contract, times in UTC.
+        ``creative_variant``, ``team_budget``; columns as in the contract, times in UTC. Each a
+        DataFrame or the path of Parquet files.
     currency
         The workspace's currency; costs in others count as unknown and fail a check.
     objectives

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,6 +12,9 @@ from measurement.errors import InputError
 
 if TYPE_CHECKING:
     import duckdb
+
+#: Where a table of events is.
+Table = pd.DataFrame | Path
 
 ALL = "(all)"
 
@@ -56,14 +60,13 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
 
 _VIEWS = """
 CREATE TEMP TABLE output_dim AS
-  SELECT coalesce(c.output_id, o.output_id) AS output_id, coalesce(c.day, CAST(o.requested_ts AS DATE)) AS day,
-         coalesce(c.team, o.team) AS team, coalesce(c.model, '(unknown)') AS model, c.cost,
-         c.arm, c.pipeline, c.start_ts
-  FROM (SELECT output_id, min(day) AS day, min(team) AS team, arg_max(model, coalesce(cost, 0)) AS model,
-               sum(cost) AS cost, min(arm) AS arm, min(pipeline) AS pipeline, min(start_ts) AS start_ts
-        FROM calls WHERE output_id IS NOT NULL GROUP BY output_id) c
-  FULL JOIN (SELECT output_id, min(team) AS team, min(requested_ts) AS requested_ts FROM gen_output_raw
-             GROUP BY output_id) o USING (output_id);
+  SELECT output_id, min(day) AS day, any_value(team) AS team, arg_max(model, coalesce(cost, 0)) AS model,
+         sum(cost) AS cost
+  FROM calls WHERE output_id IS NOT NULL GROUP BY output_id;
+INSERT INTO output_dim BY NAME
+  SELECT output_id, CAST(min(requested_ts) AS DATE) AS day, any_value(team) AS team, '(unknown)' AS model
+  FROM gen_output_raw o WHERE NOT EXISTS (SELECT 1 FROM output_dim d WHERE d.output_id = o.output_id)
+  GROUP BY output_id;
 CREATE VIEW outputs AS SELECT * FROM output_dim WHERE cost IS NOT NULL;
 CREATE VIEW published AS
   SELECT CAST(r.published_ts AS DATE) AS day, coalesce(r.team, d.team) AS team, coalesce(d.model, '(unknown)') AS model,
@@ -88,8 +91,8 @@ CREATE TEMP TABLE verdicts AS
              judge_version DESC NULLS LAST, value DESC) = 1;
 CREATE TEMP TABLE scores AS
   SELECT v.name, v.value, v.source, v.judge_version, v.scored_ts, v.span_id, v.output_id,
-         coalesce(c.arm, d.arm) AS arm, coalesce(c.pipeline, d.pipeline) AS pipeline,
-         coalesce(c.start_ts, d.start_ts) AS start_ts,
+         coalesce(c.arm, a.arm) AS arm, coalesce(c.pipeline, a.pipeline) AS pipeline,
+         coalesce(c.start_ts, a.start_ts) AS start_ts,
          coalesce(c.day, d.day, CAST(v.scored_ts AS DATE)) AS day,
          coalesce(c.team, d.team, '(unknown)') AS team, coalesce(c.model, d.model, '(unknown)') AS model,
          c.day IS NOT NULL OR d.day IS NOT NULL AS matched
@@ -97,14 +100,18 @@ CREATE TEMP TABLE scores AS
   LEFT JOIN (SELECT span_id, any_value(day) AS day, any_value(team) AS team, any_value(model) AS model,
                     any_value(arm) AS arm, any_value(pipeline) AS pipeline, any_value(start_ts) AS start_ts
              FROM calls WHERE span_id IN (SELECT span_id FROM verdicts) GROUP BY span_id) c USING (span_id)
-  LEFT JOIN output_dim d ON c.span_id IS NULL AND v.output_id = d.output_id;
+  LEFT JOIN output_dim d ON c.span_id IS NULL AND v.output_id = d.output_id
+  LEFT JOIN (SELECT output_id, min(arm) AS arm, min(pipeline) AS pipeline, min(start_ts) AS start_ts
+             FROM calls WHERE output_id IN (SELECT output_id FROM verdicts) GROUP BY output_id) a
+         ON c.span_id IS NULL AND v.output_id = a.output_id;
 """
 
 
-def open_tables(tables: Mapping[str, pd.DataFrame], currency: str) -> duckdb.DuckDBPyConnection:
-    """A connection to an in-memory DuckDB that holds the views ``calls``, ``scores``, ``outputs``, ….
+def open_tables(tables: Mapping[str, Table], currency: str) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB that holds the views ``calls``, ``scores``, ``outputs``, ….
 
-    Missing tables and optional columns read as empty. Times become UTC without a zone, in which DuckDB is fastest.
+    A table is a DataFrame, or the path of a Parquet file (or a glob of them), which is read where it lies. Missing
+    tables and optional columns read as empty. Times become UTC without a zone, in which DuckDB is fastest.
     Costs in another currency than ``currency`` read as unknown: amounts of different currencies are never added.
 
     Raises
@@ -122,12 +129,10 @@ def open_tables(tables: Mapping[str, pd.DataFrame], currency: str) -> duckdb.Duc
         )
     connection = duckdb.connect(":memory:")
     connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SET TimeZone = 'UTC'")
     for name, columns in COLUMNS.items():
-        frame = tables.get(name)
-        if frame is not None:
-            _check_columns(name, frame)
-            connection.register(f"{name}_input", _without_zone(frame))
-        connection.execute(f"CREATE VIEW {name}_raw AS {_select(name, columns, frame)}")
+        have = _register(connection, name, tables.get(name))
+        connection.execute(f"CREATE VIEW {name}_raw AS {_select(name, columns, have)}")
     connection.execute("CREATE TEMP TABLE workspace AS SELECT ? AS home", [currency])
     connection.execute(
         """CREATE VIEW calls AS
@@ -135,32 +140,42 @@ def open_tables(tables: Mapping[str, pd.DataFrame], currency: str) -> duckdb.Duc
                coalesce(model, '(unknown)') AS model, pipeline, arm, span_id, output_id, duration_ms, ttft_ms,
                input_tokens, output_tokens, cache_read_tokens, context_window,
                CASE WHEN error_type IS NULL OR error_type = '' THEN 0.0 ELSE 1.0 END AS error,
-               CASE WHEN coalesce(currency, home) = home THEN cost END AS cost,
+               CASE WHEN currency IS NULL OR currency = (SELECT home FROM workspace) THEN cost END AS cost,
                currency, cost AS reported_cost
-        FROM gen_call_raw, workspace WHERE start_ts IS NOT NULL"""
+        FROM gen_call_raw WHERE start_ts IS NOT NULL"""
     )
     connection.execute(_VIEWS)
     return connection
 
 
-def _select(name: str, columns: Mapping[str, str], frame: pd.DataFrame | None) -> str:
+def _register(connection: duckdb.DuckDBPyConnection, name: str, table: Table | None) -> tuple[str, ...]:
+    """Make ``table`` readable as ``{name}_input``; returns its columns."""
+    if table is None:
+        return ()
+    if isinstance(table, pd.DataFrame):
+        have = tuple(map(str, table.columns))
+        connection.register(f"{name}_input", _without_zone(table))
+    else:
+        relation = connection.read_parquet(str(table))
+        have = tuple(relation.columns)
+        relation.create_view(f"{name}_input")
+    missing = [column for column in _REQUIRED[name] if column not in have]
+    if missing:
+        raise InputError.of(
+            f"the table has no column '{missing[0]}'", f"Give it the columns {', '.join(COLUMNS[name])}", file=name,
+            column=missing[0], value=", ".join(have),
+        )  # fmt: skip
+    return have
+
+
+def _select(name: str, columns: Mapping[str, str], have: tuple[str, ...]) -> str:
     """SQL that gives every column of the contract with its type, NULL where the table has none."""
-    have = set() if frame is None else set(frame.columns)
     fields = ", ".join(
         f'CAST({f""""{column}\"""" if column in have else "NULL"} AS {kind}) AS "{column}"'
         for column, kind in columns.items()
     )
     # every part of this text is a constant of this module
-    return f"SELECT {fields} FROM {name}_input" if frame is not None else f"SELECT {fields} WHERE FALSE"  # noqa: S608
-
-
-def _check_columns(name: str, frame: pd.DataFrame) -> None:
-    missing = [column for column in _REQUIRED[name] if column not in frame.columns]
-    if missing:
-        raise InputError.of(
-            f"the table has no column '{missing[0]}'", f"Give it the columns {', '.join(COLUMNS[name])}", file=name,
-            column=missing[0], value=", ".join(map(str, frame.columns)),
-        )  # fmt: skip
+    return f"SELECT {fields} FROM {name}_input" if have else f"SELECT {fields} WHERE FALSE"  # noqa: S608
 
 
 def _without_zone(frame: pd.DataFrame) -> pd.DataFrame:

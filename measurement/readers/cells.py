@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from measurement.readers.dates import AMBIGUOUS, MISSING, parse_dates
-from measurement.readers.findings import Findings
+from measurement.readers.dates import AMBIGUOUS, MISSING, OUTSIDE, YEARS, parse_dates
+from measurement.readers.findings import BoolArray, Findings
 from measurement.readers.numerals import (
     FAULTS,
     SHARED_SIGNS,
@@ -114,9 +114,10 @@ def read_dates(table: RawTable, column: str, found: Findings) -> NDArray[np.date
     """A date column as ``datetime64[ns]`` days, shape (N,), NaT where a cell is no date."""
     cells = table.frame[column]
     if pd.api.types.is_datetime64_any_dtype(cells.dtype):
-        days = cells.dt.tz_localize(None).dt.normalize()
+        possible, outside = possible_times(cells)
         found.rows(cells.isna().to_numpy(dtype=bool), column, *MISSING)
-        return np.asarray(days.to_numpy(), dtype="datetime64[ns]")
+        found.rows(outside, column, *OUTSIDE, value=partial(table.cell, column))
+        return np.asarray(possible.dt.tz_localize(None).dt.normalize().to_numpy(), dtype="datetime64[ns]")
     text = cells if cells.dtype == "str" else cells.map(_plain).astype("str")
     parsed = parse_dates(text)
     for (message, remedy), mask in parsed.faults.items():
@@ -124,6 +125,12 @@ def read_dates(table: RawTable, column: str, found: Findings) -> NDArray[np.date
         where = np.flatnonzero(mask)[:1] if (message, remedy) == AMBIGUOUS else mask
         found.rows(where, column, message, remedy, value=partial(table.cell, column))
     return parsed.values
+
+
+def possible_times(times: pd.Series) -> tuple[pd.Series, BoolArray]:
+    """Times with those outside `YEARS` taken out, and the mask of these, shape (N,)."""
+    outside = ((times.dt.year < YEARS[0]) | (times.dt.year > YEARS[1])).to_numpy(dtype=bool)
+    return times.mask(outside), np.asarray(outside, dtype=np.bool_)
 
 
 def _plain(cell: float | str | None) -> str:

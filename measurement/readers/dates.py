@@ -41,6 +41,9 @@ PATTERNS: dict[str, re.Pattern[str]] = {
 _EXCEL_SERIAL = re.compile(r"[2-6]\d{4}(?:\.0+)?")
 _TOTAL = re.compile(r"(?:grand )?total|summe|gesamt(?:summe|ergebnis)?|sum|insgesamt", re.IGNORECASE)
 
+#: Days outside these years are slips of the pen (and beyond what nanoseconds can count).
+YEARS = (1900, 2200)
+OUTSIDE = ("this date cannot be", f"Enter a day of the years {YEARS[0]} to {YEARS[1]}")
 MISSING = ("the date is missing", "Fill it in, or remove the row")
 AMBIGUOUS = (
     "day and month cannot be told apart in this column",
@@ -103,7 +106,9 @@ def parse_dates(column: pd.Series[str]) -> Dates:
             blame(AMBIGUOUS, index)
         else:
             day = _to_date(cell, chosen, orders[0])
-            if day is None:
+            if day is not None and not YEARS[0] <= day.year <= YEARS[1]:
+                blame(OUTSIDE, index)
+            elif day is None:
                 blame((f"this day does not exist, read as {orders[0]} like the rest of the column", _DAY_REMEDY), index)
             else:
                 parsed[index] = np.datetime64(day, "ns")

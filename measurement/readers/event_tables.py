@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from measurement.readers.cells import read_numbers
+from measurement.readers.cells import possible_times, read_numbers
+from measurement.readers.dates import OUTSIDE
 from measurement.readers.event_schemas import EventColumn
 from measurement.readers.findings import BoolArray, Findings
 from measurement.readers.numerals import FAULTS, Fault
@@ -92,6 +93,8 @@ def _times(table: RawTable, column: EventColumn, found: Findings) -> pd.Series:
         )
     if column.required:
         found.rows(empty, column.name, "the time is missing", "Fill it in, or remove the row")
+    times, outside = possible_times(times)
+    found.rows(outside, column.name, *OUTSIDE, value=partial(table.cell, column.name))
     return pd.Series(times.astype("datetime64[ns, UTC]"))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +18,20 @@ from measurement.readers.csv_text import name_title, title_lines
 from measurement.readers.findings import Findings
 from measurement.readers.tables import RawTable, name_columns
 
+# What openpyxl raises on damaged files: zip, deflate, XML (a SyntaxError) and values that are not what they say.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    SyntaxError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    NotImplementedError,
+    InvalidFileException,
+)
+
 
 def read_sheet(
     path: Path, name: str, found: Findings, *, sheet: str | None = None, expects: Sequence[str] = ()
@@ -26,17 +42,15 @@ def read_sheet(
     sheets have content, the only one with such a header is read. Formulas count with the value Excel saved for them.
     """
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, InvalidFileException, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # openpyxl on styles and validations it does not keep
+            titles, tables = _sheets(path, sheet)
+    except _DAMAGE as error:
         found.add("this is not a workbook that can be read", "Save it in Excel as .xlsx", value=error)
         return None
-    try:
-        tables = {title: _rows(book[title]) for title in book.sheetnames if sheet in (None, title)}
-    finally:
-        book.close()
     filled = {title: rows for title, rows in tables.items() if rows}
     if sheet is not None and sheet not in tables:
-        found.add("there is no such sheet", f"Use one of: {', '.join(book.sheetnames)}", value=sheet)
+        found.add("there is no such sheet", f"Use one of: {', '.join(titles)}", value=sheet)
         return None
     if not filled:
         found.add("the workbook is empty", "Export the data again, with a header line and one row for each period")
@@ -56,6 +70,15 @@ def read_sheet(
     if header:
         name_title(header, rows[0][0], found)
     return _table(rows[header:], name, found)
+
+
+def _sheets(path: Path, sheet: str | None) -> tuple[list[str], dict[str, list[tuple[int, tuple[object, ...]]]]]:
+    """Titles of all sheets, and the rows of those wanted."""
+    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    try:
+        return book.sheetnames, {title: _rows(book[title]) for title in book.sheetnames if sheet in (None, title)}
+    finally:
+        book.close()
 
 
 def _header_row(rows: list[tuple[int, tuple[object, ...]]], expects: Sequence[str]) -> int | None:

@@ -198,3 +198,28 @@ def test_a_folder_of_parquet_files(tmp_path: Path) -> None:
     table, found = read(tmp_path / "panel")
     assert table is not None
     assert read_numbers(table, ["x"], found)["x"].tolist() == [2025.0, 2026.0]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_damaged_workbook_is_a_problem_not_a_crash(tmp_path: Path, seed: int) -> None:
+    rows = [["d", "x"], *([f"2026-03-{day:02d}", day] for day in range(1, 29))]
+    path = sheet_file(tmp_path / "a.xlsx", rows)
+    content = bytearray(path.read_bytes())
+    rng = np.random.default_rng(seed)
+    start = int(rng.integers(len(content) - 60))
+    content[start : start + 40] = rng.bytes(40)
+    path.write_bytes(bytes(content))
+    table, found = read(path)
+    assert (table is not None) or (found.problems[0].severity == "error")
+
+
+@pytest.mark.parametrize("year", ["0001", "1677", "9999"])
+def test_years_that_cannot_be(tmp_path: Path, year: str) -> None:
+    (tmp_path / "a.csv").write_text(f"d,x\n2026-03-02,1\n{year}-12-31,2\n")
+    days = np.array(["2026-03-02", f"{year}-12-31"], dtype="datetime64[s]")
+    pd.DataFrame({"d": days}).to_parquet(tmp_path / "a.parquet")
+    for name in ("a.csv", "a.parquet"):
+        table, found = read(tmp_path / name)
+        assert table is not None
+        assert np.isnat(read_dates(table, "d", found)).tolist() == [False, True]
+        assert [(problem.line, problem.message) for problem in found.problems] == [(3, "this date cannot be")]

@@ -151,7 +151,7 @@ def random_walk_basis(periods: int, every: int) -> FloatArray:
 
 def fourier(dates: pd.DatetimeIndex, harmonics: int) -> list[tuple[str, FloatArray]]:
     """Yearly sine and cosine columns, centred."""
-    angle = 2.0 * np.pi * np.asarray(dates.dayofyear, dtype=np.float64) / 365.25
+    angle = 2.0 * np.pi * np.asarray(dates.day_of_year, dtype=np.float64) / 365.25
     columns = []
     for order in range(1, harmonics + 1):
         for name, wave in ((f"sin:{order}", np.sin(order * angle)), (f"cos:{order}", np.cos(order * angle))):

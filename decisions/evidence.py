@@ -1,7 +1,8 @@
 """What is known of a channel: every reading with its date and method, and how much it proves.
 
 The media mix model calibrated on the tests is the estimate; the tests stand beside it, and where one disagrees with
-the model (their intervals do not touch) this is said, not averaged away.
+the model this is said, not averaged away. Agreement is judged by the fit, which predicts each test before seeing it:
+a test's iROAS is a marginal return and must not be held against the model's average one.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Reading:
     expired
         Whether it is too old to prove anything (see `PROOF_DAYS`).
     agrees
-        Whether its interval touches the model's; ``None`` for the model itself.
+        Whether the model's prediction of the test fits what was measured; ``None`` where the model did not say.
     """
 
     method: Literal["geo_test", "lift_test", "media_mix_model"]
@@ -64,6 +65,15 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownTest:
+    """A lift test, whether its own gates passed, and whether the model's prediction of it held."""
+
+    lift: LiftEstimate
+    healthy: bool = True
+    agrees: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelEvidence:
     """All readings of a channel, the model's first, and their grade."""
 
@@ -82,7 +92,7 @@ def channel_evidence(
     *,
     roas: Estimate | None,
     model_healthy: bool,
-    tests: Sequence[tuple[LiftEstimate, bool]],
+    tests: Sequence[KnownTest],
     today: date,
 ) -> ChannelEvidence:
     """Everything known of one channel.
@@ -96,34 +106,30 @@ def channel_evidence(
     model_healthy
         Whether the model's gates passed.
     tests
-        Lift tests, each with whether its readout was healthy.
+        Every lift test; those of other channels are passed over.
     today
         Last day of the panel: the age of a test counts from there.
     """
     readings = []
     if roas is not None:
         readings.append(Reading(method="media_mix_model", roas=roas, until=today, run=roas.run, healthy=model_healthy))
-    for lift, healthy in sorted(tests, key=lambda pair: pair[0].end, reverse=True):
-        if lift.channel == channel:
-            readings.append(_test_reading(lift, roas, healthy=healthy, today=today))
+    newest_first = sorted(tests, key=lambda one: one.lift.end, reverse=True)
+    readings += [_test_reading(test, today) for test in newest_first if test.lift.channel == channel]
     proven = any(reading.healthy and not reading.expired for reading in readings if reading.method != "media_mix_model")
     grade: Grade = "experiment" if proven else "model" if _informative(roas) else "assumption"
     return ChannelEvidence(channel=channel, grade=grade, readings=tuple(readings))
 
 
-def _test_reading(lift: LiftEstimate, model: Estimate | None, *, healthy: bool, today: date) -> Reading:
-    measured = lift.iroas
-    agrees = None
-    if measured is not None and model is not None:
-        agrees = measured.interval.lower <= model.interval.upper and model.interval.lower <= measured.interval.upper
+def _test_reading(test: KnownTest, today: date) -> Reading:
+    lift = test.lift
     return Reading(
         method="geo_test" if lift.run else "lift_test",
-        roas=measured,
+        roas=lift.iroas,
         until=lift.end,
         run=lift.run,
-        healthy=healthy,
+        healthy=test.healthy,
         expired=(today - lift.end).days > PROOF_DAYS,
-        agrees=agrees,
+        agrees=test.agrees,
     )
 
 

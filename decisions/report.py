@@ -22,7 +22,7 @@ def render_report(decision: WeekDecision, words: Wording, stability: Stability) 
         loader=PackageLoader("decisions", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     checks = [_check(check, words) for check in decision.checks]
-    order = {"failed": 0, "hint": 1, "passed": 2}
+    order = {"failed": 0, "hint": 1}
     budget = [
         BudgetRow(name=label(line.channel), current=line.current, proposed=line.proposed) for line in decision.channels
     ]
@@ -53,7 +53,8 @@ def render_report(decision: WeekDecision, words: Wording, stability: Stability) 
         creatives=sentences.creatives(decision, words),
         content=sentences.content(decision, words),
         methods=sentences.methods(decision, words, stability),
-        checks=sorted(checks, key=lambda check: order[check["word"]]),
+        shown=sorted((check for check in checks if check["word"] in order), key=lambda check: order[check["word"]]),
+        passed=words.number(sum(check["word"] == "passed" for check in checks), digits=0),
         failed=[check for check in checks if check["word"] == "failed"],
     )
 

@@ -75,7 +75,8 @@ def next_test(decision: WeekDecision, words: Wording) -> str:
         return words.text("text.no_next_test")
     text = words.text("text.next_test", channel=label(str(test["channel"])))
     if isinstance(test.get("value"), int | float):
-        text += " " + words.text("text.next_test_value", value=words.money(float(test["value"])))
+        value, weeks = words.money(float(test["value"])), words.number(float(test["weeks"]), digits=0)
+        text += " " + words.text("text.next_test_value", value=value, weeks=weeks)
     return text
 
 

@@ -34,6 +34,7 @@ class Looks:
         self.money_whole = money.format("#,##0")
         signed = "+" + self.money + ";-" + self.money + ";" + money.format("0.00")
         self.signed = signed
+        self.chance = '[<0.01]"< 1%";[>0.99]"> 99%";0%'
         self.signed_percent = '+0.0%;-0.0%;"–"'
         self.date = {"de": "dd.mm.yyyy", "en_US": "mm/dd/yyyy"}.get(
             words.locale, "dd.mm.yyyy" if locale.language == "de" else "dd/mm/yyyy"
@@ -54,11 +55,14 @@ class Sheet:
     def __init__(self, book: Any, sheet: Any, looks: Looks) -> None:  # noqa: ANN401 - xlsxwriter has no types
         self.book, self.sheet, self.looks = book, sheet, looks
         self.row = 0
+        self._indented: frozenset[int] = frozenset()
 
     def text(self, column: int, text: str, **look: object) -> None:
         """Text that is never a formula, whatever it begins with."""
-        quote = {"quote_prefix": True} if looks_like_formula(text) else {}
-        self.sheet.write_string(self.row, column, printable(text), self.looks(**look, **quote))
+        extra: dict[str, object] = {"quote_prefix": True} if looks_like_formula(text) else {}
+        if column in self._indented and look.get("align", "left") == "left":
+            extra["indent"] = 1
+        self.sheet.write_string(self.row, column, printable(text), self.looks(**look, **extra))
 
     def number(self, column: int, value: float, **look: object) -> None:
         """A number in the current row."""
@@ -75,6 +79,10 @@ class Sheet:
     def header(self, names: Sequence[str], right: Sequence[int]) -> int:
         """Header of a table; gives its row."""
         self.sheet.set_row(self.row, 32)
+        # Text beside right-aligned numbers would touch them.
+        self._indented = frozenset(
+            column for column in range(len(names)) if column not in right and column - 1 in right
+        )
         for column, name in enumerate(names):
             align = "right" if column in right else "left"
             self.text(column, name, bold=True, font_color="#FFFFFF", bg_color=HEAD, align=align, text_wrap=True)

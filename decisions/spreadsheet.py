@@ -70,7 +70,7 @@ def _facts(page: Sheet, decision: WeekDecision, words: Wording) -> None:
         (words.text("field.gain"), decision.gain.value, looks.signed),
         (words.text("field.gain_between", level=level) + " ≥", ends.lower, looks.signed),
         (words.text("field.gain_between", level=level) + " ≤", ends.upper, looks.signed),
-        (words.text("field.chance_of_loss"), decision.chance_of_loss, "0.0%"),
+        (words.text("field.chance_of_loss"), decision.chance_of_loss, looks.chance),
     ]
     for name, value, form in rows:
         page.sheet.merge_range(page.row, 0, page.row, 1, "", page.looks(bottom=1, bottom_color=LINE))
@@ -96,7 +96,7 @@ def _money_row(page: Sheet, line: ChannelAdvice, words: Wording) -> None:
     page.number(4, line.change, num_format=page.looks.signed, font_color=colour, **rule)
     share = line.change / line.current if line.current else 0.0
     page.number(5, share, num_format=page.looks.signed_percent, font_color=colour, **rule)
-    page.text(6, words.text(f"grade.{line.evidence.grade}"), indent=1, **rule)
+    page.text(6, words.text(f"grade.{line.evidence.grade}"), **rule)
     page.row += 1
 
 
@@ -176,7 +176,7 @@ def _channels_sheet(page: Sheet, decision: WeekDecision, words: Wording, stabili
             page.number(column, value, num_format=page.looks.money, **rule)
         for column, value in enumerate((line.change, gain.value, gain.interval.lower, gain.interval.upper), start=4):
             page.number(column, round(value, 2), num_format=page.looks.signed, **rule)
-        page.number(8, line.move.chance, num_format="0%", **rule)
+        page.number(8, line.move.chance, num_format=page.looks.chance, **rule)
         for column, value in enumerate((slope.value, slope.interval.lower, slope.interval.upper), start=9):
             page.number(column, value, num_format="0.00", **rule)
         page.text(12, line.reasons[words.language], text_wrap=True, **rule)

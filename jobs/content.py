@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.runs import existing, published, settings_hash, write_document
+from jobs.runs import existing, plain_checks, published, settings_hash, write_document
 from measurement.errors import InputError
 from measurement.progress import Progress, silent
 from measurement.readers.events import read_content_tables
@@ -43,6 +43,6 @@ def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent,
         report.kpis().to_csv(draft.folder / "kpis.csv", index=False)
         write_document(draft.folder / "canary.json", report.canary())
         report.alerts().to_csv(draft.folder / "alerts.csv", index=False)
-        draft.check(report.checks)
+        draft.check(plain_checks(report.checks))
     progress(1.0, "done")
     return published(draft.record)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.runs import existing, published, write_document
+from jobs.runs import existing, plain_checks, published, write_document
 from measurement.errors import InputError
 from measurement.progress import Progress, silent
 from measurement.readers.events import read_creative_decisions, read_creative_rewards
@@ -42,6 +42,6 @@ def run_creatives(workspace: Workspace, *, seed: int, progress: Progress = silen
     with RunStore(workspace.runs).write("creatives", seed=seed, options={}, inputs=inputs) as draft:
         report.arms(fatigue).to_csv(draft.folder / "arms.csv", index=False)
         write_document(draft.folder / "stop.json", report.stop())
-        draft.check(report.checks)
+        draft.check(plain_checks(report.checks))
     progress(1.0, "done")
     return published(draft.record)

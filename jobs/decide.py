@@ -15,7 +15,7 @@ from decisions.evidence import channel_evidence
 from decisions.recommendation import Move, Stability, holds, moves, recommend
 from decisions.sentences import reason, wordings
 from jobs.known import model_roas
-from jobs.plan import PlanSource, run_plan
+from jobs.plan import Holds, PlanSource, run_plan
 from jobs.runs import read_document
 from measurement.checks import Check
 from measurement.curves import ResponseCurves
@@ -85,8 +85,9 @@ def _with_holds(
     for count in range(len(order), 0, -1):
         held = {channel: wanted[channel] for channel in order[:count]}
         amounts = {channel: round(best.allocation.current[channel], 2) for channel in held}
+        kept = Holds(spend=amounts, next_test=read_document(best.record, "plan.json")["next_test"])
         try:
-            record = run_plan(workspace, seed=seed, again=again, source=source, holds=amounts)
+            record = run_plan(workspace, seed=seed, again=again, source=source, holds=kept)
         except InputError:
             continue  # these holds and the rules of [budget] exclude each other: release the likeliest gain
         return _read(record, source.curves, stability), held

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.lift_tests import known_lifts
-from jobs.runs import existing, last_day, published, settings_hash
+from jobs.runs import existing, last_day, plain_checks, published, settings_hash
 from measurement.errors import InputError
 from measurement.panel import Panel
 from measurement.progress import Progress, silent
@@ -81,5 +81,5 @@ def run_fit(
         fitted.decomposition(LEVEL).to_parquet(draft.folder / "decomposition.parquet", index=False)
         fitted.fit_table(LEVEL).to_csv(draft.folder / "fit.csv", index=False)
         fitted.save(draft.folder / "posterior.nc")
-        draft.check(fitted.checks)
+        draft.check(plain_checks(fitted.checks))
     return published(draft.record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobs.runs import existing, last_day, published, settings_hash, write_document
+from jobs.runs import existing, last_day, plain_checks, published, settings_hash, write_document
 from measurement.panel import Panel
 from measurement.progress import Progress, silent
 from measurement.readers.inputs import input_hashes
@@ -65,7 +65,7 @@ def run_geo_read(
         progress(0.9, "writing the readout")
         write_document(draft.folder / "readout.json", readout.to_dict())
         readout.series().to_csv(draft.folder / "series.csv", index=False)
-        draft.check(readout.checks)
+        draft.check(plain_checks(readout.checks))
     progress(1.0, "done")
     return published(draft.record)
 

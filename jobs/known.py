@@ -7,7 +7,7 @@ from datetime import date
 
 import pandas as pd
 
-from decisions.evidence import ChannelEvidence, channel_evidence
+from decisions.evidence import ChannelEvidence, KnownTest, channel_evidence
 from jobs.lift_tests import known_lifts
 from measurement.errors import InputError
 from measurement.estimates import Estimate, Interval
@@ -49,10 +49,28 @@ def evidence_of(workspace: Workspace, model: RunRecord, roas: Mapping[str, Estim
     """All that is known of every channel of a fit."""
     until = date.fromisoformat(str(model.options["until"]))
     lifts = known_lifts(workspace, list(roas), until, unhealthy=True)
-    tests = [(lift.estimate, lift.healthy) for lift in lifts]
+    told = _agreements(model)
+    tests = [
+        KnownTest(
+            lift=lift.estimate,
+            healthy=lift.healthy,
+            agrees=told.get(f"{lift.estimate.channel} {lift.estimate.start}") if lift.healthy else None,
+        )
+        for lift in lifts
+    ]
     return {
         channel: channel_evidence(
             channel, roas=estimate, model_healthy=model.status == "healthy", tests=tests, today=until
         )
         for channel, estimate in roas.items()
     }
+
+
+def _agreements(model: RunRecord) -> dict[str, bool]:
+    """``"search 2026-03-02"`` → whether the model predicted that test; from the fit's checks ``lift_conflict``."""
+    found: dict[str, bool] = {}
+    for check in model.checks:
+        if check["name"] == "lift_conflict":
+            test = str(check["value"]).partition(":")[0]
+            found[test] = bool(check["passed"]) and found.get(test, True)
+    return found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from decisions.amounts import to_cents
 from decisions.evidence import ChannelEvidence
 from decisions.weeks import following, week_name
 from jobs.known import evidence_of, model_roas
-from jobs.runs import existing, published, settings_hash, write_document
+from jobs.runs import existing, plain_checks, published, settings_hash, write_document
 from measurement.checks import Check
 from measurement.curves import ResponseCurves
 from measurement.errors import InputError
@@ -23,7 +24,14 @@ from measurement.readers.curves_table import read_curves, read_run_curves
 from measurement.store import RunRecord, RunStore, file_hash
 from measurement.workspace import BudgetSection, FixedRule, Workspace
 
+if TYPE_CHECKING:
+    from budget_optimizer.constraints import Rule
+
 ALL_GEOS = "all"
+#: A better plan pays for half a year; fewer draws than this say nothing about the value of knowing more.
+TEST_PAYS_WEEKS, FEWEST_DRAWS = 26, 50
+#: A test must be worth at least this share of the budget of these weeks.
+LEAST_TEST_VALUE = 0.0005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +59,22 @@ class PlanSource:
     evidence: Mapping[str, ChannelEvidence] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holds:
+    """What is not to be moved, and what the free plan knows already.
+
+    Attributes
+    ----------
+    spend
+        Money a week by channel that stays.
+    next_test
+        ``next_test`` of the plan without holds: an experiment is worth what it is worth to the free plan.
+    """
+
+    spend: Mapping[str, float]
+    next_test: Mapping[str, object] | None
+
+
 def run_plan(
     workspace: Workspace,
     *,
@@ -58,7 +82,7 @@ def run_plan(
     progress: Progress = silent,
     again: bool = False,
     source: PlanSource | None = None,
-    holds: Mapping[str, float] | None = None,
+    holds: Holds | None = None,
 ) -> RunRecord:
     """Find the optimum and write a ``plan`` run, or give the one that is there.
 
@@ -73,7 +97,7 @@ def run_plan(
     source
         Curves; left out, those of the latest fit.
     holds
-        Channels that stay at this spend, money a week (the weekly job holds what is not worth moving).
+        Channels that stay (the weekly job holds what is not worth moving).
 
     Raises
     ------
@@ -87,7 +111,7 @@ def run_plan(
         "risk": budget.risk,
         "weeks": budget.weeks,
         "first_week": source.first_week,
-        "holds": dict(sorted((holds or {}).items())),
+        "holds": {} if holds is None else dict(sorted(holds.spend.items())),
     }
     inputs = {**source.inputs, "liftwerk.toml [budget]": settings_hash(budget)}
     found = existing(workspace, "plan", inputs=inputs, options=options, seed=seed, again=again)
@@ -98,15 +122,20 @@ def run_plan(
     from budget_optimizer.constraints import rules_from_settings
 
     progress(0.2, "searching the best budget")
-    fixed = tuple(FixedRule(kind="fixed", channel=channel, value=value) for channel, value in (holds or {}).items())
+    kept = {} if holds is None else holds.spend
+    fixed = tuple(FixedRule(kind="fixed", channel=channel, value=value) for channel, value in kept.items())
     rules = rules_from_settings(budget.model_copy(update={"rules": (*budget.rules, *fixed)}), source.curves)
     allocation = Allocator(rules, risk=budget.risk).allocate(source.curves)
+    progress(0.5, "valuing the next test")
+    test = best_test(source.curves, rules, seed) if holds is None else holds.next_test
     spend = to_cents(allocation.spend)
     with RunStore(workspace.runs).write("plan", seed=seed, options=options, inputs=inputs) as draft:
         table = _allocation_table(allocation, spend, source, following(source.first_week, budget.weeks))
         table.to_csv(draft.folder / "allocation.csv", index=False)
-        write_document(draft.folder / "plan.json", _plan_document(allocation, spend, source, budget))
-        draft.check([*allocation.checks, *_model_checks(source.model)])
+        write_document(
+            draft.folder / "plan.json", _plan_document(allocation, spend, source, budget) | {"next_test": test}
+        )
+        draft.check(plain_checks([*allocation.checks, *_model_checks(source.model)]))
     progress(1.0, "done")
     return published(draft.record)
 
@@ -186,7 +215,6 @@ def _plan_document(
         "gap": allocation.gap,
         "shadow_prices": dict(allocation.shadow_prices),
         "binding": list(allocation.binding),
-        "next_test": None,
         "objective": allocation.objective,
         "risk": budget.risk,
         "expected_outcome": allocation.expected_outcome,
@@ -201,6 +229,27 @@ def _plan_document(
         "first_week": source.first_week,
         "weeks": budget.weeks,
         "curves": source.curves.run or next(iter(source.inputs)),
+    }
+
+
+def best_test(curves: ResponseCurves, rules: Sequence[Rule], seed: int) -> dict[str, object] | None:
+    """The geo test whose outcome would improve the plan most, ``None`` where none is worth its trouble."""
+    from budget_optimizer.next_test import next_test
+
+    if curves.draws < FEWEST_DRAWS:
+        return None
+    ranked = next_test(curves, rules, weeks=TEST_PAYS_WEEKS, seed=seed)
+    least = LEAST_TEST_VALUE * float(curves.observed_spend.sum()) * TEST_PAYS_WEEKS
+    if not ranked or ranked[0].net <= least:
+        return None
+    best = ranked[0]
+    return {
+        "channel": best.channel,
+        "value": best.value_of_test,
+        "value_of_certainty": best.value_of_certainty,
+        "weeks": best.weeks,
+        "standard_error": best.standard_error,
+        "ranking": [{"channel": one.channel, "value": one.value_of_test} for one in ranked],
     }
 
 

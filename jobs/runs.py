@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from decisions.plain import plain
+from measurement.checks import Check
 from measurement.errors import InputError
 from measurement.panel import Panel
 from measurement.store import RunRecord, RunStore, combined_hash
@@ -68,7 +70,20 @@ def write_document(file: Path, tree: Mapping[str, object]) -> None:
 
 
 def published(record: RunRecord | None) -> RunRecord:
-    """The record of a draft whose block has ended."""
+    """The record of a draft whose block has ended, as it is read from disk: a repeated job reads the same values."""
     if record is None:
         raise RuntimeError("a run was read before its block ended")
-    return record
+    return RunStore(record.folder.parent.parent).get(record.kind, record.id)
+
+
+def plain_checks(checks: Iterable[Check]) -> list[Check]:
+    """Checks with plain values, whatever number types a method used."""
+    return [
+        replace(
+            check,
+            passed=bool(check.passed),
+            value=cast("float | str | None", plain(check.value)),
+            limit=cast("float | str | None", plain(check.limit)),
+        )
+        for check in checks
+    ]

@@ -14,6 +14,7 @@ from measurement.progress import Progress
 if TYPE_CHECKING:
     from rich.console import Console
 
+PIPE_WIDTH = 160
 #: A cell's text; numbers are formatted by the command, which knows their unit.
 Row = Sequence[str]
 
@@ -100,7 +101,8 @@ class Screen:
     def _out() -> Console:
         from rich.console import Console
 
-        return Console(file=sys.stdout, highlight=False)
+        # A pipe has no width: tables keep their lines whole there.
+        return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
     @staticmethod
     def _err() -> Console:
@@ -118,7 +120,7 @@ class _Lines:
 
     def __call__(self, done: float, doing: str) -> None:  # noqa: ARG002 - a log shows steps, not shares
         phrase = doing.split("…", maxsplit=1)[0].strip()
-        if phrase != self._last:
+        if phrase not in (self._last, "done"):
             self._screen.say(self._screen.escape(f"· {phrase}"))
             self._last = phrase
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from decisions.document import ChannelAdvice, WeekDecision
-from decisions.evidence import channel_evidence
+from decisions.evidence import KnownTest, channel_evidence
 from decisions.recommendation import Stability, holds, moves, recommend
 from decisions.sentences import reason, wordings
 from measurement.curves import ResponseCurves
@@ -69,7 +69,11 @@ def make_decision(locale: str = "de_DE", *, healthy: bool = True) -> WeekDecisio
     held = {channel: rule for channel, rule in holds(plan, stability).items() if channel == "radio"}
     today, when = date(2026, 11, 22), datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
     roas = Estimate(
-        value=2.1, interval=Interval(lower=1.5, upper=2.9, level=0.9, kind="credible"), unit="ratio", method="mmm", run=curves.run
+        value=2.1,
+        interval=Interval(lower=1.5, upper=2.9, level=0.9, kind="credible"),
+        unit="ratio",
+        method="mmm",
+        run=curves.run,
     )
     lift = LiftEstimate(
         channel="search", geos=("Hamburg",), start=date(2026, 3, 2), end=date(2026, 4, 12),
@@ -80,7 +84,11 @@ def make_decision(locale: str = "de_DE", *, healthy: bool = True) -> WeekDecisio
     )  # fmt: skip
     evidence = {
         channel: channel_evidence(
-            channel, roas=replace(roas, value=roas.value / (1 + c)), model_healthy=healthy, tests=[(lift, True)], today=today
+            channel,
+            roas=replace(roas, value=roas.value / (1 + c)),
+            model_healthy=healthy,
+            tests=[KnownTest(lift=lift, agrees=True)],
+            today=today,
         )
         for c, channel in enumerate(CHANNELS)
     }
@@ -103,9 +111,23 @@ def make_decision(locale: str = "de_DE", *, healthy: bool = True) -> WeekDecisio
         for decision, move in zip(decided, plan, strict=True)
     )
     checks = [
-        {"name": "r_hat", "passed": healthy, "value": 1.004 if healthy else 1.2, "limit": 1.01, "remedy": "Raise draws and tune in [mmm]", "blocking": True},
+        {
+            "name": "r_hat",
+            "passed": healthy,
+            "value": 1.004 if healthy else 1.2,
+            "limit": 1.01,
+            "remedy": "Raise draws and tune in [mmm]",
+            "blocking": True,
+        },
         {"name": "ess_bulk", "passed": True, "value": 812.0, "limit": 400.0, "remedy": "Raise draws", "blocking": True},
-        {"name": "prior_share", "passed": False, "value": "radio", "limit": None, "remedy": "Test radio", "blocking": False},
+        {
+            "name": "prior_share",
+            "passed": False,
+            "value": "radio",
+            "limit": None,
+            "remedy": "Test radio",
+            "blocking": False,
+        },
     ]
     return WeekDecision(
         week="2026-W48", workspace="Nordwind", currency="EUR", locale=locale,
@@ -113,7 +135,7 @@ def make_decision(locale: str = "de_DE", *, healthy: bool = True) -> WeekDecisio
         chance_of_loss=allocation.chance_of_loss, weeks=4,
         plan={"value": allocation.expected_outcome, "upper_bound": allocation.upper_bound, "gap": allocation.gap,
               "binding": list(allocation.binding), "shadow_prices": dict(allocation.shadow_prices)},
-        checks=checks, next_test={"channel": "tv", "value": 1234.0},
+        checks=checks, next_test={"channel": "tv", "value": 1234.0, "weeks": 26},
         creatives=[{"experiment": "autumn", "creative": "price", "rule": "beaten", "leader": "dog", "p_best": 0.96},
                    {"experiment": "autumn", "creative": "bold", "rule": "tired", "since": "2026-11-02"}],
         canaries={"verdict": "stop", "stopped": [{"team": "brand", "pipeline": "copy", "kpi": "hallucination_rate"}]},

@@ -10,10 +10,12 @@ def readable(name: str) -> str:
 
     Examples
     --------
-    >>> readable("paid_social"), readable("tv"), readable("Nordrhein-Westfalen")
-    ('Paid social', 'TV', 'Nordrhein-Westfalen')
+    >>> readable("paid_social"), readable("tv"), readable("gift-guide-4"), readable("Nordrhein-Westfalen")
+    ('Paid social', 'TV', 'Gift guide 4', 'Nordrhein-Westfalen')
     """
-    words = str(name).replace("_", " ").split()
+    plain = str(name).replace("_", " ")
+    # Ids are all small letters; a hyphen in a proper name stays.
+    words = (plain.replace("-", " ") if plain.islower() else plain).split()
     shown = [word.upper() if word.lower() in _INITIALS else word for word in words]
     text = " ".join(shown)
     return text[:1].upper() + text[1:]

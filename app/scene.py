@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 from babel import Locale
 
@@ -57,9 +58,9 @@ class Scene:
         """A message, or ``otherwise`` for ids that the catalogue does not know (new checks, KPIs, rules)."""
         return self.wording.messages.get(key, otherwise)
 
-    def end(self, value: object, write: Callable[[float], str]) -> str:
+    def end(self, value: float | None, write: Callable[[float], str]) -> str:
         """An end of an interval; artifacts write an unbounded one as nothing."""
-        return self.text("word.open") if value is None else write(float(str(value)))
+        return self.text("word.open") if value is None or pd.isna(value) else write(float(value))
 
     @staticmethod
     def finite(value: float, lower: float | None, upper: float | None) -> tuple[float, float, float]:

@@ -87,6 +87,10 @@ def missed(breached: pd.Series | object) -> Any:  # noqa: ANN401 - a flag or a c
 
 
 def by_day(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row a calendar day: days without a row are open, so that a line does not bridge what was not judged."""
-    days = pd.date_range(rows["day"].min(), rows["day"].max(), freq="D", name="day")
-    return rows.drop_duplicates("day").set_index("day").reindex(days).reset_index()
+    """One row a day (or a week, for KPIs measured weekly), open where nothing was judged: lines do not bridge gaps."""
+    once = rows.drop_duplicates("day").set_index("day").sort_index()
+    steps = once.index.to_series().diff().dt.days.dropna()
+    step = max(int(steps.median()), 1) if len(steps) else 1
+    days = pd.date_range(once.index.min(), once.index.max(), freq=f"{step}D", name="day")
+    # A rhythm with exceptions keeps its own days: a grid that skips a measurement would hide it.
+    return (once.reindex(days) if once.index.isin(days).all() else once.rename_axis("day")).reset_index()

@@ -6,51 +6,11 @@ import math
 from collections.abc import Callable
 
 from measurement.wording import Wording
+from monitoring.catalogue import CATALOGUE
 
-#: Unit of each KPI id of the public contract; ids not listed are plain numbers.
-KPI_UNITS: dict[str, str] = {
-    **dict.fromkeys(("latency_p50", "latency_p95", "latency_p99", "ttft_p95"), "ms"),
-    **dict.fromkeys(("time_to_publish", "time_to_recovery", "time_to_resolution"), "ms"),
-    **dict.fromkeys(
-        (
-            "error_rate",
-            "context_utilisation",
-            "cache_hit_share",
-            "hallucination_rate",
-            "fact_score",
-            "coverage",
-            "entity_consistency",
-            "brand_fit",
-            "conversion_lift",
-            "lead_quality",
-            "ticket_reduction",
-        ),
-        "fraction",
-    ),
-    **dict.fromkeys(("cost_per_output", "cost_per_1k_tokens", "clv_shift", "aov"), "currency"),
-    **dict.fromkeys(("tokens", "moderation_hits", "policy_violations", "audit_findings", "data_leaks"), "count"),
-    "throughput_per_hour": "per_hour",
-}
-
-#: KPIs where more is better; for all others less is.
-HIGHER_IS_BETTER = frozenset(
-    {
-        "throughput_per_hour",
-        "cache_hit_share",
-        "fact_score",
-        "coverage",
-        "readability",
-        "entity_consistency",
-        "brand_fit",
-        "conversion_lift",
-        "roas_delta",
-        "lead_quality",
-        "ticket_reduction",
-        "clv_shift",
-        "aov",
-    }
-)
-
+#: Unit of each KPI of the public contract, and those where more is better.
+KPI_UNITS: dict[str, str] = {name: measure.kpi.unit for name, measure in CATALOGUE.items()}
+HIGHER_IS_BETTER = frozenset(name for name, measure in CATALOGUE.items() if measure.kpi.direction == "higher")
 
 #: Limits and suffixes of short amounts; Babel's own German short form leaves thousands as they are.
 _SIZES = {
@@ -59,23 +19,32 @@ _SIZES = {
 }
 
 
+#: Milliseconds in the units of time that KPIs use.
+_TIMES = {"ms": 1.0, "hours": 3600e3}
+
+
 def writer(unit: str, wording: Wording) -> Callable[[float], str]:
-    """How values of a unit are written: ``ms`` as ms, s, min or h, fractions as per cent, money with its sign."""
+    """How values of a unit are written: times in a fitting unit, fractions as per cent, money with its sign."""
+    scale = _TIMES.get(unit)
+    digits = 0 if unit in ("count", "per_hour") else 2
 
     def write(value: float) -> str:
-        if value is None or math.isnan(value):
+        if math.isnan(value):
             return "–"
-        if unit == "ms":
-            return _duration(value, wording)
+        if scale is not None:
+            return _duration(value * scale, wording)
         if unit == "fraction":
             return wording.percent(value, digits=1)
         if unit == "currency":
-            return wording.money(value, digits=2 if abs(value) < 100 else 0)
-        if unit in ("count", "per_hour") or abs(value) >= 1000:
-            return wording.number(value, digits=0)
-        return wording.number(value, digits=2)
+            return wording.money(value, digits=_decimals(value))
+        return wording.number(value, digits=0 if abs(value) >= 1000 else digits)
 
     return write
+
+
+def _decimals(amount: float) -> int:
+    """Decimals that leave at least two figures of a small amount."""
+    return 0 if abs(amount) >= 100 else 2 if abs(amount) >= 0.1 or amount == 0 else 4
 
 
 def short_money(value: float, wording: Wording) -> str:
@@ -99,8 +68,8 @@ def short_money(value: float, wording: Wording) -> str:
 
 def duration_unit(top: float) -> tuple[float, str]:
     """Milliseconds in the unit an axis that reaches ``top`` should use, and that unit."""
-    limits = ((2e3, 1.0, "ms"), (120e3, 1e3, "s"), (120 * 60e3, 60e3, "min"))
-    return next(((size, unit) for limit, size, unit in limits if top < limit), (3600e3, "h"))
+    limits = ((2e3, 1.0, "ms"), (120e3, 1e3, "s"), (120 * 60e3, 60e3, "min"), (96 * 3600e3, 3600e3, "h"))
+    return next(((size, unit) for limit, size, unit in limits if top < limit), (86400e3, "d"))
 
 
 def _duration(milliseconds: float, wording: Wording) -> str:
@@ -108,4 +77,6 @@ def _duration(milliseconds: float, wording: Wording) -> str:
         if abs(milliseconds) < limit:
             shown = milliseconds / size
             return f"{wording.number(shown, digits=0 if unit == 'ms' or shown >= 100 else 1)} {unit}"
-    return f"{wording.number(milliseconds / 3600e3, digits=1)} h"
+    if abs(milliseconds) < 96 * 3600e3:
+        return f"{wording.number(milliseconds / 3600e3, digits=1)} h"
+    return f"{wording.number(milliseconds / 86400e3, digits=1)} d"

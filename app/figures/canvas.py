@@ -123,7 +123,8 @@ def money_text(style: Style, top: float) -> Callable[[float], str]:
 
 def label_dates(figure: go.Figure, dates: pd.DatetimeIndex, style: Style, *, title: str, wanted: int = 6) -> None:
     """A date axis whose ticks are written in the page's language."""
-    chosen = dates[np.unique(np.linspace(0, len(dates) - 1, min(wanted, len(dates))).round().astype(int))]
+    step = max(math.ceil((len(dates) - 1) / max(wanted - 1, 1)), 1)
+    chosen = dates[::step]
     pattern = (
         "MMM yyyy" if (dates[-1] - dates[0]).days > 250 else "d. MMM" if style.wording.language == "de" else "d MMM"
     )

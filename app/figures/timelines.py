@@ -162,6 +162,10 @@ def trend(
     if len(known):
         _band(figure, known, translucent(colours.accent, 0.18))
     _line(figure, kept, "value", words.text, {"color": colours.accent, "width": 2})
+    alone = kept[kept["value"].notna() & kept["value"].shift().isna() & kept["value"].shift(-1).isna()]
+    figure.add_scatter(
+        x=alone["date"], y=alone["value"], mode="markers", marker={"color": colours.accent, "size": 6}, hoverinfo="skip"
+    )
     late = kept[(kept["breached"].astype(str).str.lower() == "true") & kept["value"].notna()]
     figure.add_scatter(
         x=late["date"],
@@ -182,6 +186,7 @@ def trend(
             yanchor="bottom",
             text=objective_text,
             showarrow=False,
+            bgcolor=translucent(colours.paper, 0.75),
             font={"size": 11, "color": colours.muted},
         )
     label_axis(figure.update_yaxes, span, text=words.text, wanted=4)

@@ -8,7 +8,7 @@ import streamlit as st
 from app import chart, loaders
 from app.figures.timelines import AxisWords, trend
 from app.frame import need_run
-from app.markup.cards import Tile, masthead, section, small_title, tiles
+from app.markup.cards import Tile, masthead, note, section, small_title, tiles
 from app.scene import Scene
 from app.tables import ALL, by_day, choices, last_known, missed
 from app.units import HIGHER_IS_BETTER, KPI_UNITS, duration_unit, writer
@@ -17,6 +17,23 @@ from app.views.gates import do_not_act
 
 _KPIS = ("day", "team", "model", "kpi", "value", "lower", "upper", "n", "objective", "breached")
 _TILES = 8
+#: KPIs by what they tell; every KPI of the contract stands in one group (a test checks it).
+_GROUPS = {
+    "speed": ("latency_p50", "latency_p95", "latency_p99", "ttft_p95", "throughput_per_hour", "error_rate"),
+    "cost": ("cost_per_output", "cost_per_1k_tokens", "tokens", "context_utilisation", "cache_hit_share"),
+    "quality": ("hallucination_rate", "fact_score", "coverage", "readability", "entity_consistency", "brand_fit"),
+    "safety": ("moderation_hits", "policy_violations", "audit_findings", "data_leaks", "time_to_recovery"),
+    "business": (
+        "time_to_publish",
+        "conversion_lift",
+        "roas_delta",
+        "lead_quality",
+        "ticket_reduction",
+        "time_to_resolution",
+        "clv_shift",
+        "aov",
+    ),
+}
 
 
 def show(scene: Scene) -> None:
@@ -89,7 +106,7 @@ def _tile(scene: Scene, kpi: str, rows: pd.DataFrame) -> Tile:
     return Tile(
         label=kpi_name(scene, kpi),
         value=write(float(last["value"])),
-        note=f"{write(last['lower'])} – {write(last['upper'])}" if pd.notna(last["lower"]) else "",
+        note=f"{scene.end(last['lower'], write)} – {scene.end(last['upper'], write)}",
         aside=" · ".join(part for part in (goal, verdict) if part),
         tone="bad" if breached else "plain",
     )
@@ -97,9 +114,26 @@ def _tile(scene: Scene, kpi: str, rows: pd.DataFrame) -> Tile:
 
 def _trends(scene: Scene, one: pd.DataFrame, order: list[str]) -> None:
     st.html(section(scene.text("content.trends"), scene.text("content.trends_note")))
-    with_values = [kpi for kpi in order if one.loc[one["kpi"] == kpi, "value"].notna().any()]
-    for start in range(0, len(with_values), 2):
-        for side, kpi in zip(st.columns(2, gap="large"), with_values[start : start + 2], strict=False):
+    known = [kpi for kpi in order if one.loc[one["kpi"] == kpi, "value"].notna().any()]
+    goal = {str(kpi) for kpi in one.loc[one["objective"].notna(), "kpi"].unique()}
+    groups = {"goal": [kpi for kpi in known if kpi in goal]}
+    groups |= {name: [kpi for kpi in known if kpi in members] for name, members in _GROUPS.items()}
+    offered = [name for name, members in groups.items() if members]
+    if not offered:
+        st.html(note(scene.text("state.not_enough")))
+        return
+    chosen = st.segmented_control(
+        scene.text("content.group"),
+        offered,
+        default=offered[0],
+        required=True,
+        format_func=lambda name: scene.text(f"group.{name}"),
+        label_visibility="collapsed",
+        key="content_group",
+    )
+    shown = groups[str(chosen)]
+    for start in range(0, len(shown), 2):
+        for side, kpi in zip(st.columns(2, gap="large"), shown[start : start + 2], strict=False):
             with side:
                 _trend(scene, kpi, one[one["kpi"] == kpi])
 
@@ -114,13 +148,17 @@ def _trend(scene: Scene, kpi: str, rows: pd.DataFrame) -> None:
     st.html(small_title(kpi_name(scene, kpi)))
     goals = rows["objective"].dropna()
     objective = float(goals.iloc[-1]) if len(goals) else None
-    size, title = duration_unit(float(rows["value"].max())) if unit == "ms" else (1.0, _unit(scene, unit))
+    timed = {"ms": 1.0, "hours": 3600e3}.get(unit)
+    size, title = 1.0, _unit(scene, unit)
+    if timed is not None:
+        divisor, name = duration_unit(float(rows["value"].max()) * timed)
+        size, title = divisor / timed, scene.text(f"time.{name}")
     drawn = by_day(rows)
     drawn[["value", "lower", "upper"]] = drawn[["value", "lower", "upper"]].astype(float) / size
     words = AxisWords(
         x=scene.text("axis.day"),
         y=title,
-        text=write if unit != "ms" else lambda value: scene.wording.number(value, digits=0 if value >= 100 else 1),
+        text=write if timed is None else lambda value: scene.wording.number(value, digits=0 if value >= 100 else 1),
     )
     figure = trend(
         drawn,

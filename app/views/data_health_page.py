@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 import pandas as pd
 import streamlit as st
 
 from app import loaders
 from app.markup.cards import Tile, masthead, note, section, state, tiles
 from app.markup.table import Cell, Column, table
+from app.names import readable
 from app.scene import Scene
 from app.views.gates import checks_table
 from measurement.errors import LiftwerkError, Problem
@@ -20,10 +23,9 @@ _SHOWN = 200
 def show(scene: Scene) -> None:
     """Draw the page."""
     problems = _problems(scene)
-    newest = {kind: loaders.latest(scene.workspace, kind) for kind in KINDS}
-    found = {kind: run for kind, run in newest.items() if run is not None}
+    found = _newest(scene)
     errors = [problem for problem in problems if problem.severity == "error"]
-    failed = [kind for kind, run in found.items() if run.status != "healthy"]
+    failed = [run for run in found if run.status != "healthy"]
     blocked = bool(errors or failed)
     st.html(
         masthead(
@@ -68,8 +70,20 @@ def show(scene: Scene) -> None:
                 tone="accent",
             )
         )
-    for kind, run in sorted(found.items(), key=lambda item: item[1].status == "healthy"):
-        _run(scene, kind, run)
+    for run in sorted(found, key=lambda run: run.status == "healthy"):
+        _run(scene, run)
+
+
+def _newest(scene: Scene) -> list[RunRecord]:
+    """The newest run of each kind, of geo tests the newest of each test."""
+    found: list[RunRecord] = []
+    for kind in KINDS:
+        if kind == "geo_readout":
+            seen = {str(run.options.get("test")): run for run in loaders.runs(scene.workspace, kind)[::-1]}
+            found += seen.values()
+        elif (run := loaders.latest(scene.workspace, kind)) is not None:
+            found.append(run)
+    return found
 
 
 def _problems(scene: Scene) -> list[Problem]:
@@ -109,12 +123,12 @@ def _inputs(scene: Scene, problems: list[Problem]) -> None:
         st.html(note(scene.text("health.more", count=len(ordered) - _SHOWN)))
 
 
-def _run(scene: Scene, kind: str, run: RunRecord) -> None:
+def _run(scene: Scene, run: RunRecord) -> None:
     healthy = run.status == "healthy"
     when = pd.Timestamp(run.created_at)
     title = scene.text(
         "health.run_title",
-        kind=scene.text(f"kind.{kind}"),
+        kind=" · ".join(part for part in (scene.text(f"kind.{run.kind}"), _subject(run)) if part),
         date=scene.wording.date(when.date()),
         time=when.strftime("%H:%M"),
     )
@@ -128,3 +142,9 @@ def _run(scene: Scene, kind: str, run: RunRecord) -> None:
         st.caption(
             scene.text("health.run_foot", id=run.id, version=run.code_version, seed=run.seed, data=run.data_sha256[:12])
         )
+
+
+def _subject(run: RunRecord) -> str:
+    """What a run is about where several of its kind stand side by side."""
+    subject = run.options.get("test") or run.options.get("channel")
+    return readable(PurePosixPath(str(subject)).stem) if subject else ""

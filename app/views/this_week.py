@@ -20,6 +20,7 @@ from app.views.gates import checks_table
 from app.views.week_table import GRADES, channel_table
 
 STALE_AFTER_DAYS = 14
+_CHECKS_SHOWN = 12
 _FILES = (
     ("budget.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     ("budget.csv", "text/csv"),
@@ -113,8 +114,14 @@ def _health_badge(scene: Scene, brief: Brief) -> None:
         f"{'✓' if brief.healthy else '✕'}  {label}", key=f"health_badge_{'good' if brief.healthy else 'bad'}"
     ):
         st.html(note(scene.text("week.trusted_body" if brief.healthy else "week.not_trusted_body")))
-        ordered = sorted(brief.checks, key=lambda check: bool(check["passed"]))
-        st.html(checks_table(scene, ordered))
+        # What failed, then what guards the money; hints that passed are counted, not listed.
+        failed = [check for check in brief.checks if not check["passed"]]
+        guards = [check for check in brief.checks if check["passed"] and check.get("blocking", True)]
+        shown = [*failed, *guards][:_CHECKS_SHOWN]
+        st.html(checks_table(scene, shown))
+        rest = len(brief.checks) - len(shown)
+        if rest > 0:
+            st.html(note(scene.text("week.more_checks", count=rest)))
 
 
 def _downloads(scene: Scene, folder: Path) -> None:

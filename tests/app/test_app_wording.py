@@ -64,3 +64,10 @@ def test_the_style_sheet_loads_nothing_from_anywhere() -> None:
     from app.theme import style_sheet
 
     assert not re.search(r"url\(|@import|https?:", style_sheet())
+
+
+def test_every_kpi_stands_in_one_group_of_trends() -> None:
+    from app.views.content_page import _GROUPS
+
+    grouped = [kpi for members in _GROUPS.values() for kpi in members]
+    assert sorted(grouped) == sorted(KPI_UNITS)

@@ -53,7 +53,7 @@ class CanarySpec:
     team: str = "performance"
     from_day: int = 35
     share: float = 0.4
-    hallucination_factor: float = 3.0
+    hallucination_factor: float = 4.0
     latency_factor: float = 0.85
     token_factor: float = 0.8
 

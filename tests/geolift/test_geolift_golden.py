@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 from scipy.stats import t as student
 
 from geolift.augmented import AugmentedSyntheticControl
+from geolift.covariates import Covariates, fit_on_covariates
 from geolift.difference_in_differences import DifferenceInDifferences
 from geolift.estimators import Comparison
 from geolift.inference import iid_conformal
@@ -195,3 +196,33 @@ def test_causalpy_denmark(shared_data: Path) -> None:
     donors = table.drop(columns="Denmark").to_numpy().T
     fit = SyntheticControl(fixed_effects=False).fit(table["Denmark"].to_numpy(), donors, pre)
     assert fit.effect[pre:].sum() == pytest.approx(11.29, rel=0.03)
+
+
+def test_basque_country_on_covariates(shared_data: Path) -> None:
+    table = pd.read_csv(shared_data / "geo" / "basque.csv")
+    table = table[table["regionno"] != 1]  # all of Spain
+
+    def mean(column: str, years: range) -> pd.Series:
+        return table[table["year"].isin(years)].groupby("regionname")[column].mean()
+
+    schools = ["school.illit", "school.prim", "school.med", "school.high", "school.post.high"]
+    sectors = ["agriculture", "energy", "industry", "construction", "services.venta", "services.nonventa"]
+    known = pd.DataFrame({name: mean(name, range(1964, 1970)) for name in [*schools, "invest"]})
+    known["gdpcap"] = mean("gdpcap", range(1960, 1970))
+    for name in sectors:
+        known[f"sec.{name}"] = mean(f"sec.{name}", range(1961, 1970, 2))
+    known["popdens"] = mean("popdens", range(1969, 1970))
+    outcome = table.pivot_table(index="regionname", columns="year", values="gdpcap")
+    treated = outcome.index.str.startswith("Basque")
+    years = outcome.columns.to_numpy()
+    fit = fit_on_covariates(
+        outcome.to_numpy()[treated][0],
+        outcome.to_numpy()[~treated],
+        int((years < 1970).sum()),
+        Covariates(treated=known.to_numpy()[treated][0], donors=known.to_numpy()[~treated], names=tuple(known.columns)),
+        judged=(int((years < 1960).sum()), int((years < 1970).sum())),
+    )
+    weights = dict(zip(outcome.index[~treated], fit.weights, strict=True))
+    assert weights["Cataluna"] == pytest.approx(0.851, abs=0.005)
+    assert weights["Madrid (Comunidad De)"] == pytest.approx(0.149, abs=0.005)
+    assert fit.effect[(years >= 1975) & (years <= 1997)].mean() == pytest.approx(-0.69956, rel=0.01)

@@ -57,7 +57,9 @@ class Model:
         rows = [*known_range(curves), *rows]
         matrix = row_matrix(rows, curves.channels)
         low, high = bounds_from(matrix, np.zeros(cells), np.full(cells, np.inf))
-        high = np.where(np.isfinite(high), high, np.maximum(curves.spend[:, -1], low))
+        # nothing limits these cells: beyond the curve the response is flat, and as much as any rule asks must fit
+        asked = float(sum(abs(row.limit) + sum(row.active.values()) for row in rows if row.unit == "money"))
+        high = np.where(np.isfinite(high), high, np.maximum(np.maximum(curves.spend[:, -1], low), asked))
         self.clash = bool((low > high + 1e-9 * np.maximum(1.0, np.abs(high))).any())
         low, high = np.minimum(low, high), np.maximum(low, high)
         self.rows, self.low, self.high, self.goal = rows, low, high, goal
@@ -165,7 +167,21 @@ class Allocator:
         self.effort = Effort(gap=gap, seconds=time_limit)
 
     def allocate(self, curves: ResponseCurves) -> Allocation:
-        """The best plan for ``curves``."""
+        """The best plan for ``curves``, with its proof, its marginal values and what holds it back."""
+        model, found = self._find(curves)
+        return self._describe(curves, model, found)
+
+    def is_possible(self, curves: ResponseCurves) -> bool:
+        """Whether any plan meets the rules (without explaining why not)."""
+        model = Model(curves, compile_rules(self.rules, curves), self.goal)
+        return not model.clash and model.search(replace(self.effort, gap=1e6)).spend is not None
+
+    def best_spend(self, curves: ResponseCurves) -> FloatArray:
+        """Spend of the best plan alone, shape (C,): for callers that solve many plans."""
+        model, found = self._find(curves)
+        return tidy(np.asarray(found.spend) * model.money, model, np.asarray(found.active))
+
+    def _find(self, curves: ResponseCurves) -> tuple[Model, Found]:
         rows = compile_rules(self.rules, curves)
         model = Model(curves, rows, self.goal)
         found = None if model.clash else model.search(self.effort)
@@ -180,7 +196,7 @@ class Allocator:
                 column="budget",
                 value=f"{self.effort.seconds:g} s",
             )
-        return self._describe(curves, model, found)
+        return model, found
 
     def _describe(self, curves: ResponseCurves, model: Model, found: Found) -> Allocation:
         spend = tidy(np.asarray(found.spend) * model.money, model, np.asarray(found.active))

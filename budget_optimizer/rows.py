@@ -109,7 +109,9 @@ def row_matrix(rows: Sequence[Row], cells: Sequence[str]) -> RowMatrix:
     shape = (len(rows), len(cells))
 
     def part(mappings: Sequence[Mapping[str, float]]) -> sp.csr_array:
-        entries = [(m, place[cell], value) for m, mapping in enumerate(mappings) for cell, value in mapping.items()]
+        entries = [
+            (m, place[cell], value) for m, mapping in enumerate(mappings) for cell, value in mapping.items() if value
+        ]
         at, of, values = zip(*entries, strict=True) if entries else ((), (), ())
         return sp.csr_array((np.asarray(values, dtype=np.float64), (np.asarray(at, int), np.asarray(of, int))), shape)
 
@@ -148,10 +150,12 @@ def bounds_from(rows: RowMatrix, lower: FloatArray, upper: FloatArray) -> tuple[
 def _tighten(low: FloatArray, high: FloatArray, at: NDArray[np.intp], size: FloatArray, limit: float) -> None:
     """Σ size·x ≤ limit bounds each x, the others at their cheapest."""
     least = np.where(size > 0, size * low[at], size * high[at])
-    total = least.sum()
-    if not np.isfinite(total):
+    endless = ~np.isfinite(least)
+    if endless.sum() > 1:
         return
-    end = (limit - (total - least)) / size
+    # with one endless term only that one's own bound can follow from the others
+    rest = np.where(endless, 0.0, least).sum() - np.where(endless, 0.0, least)
+    end = np.where(endless | (endless.sum() == 0), (limit - rest) / size, np.where(size > 0, np.inf, -np.inf))
     up, down = size > 0, size < 0
     high[at[up]] = np.minimum(high[at[up]], end[up])
     low[at[down]] = np.maximum(low[at[down]], end[down])

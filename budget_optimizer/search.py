@@ -90,7 +90,8 @@ class Search:
                 return self._found(rounds, infeasible=self.best is None)
             self.bound = min(self.bound, relaxed.bound)
             self._consider(relaxed)
-            self._polish(relaxed)
+            if self._gap() > effort.gap:
+                self._polish(relaxed)
             if self._gap() <= effort.gap or not self._refine(relaxed, effort.gap):
                 break
         return self._found(rounds, infeasible=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import sample_data
 from geolift.test_plan import GeoTest
 from measurement.errors import InputError
 from measurement.panel import Panel
@@ -176,3 +178,7 @@ def test_rounding_goes_through_lists_and_objects():
         "c": "x",
         "d": 3,
     }
+
+
+def test_examples_in_the_documentation_hold():
+    assert doctest.testmod(sample_data) == doctest.TestResults(failed=0, attempted=2)

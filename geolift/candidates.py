@@ -14,6 +14,8 @@ from geolift.power import CandidateSets
 from measurement.errors import InputError
 
 FloatArray = NDArray[np.float64]
+#: Sets a generation of the beam search screens at most, about.
+GENERATION = 2400
 Score = Callable[[CandidateSets], FloatArray]
 
 
@@ -145,7 +147,8 @@ def candidate_sets(pool: Pool, *, most: int, beam: int, score: Score) -> tuple[l
     most
         Up to this many sets the enumeration is exhaustive.
     beam
-        Above, sets grow one geo at a time from this many of the best smaller ones.
+        Above, sets grow one geo at a time from this many of the best smaller ones (fewer where geos are many, so
+        that a generation stays near `GENERATION` sets).
     score
         Lower is better; called on whole generations.
     """
@@ -157,6 +160,7 @@ def candidate_sets(pool: Pool, *, most: int, beam: int, score: Score) -> tuple[l
         grown = [tuple(sorted((*fixed, *extra))) for size in sizes for extra in combinations(free, size - len(fixed))]
         kept = [places for places in grown if pool.keeps(places)]
         return _some(kept), True
+    width = min(beam, max(4, GENERATION // len(pool.geos)))
     found: list[tuple[int, ...]] = []
     generation: list[tuple[int, ...]] = [fixed]
     for size in range(len(fixed) + 1, sizes[-1] + 1):
@@ -164,7 +168,7 @@ def candidate_sets(pool: Pool, *, most: int, beam: int, score: Score) -> tuple[l
         usable = [places for places in grown if int((pool.sets([places]).allowed).sum()) >= 2]
         if not usable:
             break
-        order = np.argsort(score(pool.sets(usable)), kind="stable")[:beam]
+        order = np.argsort(score(pool.sets(usable)), kind="stable")[:width]
         generation = [usable[place] for place in order]
         if size in sizes:
             found += [places for places in generation if pool.keeps(places)]

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app import artifacts
+from app.tables import by_date
 from measurement.errors import InputError, Problem
 from measurement.store import RunRecord, RunStore
 from measurement.workspace import Workspace
@@ -46,6 +47,19 @@ def problems(root: str, stamp: float) -> list[Problem]:  # noqa: ARG001 - the st
 def run_table(run: RunRecord, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
     """A table of a run."""
     return table(str(run.file(name)), stamp(run.file(name)), columns)
+
+
+@st.cache_data(show_spinner=False, max_entries=_KEPT)
+def _contributions(file: str, stamp: float) -> pd.DataFrame:  # noqa: ARG001 - the stamp is the cache key
+    """Decomposition summed over geos: some hundred rows instead of some ten thousand."""
+    parts = artifacts.read_table(Path(file), ("date", "geo", "component", "mean"))
+    return by_date(parts)
+
+
+def contributions(run: RunRecord) -> pd.DataFrame:
+    """Contribution by week and component over all geos: index ``date``, one column a component."""
+    file = run.file("decomposition.parquet")
+    return _contributions(str(file), stamp(file))
 
 
 def run_document(run: RunRecord, name: str) -> Mapping[str, Any]:

@@ -7,9 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from app import loaders
 from measurement.store import RunRecord
-from measurement.workspace import Workspace
 
 ALL_GEOS = "*"
 #: How the content run names totals over teams and models.
@@ -33,15 +31,6 @@ def fit_of(fit: pd.DataFrame, geo: str) -> pd.DataFrame:
     if geo != ALL_GEOS:
         return fit[fit["geo"].astype(str) == geo].sort_values("date")
     return fit.groupby("date", as_index=False)[["observed", "mean"]].sum()
-
-
-def plan_spend(workspace: Workspace) -> dict[str, float]:
-    """Proposed spend a week by channel from the newest plan, empty where there is none."""
-    run = loaders.latest(workspace, "plan")
-    if run is None:
-        return {}
-    plan = loaders.run_table(run, "allocation.csv", ("channel", "proposed"))
-    return weekly_proposal(plan)
 
 
 def weekly_proposal(plan: pd.DataFrame) -> dict[str, float]:

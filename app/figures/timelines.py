@@ -115,13 +115,13 @@ def stacked(
         values = kept[name].to_numpy(dtype=np.float64)
         figure.add_scatter(
             x=kept.index,
-            y=values,
+            y=values.astype(np.float32),
             mode="lines",
             stackgroup="one",
             line={"width": 0.6, "color": style.palette.paper},
             fillcolor=translucent(colours[name], 0.9),
-            customdata=[words.text(value) for value in values],
-            hovertemplate=f"{labels[name]}, %{{x|%Y-%m-%d}}: %{{customdata}}<extra></extra>",
+            # Formatted by the browser: a text for each of some thousand points would weigh more than the chart.
+            hovertemplate=f"{labels[name]}, %{{x|%Y-%m-%d}}: %{{y:,.0f}} {style.wording.currency}<extra></extra>",
         )
         middles.append(base + values[-1] / 2)
         base += float(values[-1])

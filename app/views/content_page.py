@@ -16,7 +16,7 @@ from app.views.content_tables import alerts, canary, everyone, kpi_name
 from app.views.gates import do_not_act
 
 _KPIS = ("day", "team", "model", "kpi", "value", "lower", "upper", "n", "objective", "breached")
-_TILES = 8
+_TILES = 6
 #: KPIs by what they tell; every KPI of the contract stands in one group (a test checks it).
 _GROUPS = {
     "speed": ("latency_p50", "latency_p95", "latency_p99", "ttft_p95", "throughput_per_hour", "error_rate"),

@@ -15,7 +15,7 @@ from app.markup.cards import masthead, note, section, small_title
 from app.markup.table import Cell, Column, table
 from app.names import readable
 from app.scene import Scene
-from app.tables import ALL_GEOS, by_date, fit_of, media_components, plan_spend
+from app.tables import ALL_GEOS, fit_of, media_components, weekly_proposal
 from app.views.gates import do_not_act
 from measurement.store import RunRecord
 
@@ -35,7 +35,7 @@ _CHANNELS = (
     "level",
 )
 _CURVES = ("channel", "spend", "mean", "lower", "upper", "current_spend")
-_PARTS = ("date", "geo", "component", "mean")
+_PLAN = ("channel", "week", "proposed")
 _FIT = ("date", "geo", "observed", "mean", "lower", "upper")
 
 
@@ -61,7 +61,6 @@ def show(scene: Scene) -> None:
 
 def _contributions(scene: Scene, run: RunRecord, channels: pd.DataFrame) -> None:
     st.html(section(scene.text("media_mix.over_time"), scene.text("media_mix.over_time_note")))
-    parts = loaders.run_table(run, "decomposition.parquet", _PARTS)
     everything = (
         st.segmented_control(
             scene.text("media_mix.which"),
@@ -75,7 +74,7 @@ def _contributions(scene: Scene, run: RunRecord, channels: pd.DataFrame) -> None
         == "all"
     )
     names = [str(name) for name in channels["channel"]]
-    wide = by_date(parts)
+    wide = loaders.contributions(run)
     shown = wide if everything else media_components(wide, names)
     order = [name for name in shown.columns if name not in names] + [n for n in names if n in shown.columns]
     colours = dict(zip(names, scene.palette.series * 3, strict=False))
@@ -176,7 +175,8 @@ def _channel_table(scene: Scene, channels: pd.DataFrame) -> None:
 def _curves(scene: Scene, run: RunRecord, channels: pd.DataFrame) -> None:
     st.html(section(scene.text("media_mix.curves"), scene.text("media_mix.curves_note")))
     curves = loaders.run_table(run, "curves.parquet", _CURVES)
-    proposed = plan_spend(scene.workspace)
+    plan = loaders.latest(scene.workspace, "plan")
+    proposed = weekly_proposal(loaders.run_table(plan, "allocation.csv", _PLAN)) if plan is not None else {}
     words = CurveWords(
         x=scene.text("axis.spend_week", currency=scene.wording.currency),
         y=scene.text("axis.outcome_week", currency=scene.wording.currency),
@@ -192,13 +192,13 @@ def _curves(scene: Scene, run: RunRecord, channels: pd.DataFrame) -> None:
             with side:
                 st.html(small_title(readable(name)))
                 today = float(one["current_spend"].iloc[0])
-                plan = proposed.get(name)
+                planned = proposed.get(name)
                 says = scene.text(
-                    "media_mix.curve_says" if plan is not None else "media_mix.curve_says_today",
+                    "media_mix.curve_says" if planned is not None else "media_mix.curve_says_today",
                     today=scene.wording.money(today),
-                    proposed=scene.wording.money(plan or 0.0),
+                    proposed=scene.wording.money(planned or 0.0),
                 )
-                figure = response_curve(one, scene.style, words, today=today, proposed=plan)
+                figure = response_curve(one, scene.style, words, today=today, proposed=planned)
                 chart.draw(scene, figure, name=f"curve_{name}", says=says, data=one)
 
 

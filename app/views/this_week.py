@@ -238,7 +238,7 @@ def _marginal(scene: Scene, lines: Sequence[ChannelLine]) -> None:
             value=line.marginal_roas.value,
             lower=_or(line.marginal_roas.lower, line.marginal_roas.value),
             upper=_or(line.marginal_roas.upper, line.marginal_roas.value),
-            colour=scene.palette.gain if line.marginal_roas.value >= 1 else scene.palette.loss,
+            colour={"scale": scene.palette.gain, "cut": scene.palette.loss}.get(line.action, scene.palette.muted),
         )
         for line in ranked
     ]

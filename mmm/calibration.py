@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -158,12 +159,12 @@ def _axis(design: Design, lift: LiftEstimate) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(origin + pd.to_timedelta(steps * days, unit="D"))
 
 
-def _overlap(periods: pd.DatetimeIndex, days: int, start: object, end: object) -> FloatArray:
+def _overlap(periods: pd.DatetimeIndex, days: int, start: date, end: date) -> FloatArray:
     """Share of each period that lies within ``start`` … ``end``, both inclusive; shape (P,)."""
-    begin, stop = np.datetime64(start, "D"), np.datetime64(end, "D") + 1
-    opens = periods.to_numpy().astype("datetime64[D]")
-    inside = np.minimum(opens + days, stop) - np.maximum(opens, begin)
-    return np.asarray(np.clip(inside.astype(np.float64), 0.0, None) / days, dtype=np.float64)
+    opens = np.asarray((periods - pd.Timestamp(start)).days, dtype=np.float64)
+    stop = float((pd.Timestamp(end) - pd.Timestamp(start)).days + 1)
+    inside = np.minimum(opens + days, stop) - np.maximum(opens, 0.0)
+    return np.asarray(np.clip(inside, 0.0, None) / days, dtype=np.float64)
 
 
 def _extended(values: FloatArray, design: Design, periods: pd.DatetimeIndex) -> FloatArray:

@@ -39,13 +39,13 @@ def join_log(decisions: pd.DataFrame, rewards: pd.DataFrame) -> CreativeLog:
     """Join the contract's tables ``creative_decisions`` and ``creative_rewards``.
 
     A reward delivered twice (same decision, time and value) counts once; further rewards of a decision add up. Rewards
-    of unknown decisions are counted in a check, never silently dropped.
+    of unknown decisions are counted in a check, never silently dropped. A reward timed before its decision counts as
+    having come at once; a check says how many there are.
 
     Raises
     ------
     InputError
-        If a column is missing, a decision id stands twice, a propensity lies outside (0, 1], or a reward lies before
-        its decision.
+        If a column is missing, a decision id stands twice, or a propensity lies outside (0, 1].
     """
     _need(decisions, "creative_decisions", ("decision_id", "ts", "experiment_id", "arm_id", "propensity"))
     _need(rewards, "creative_rewards", ("decision_id", "ts", "value"))
@@ -62,15 +62,8 @@ def join_log(decisions: pd.DataFrame, rewards: pd.DataFrame) -> CreativeLog:
     joined = decisions.merge(by_decision, left_on="decision_id", right_index=True, how="left")
     end = max(decisions["ts"].max(), rewards["ts"].max()) if len(rewards) else decisions["ts"].max()
     delay = (joined["rewarded"] - joined["ts"]).dt.total_seconds() / _HOUR
-    if (delay < 0).any():
-        early = joined.loc[delay < 0, "decision_id"].iloc[0]
-        raise InputError.of(
-            "a reward lies before its decision",
-            "Log both times in UTC",
-            file="creative_rewards",
-            column="ts",
-            value=early,
-        )
+    backwards = _backwards(delay)
+    delay = delay.clip(lower=0.0)
     table = pd.DataFrame(
         {
             "experiment_id": joined["experiment_id"].astype(str),
@@ -81,7 +74,7 @@ def join_log(decisions: pd.DataFrame, rewards: pd.DataFrame) -> CreativeLog:
             "first_delay": delay,
         }
     )
-    checks = (_unknown(once, known), _repeated(rewards, once), _traffic(decisions))
+    checks = (_unknown(once, known), _repeated(rewards, once), _traffic(decisions), backwards)
     return CreativeLog(decisions=table, end=end, checks=checks)
 
 
@@ -141,6 +134,18 @@ def _repeated(rewards: pd.DataFrame, once: pd.DataFrame) -> Check:
         limit=float(0.01 * len(rewards)),
         remedy="Rewards delivered twice count once; see why the sender repeats them",
         blocking=False,
+    )
+
+
+def _backwards(delay: pd.Series[float]) -> Check:
+    came = delay.notna()
+    early = float((delay < 0).sum()) / max(float(came.sum()), 1.0)
+    return Check(
+        name="rewards_after_decisions",
+        passed=early <= 0.01,
+        value=early,
+        limit=0.01,
+        remedy="Log the times of decisions and rewards by one clock, in UTC: the delay cannot be learnt from these",
     )
 
 

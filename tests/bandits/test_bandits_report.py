@@ -156,13 +156,24 @@ def test_traffic_that_does_not_match_the_logged_propensities_is_reported():
         (lambda d, r: (d.head(0), r), "no creative decisions"),
         (lambda d, r: (d.assign(propensity=0.0), r), "propensity lies outside"),
         (lambda d, r: (pd.concat([d, d.head(1)]), r), "stands twice"),
-        (lambda d, r: (d, r.assign(ts=r["ts"] - pd.Timedelta(days=40))), "before its decision"),
         (lambda d, r: (d, r.assign(value=np.nan)), "not a number"),
     ],
 )
 def test_spoilt_logs_are_refused(spoil, message):
     with pytest.raises(InputError, match=message):
         creative_report(*spoil(*_log(6, days=2)), seed=1)
+
+
+def test_clocks_that_run_apart_are_reported_and_the_reward_still_counts():
+    decisions, rewards = _log(8)
+    few, many = rewards.copy(), rewards.copy()
+    few.loc[:4, "ts"] -= pd.Timedelta(days=2)
+    many["ts"] -= pd.Timedelta(days=2)
+    tolerated = creative_report(decisions, few, seed=1)
+    assert all(check.passed for check in tolerated.checks)
+    assert tolerated.arms()["rewards"].sum() == len(rewards)
+    refused = [check for check in creative_report(decisions, many, seed=1).checks if not check.passed]
+    assert [(check.name, check.blocking) for check in refused] == [("rewards_after_decisions", True)]
 
 
 def test_a_log_without_rewards_is_a_report_of_ignorance():

@@ -159,8 +159,8 @@ def test_plan_from_curves_needs_no_panel_and_no_fit(tmp_path):
     result = call("plan", "--curves", tmp_path / "curves.csv", "-w", tmp_path, "--json")
     assert result.exit_code == 0, result.stderr
     plan = answer(result)["plan"]
-    assert plan["proposed"] == {"search": 50.0, "tv": 50.0}
-    assert plan["value"] == pytest.approx(231.0)
+    assert plan["proposed"] == {"search": 100.0, "tv": 0.0}
+    assert plan["value"] == pytest.approx(250.0 * 1.05)
     assert plan["gap"] <= 1e-4
     assert {"upper_bound", "shadow_prices", "binding", "next_test"} <= set(plan)
     table = pd.read_csv(latest(tmp_path, "plan") / "allocation.csv")

@@ -1,0 +1,142 @@
+"""The files of a week: right to the cent, readable anywhere, dangerous nowhere."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import string
+from pathlib import Path
+
+import openpyxl
+import pytest
+from bs4 import BeautifulSoup
+
+from decisions.export import write_export
+from decisions.labels import file_stem, neutral
+from decisions.recommendation import Stability
+from measurement.wording import read_catalogue
+
+CATALOGUES = Path(__file__).resolve().parents[2] / "decisions" / "wording"
+
+
+@pytest.fixture(scope="module")
+def week(decision, tmp_path_factory) -> Path:
+    return write_export(decision, tmp_path_factory.mktemp("exports"), Stability())
+
+
+@pytest.fixture(scope="module")
+def blocked_week(blocked, tmp_path_factory) -> Path:
+    return write_export(blocked, tmp_path_factory.mktemp("exports"), Stability())
+
+
+def test_the_same_decision_gives_the_same_bytes(decision, week, tmp_path):
+    other = write_export(decision, tmp_path, Stability())
+    names = {file.relative_to(week) for file in week.rglob("*") if file.is_file()}
+    assert names == {file.relative_to(other) for file in other.rglob("*") if file.is_file()}
+    for name in names:
+        assert (week / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def test_csv_has_the_decision_to_the_cent_and_no_formula(decision, week):
+    with (week / "budget.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [float(row["proposed"]) for row in rows] == [line.proposed for line in decision.channels]
+    assert [row["channel"][0] for row in rows].count("=") == 0
+    assert "'=cmd|'/c calc'!A1" in {row["channel"] for row in rows}
+
+
+def test_workbook_round_trips_and_holds_no_formula_of_a_user(decision, week):
+    book = openpyxl.load_workbook(week / "budget.xlsx")
+    assert [sheet.title for sheet in book] == ["Entscheidung", "Kanäle", "Belege", "Methoden & Prüfungen"]
+    formulas = [cell.value for sheet in book for row in sheet.iter_rows() for cell in row if cell.data_type == "f"]
+    assert all(re.fullmatch(r"=SUM\([A-E]\d+:[A-E]\d+\)", formula) for formula in formulas)
+    first, channels = book.worksheets[:2]
+    header = next(row[0].row for row in first.iter_rows(max_col=1) if row[0].value == "Kanal")
+    rows = list(first.iter_rows(min_row=header + 1, max_row=header + len(decision.channels)))
+    assert [[cell.value for cell in row[2:5]] for row in rows] == [
+        [line.current, line.proposed, line.change] for line in decision.channels
+    ]
+    assert all("€" in cell.number_format for cell in rows[0][2:5])
+    assert channels.freeze_panes is not None
+    assert channels.auto_filter.ref is not None
+    assert first.column_dimensions["A"].width > 15
+
+
+def test_report_needs_nothing_and_runs_nothing(week):
+    text = (week / "report.html").read_text(encoding="utf-8")
+    page = BeautifulSoup(text, "html.parser")
+    assert not page.find_all(["script", "link", "img", "iframe", "form"])
+    assert not [
+        tag for tag in page.find_all(True) for name in tag.attrs if name.startswith("on") or name in {"src", "href"}
+    ]
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "&lt;script&gt;alert(1)" in text
+    assert len(page.find_all("svg")) == 2
+    assert page.html["lang"] == "de"
+    assert page.h1.text == "18.000\xa0€ pro Woche umschichten"
+
+
+def test_report_and_document_tell_the_same_reasons(decision, week):
+    document = json.loads((week / "decision.json").read_text(encoding="utf-8"))
+    text = BeautifulSoup((week / "report.html").read_text(encoding="utf-8"), "html.parser").text
+    for line in document["channels"]:
+        assert line["reasons"]["de"] in text
+        assert line["change"] == pytest.approx(line["proposed"] - line["current"], abs=1e-9)
+    assert document["total_proposed"] == pytest.approx(sum(line["proposed"] for line in document["channels"]))
+
+
+def test_a_blocked_week_says_so_everywhere(blocked, blocked_week):
+    document = json.loads((blocked_week / "decision.json").read_text(encoding="utf-8"))
+    assert (document["status"], document["state"], document["moved"]) == ("unhealthy", "do_not_act", 0.0)
+    assert all(line["proposed"] == line["current"] for line in document["channels"])
+    page = BeautifulSoup((blocked_week / "report.html").read_text(encoding="utf-8"), "html.parser")
+    assert page.h1.text == "Do not act this week"
+    assert "R hat" in page.text
+    assert openpyxl.load_workbook(blocked_week / "budget.xlsx").worksheets[0]["A1"].value == "Do not act this week"
+
+
+def test_platform_files_add_up_and_stay_in_their_folder(decision, week):
+    files = sorted((week / "platforms").iterdir())
+    assert len(files) == len(decision.channels)
+    assert all(set(file.stem) <= set(string.ascii_letters + string.digits + "_-") for file in files)
+    rows = [row for file in files for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines())]
+    assert sum(round(float(row["daily_budget"]) * 100) for row in rows) == round(decision.total_proposed * 100)
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "a/b\\c", "..", "con:", "x" * 300, "\0", "Größe"])
+def test_no_name_leaves_its_folder(name):
+    stem = file_stem(name)
+    assert stem
+    assert Path(stem).name == stem
+    assert len(stem) <= 60
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_formulas_are_neutralised(text):
+    assert neutral(text) == "'" + text
+    assert neutral("search") == "search"
+
+
+def test_both_catalogues_have_the_same_keys_and_fields():
+    english, german = (read_catalogue(CATALOGUES / f"{language}.toml") for language in ("en", "de"))
+    assert english.keys() == german.keys()
+    for key in english:
+        fields = [
+            {field for _, field, _, _ in string.Formatter().parse(text) if field}
+            for text in (english[key], german[key])
+        ]
+        assert fields[0] == fields[1], key
+
+
+def test_every_word_is_used():
+    room = CATALOGUES.parent
+    source = "\n".join(
+        file.read_text(encoding="utf-8")
+        for file in [*room.glob("*.py"), *room.glob("templates/*"), *(room.parent / "jobs").glob("*.py")]
+    )
+    composed = tuple(re.findall(r'"(\w+\.\w*)(?:\{|" ~)', source))
+    for key in read_catalogue(CATALOGUES / "en.toml"):
+        name = key.partition(".")[2]
+        assert name in source or key.startswith(composed), key

@@ -18,6 +18,7 @@
 # goes. Because the market is simulated, every answer can be held against the truth at the end.
 
 # %%
+import json
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -34,7 +35,7 @@ from measurement.panel import Panel
 from measurement.workspace import Workspace
 from mmm.model import MMM
 from mmm.spec import ModelSpec
-from sample_data import copy_sample, read_truth
+from sample_data import copy_sample
 
 # Continuous integration runs this notebook with few draws; a reader leaves the variable unset.
 draws = int(os.environ.get("LIFTWERK_NOTEBOOK_DRAWS", "0"))
@@ -104,9 +105,9 @@ pd.DataFrame([check.to_dict() for check in fitted.checks])
 # Only a simulated market allows this: the true ROAS of each channel beside the model's 90% interval.
 
 # %%
-truth = read_truth()["channels"]
+truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["market"]
 against = channels.set_index("channel")[["roas", "roas_lower", "roas_upper"]].assign(
-    true_roas=lambda table: [truth[channel]["roas"] for channel in table.index]
+    true_roas=lambda table: [truth["roas"][channel] for channel in table.index]
 )
 against["inside"] = against["true_roas"].between(against["roas_lower"], against["roas_upper"])
 against.round(2)

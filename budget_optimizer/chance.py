@@ -1,8 +1,8 @@
 """Plans that reach a ROAS with a stated posterior probability.
 
 P(ROAS ≥ target) ≥ p is not convex; CVaR of (outcome − target · spend) at tail share 1 − p being non-negative implies
-it and is (Nemirovski & Shapiro 2006), but asks for more. The tail share is therefore widened by bisection for as long as the
-realised probability stays at or above p, and that probability is reported.
+it and is (Nemirovski & Shapiro 2006), but asks for more. The tail share is therefore widened by bisection for as long
+as the realised probability stays at or above p, and that probability is reported.
 """
 
 from __future__ import annotations

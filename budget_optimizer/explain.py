@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -143,7 +144,7 @@ def difference(
         raise InputError.of("a difference needs two plans", "Give the last plan and the new one", column="stages")
     plans = [(cause, Allocator(rules, risk).allocate(curves)) for cause, curves, rules in stages]
     steps = []
-    for (_, before), (cause, after) in zip(plans, plans[1:], strict=False):
+    for (_, before), (cause, after) in itertools.pairwise(plans):
         channels = dict.fromkeys([*before.spend, *after.spend])
         change = {name: after.spend.get(name, 0.0) - before.spend.get(name, 0.0) for name in channels}
         steps.append(Step(cause=cause, spend=change, expected_outcome=after.expected_outcome - before.expected_outcome))

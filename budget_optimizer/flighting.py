@@ -140,7 +140,7 @@ def plan_flight(
         carried=carried / unit,
     )
     found = Search(problem, curves, ends[0] / unit, ends[1] / unit).find(Effort(gap=gap, seconds=time_limit))
-    return _flight(curves, calendar, found, (unit, value_unit, season))
+    return _flight(curves, calendar, found, (unit, value_unit))
 
 
 def _impossible() -> InputError:
@@ -154,7 +154,7 @@ def _impossible() -> InputError:
 
 
 def _check(curves: ResponseCurves, calendar: Calendar, total: float) -> None:
-    faults = [
+    faults: list[tuple[bool, str, object, str]] = [
         (calendar.weeks < 1, "weeks", calendar.weeks, "Plan at least one week"),
         (calendar.tail_weeks < 0, "tail_weeks", calendar.tail_weeks, "Use 0 or more"),
         (not total > 0, "total", total, "Give the money for the whole horizon"),
@@ -200,15 +200,15 @@ def _rows(
         weekly.append(Row(name=f"at least {money(least)}", spend=dict.fromkeys(curves.channels, -1.0), limit=-least))
         weekly.append(Row(name=f"at most {money(most)}", spend=dict.fromkeys(curves.channels, 1.0), limit=most))
     for w in weeks:
-        for row in weekly:
-            rows.append(
-                replace(
-                    row,
-                    name=f"week {w + 1}: {row.name}",
-                    spend={_cell(w, cell): size for cell, size in row.spend.items()},
-                    active={_cell(w, cell): size for cell, size in row.active.items()},
-                )
+        rows += [
+            replace(
+                row,
+                name=f"week {w + 1}: {row.name}",
+                spend={_cell(w, cell): size for cell, size in row.spend.items()},
+                active={_cell(w, cell): size for cell, size in row.active.items()},
             )
+            for row in weekly
+        ]
     if any(row.active for row in rows):
         raise InputError.of(
             "an on/off rule cannot hold in a plan over weeks",
@@ -257,10 +257,10 @@ def _repeat(curves: ResponseCurves, weeks: int) -> ResponseCurves:
     )
 
 
-def _flight(curves: ResponseCurves, calendar: Calendar, found: Found, units: tuple[float, float, FloatArray]) -> Flight:
+def _flight(curves: ResponseCurves, calendar: Calendar, found: Found, units: tuple[float, float]) -> Flight:
     if found.infeasible or found.spend is None or found.argument is None:
         raise _impossible()
-    unit, value_unit, season = units
+    unit, value_unit = units
     weeks, cells = calendar.weeks, len(curves.channels)
     spend = np.maximum(found.spend, 0.0).reshape(weeks, cells) * unit
     outcome = weekly_outcome(curves, calendar, spend)

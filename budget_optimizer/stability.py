@@ -92,10 +92,8 @@ def worth_moving(gain: FloatArray, *, cost: float, weeks: int = 4, risk: str = "
     needed = RISK_LEVELS[risk].chance_needed
     over = gain * weeks
     expected, chance = float(over.mean()), float((over > cost).mean())
-    if expected <= cost:
-        rule = "gain_below_cost"
-    else:
-        rule = "worth_moving" if chance >= needed else "chance_too_low"
+    enough = "worth_moving" if chance >= needed else "chance_too_low"
+    rule = "gain_below_cost" if expected <= cost else enough
     return Verdict(
         move=rule == "worth_moving", rule=rule, gain=expected, cost=cost, chance=chance, chance_needed=needed
     )

@@ -155,7 +155,7 @@ def test_differences_add_up():
 
 def linear_curves(effect: np.ndarray) -> ResponseCurves:
     """Straight curves with slope ``effect`` (D, C) up to 100."""
-    draws, channels = effect.shape
+    channels = effect.shape[1]
     grid = np.tile([0.0, 50.0, 100.0], (channels, 1))
     return ResponseCurves(
         channels=tuple("abcdef"[:channels]),
@@ -212,7 +212,7 @@ def test_cost_and_noise_lower_the_value():
     values = {v.channel: v for v in next_test(curves, rules, designs=designs, weeks=10)}
     assert values["a"].value_of_test > values["b"].value_of_test
     assert values["c"].net < 0 < values["c"].value_of_test
-    assert list(values)[0] == "a"
+    assert next(iter(values)) == "a"
     assert all(v.value_of_test <= v.value_of_certainty for v in values.values())
 
 

@@ -26,7 +26,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from budget_optimizer.allocator import Allocator
-from budget_optimizer.constraints import Bounds, Group, MaxChange, MinIfActive, TotalBudget
+from budget_optimizer.constraints import Bounds, Group, MaxChange, TotalBudget
 from budget_optimizer.explain import difference, frontier, risk_frontier, sensitivity
 from budget_optimizer.flighting import Calendar, plan_flight
 from budget_optimizer.next_test import TestDesign, next_test
@@ -65,9 +65,8 @@ rules = [TotalBudget(total), MaxChange(0.3), Group(("tv", "video"), "moving pict
 plan = Allocator(rules).allocate(curves)
 print(f"expected outcome {plan.expected_outcome:,.0f}, bound {plan.upper_bound:,.0f}, gap {plan.gap:.0e}")
 interval = plan.gain.interval
-print(
-    f"gain {plan.gain.value:,.0f} [{interval.lower:,.0f}, {interval.upper:,.0f}], chance of a loss {plan.chance_of_loss:.0%}"
-)
+print(f"gain {plan.gain.value:,.0f} [{interval.lower:,.0f}, {interval.upper:,.0f}]")
+print(f"chance of a loss {plan.chance_of_loss:.0%}")
 for channel in channels:
     today, then = plan.current[channel], plan.spend[channel]
     print(f"{channel:12} {today:>10,.0f} -> {then:>10,.0f}   next euro {plan.marginal_roas[channel]:.2f}")
@@ -102,7 +101,7 @@ for rule, price in sorted(plan.shadow_prices.items(), key=lambda item: -abs(item
 
 # %%
 try:
-    Allocator([*rules, Bounds("tv", minimum=0.6 * total), MinIfActive("radio", 10 * total)]).allocate(curves)
+    Allocator([*rules, Bounds("tv", minimum=0.6 * total)]).allocate(curves)
 except InputError as clash:
     print(clash)
 

@@ -74,11 +74,9 @@ def read_sheet(
 
 def _sheets(path: Path, sheet: str | None) -> tuple[list[str], dict[str, list[tuple[int, tuple[object, ...]]]]]:
     """Titles of all sheets, and the rows of those wanted."""
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    try:
+    with path.open("rb") as stream:  # openpyxl would leave a damaged file open
+        book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
         return book.sheetnames, {title: _rows(book[title]) for title in book.sheetnames if sheet in (None, title)}
-    finally:
-        book.close()
 
 
 def _header_row(rows: list[tuple[int, tuple[object, ...]]], expects: Sequence[str]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -47,3 +48,8 @@ def test_spoilt(name: str, sound: Path, tmp_path: Path) -> None:
     assert all(problem.remedy and problem.message for problem in found)
     assert len(errors) <= 25, f"a flood of echoes:\n{told}"
     assert sorted(path.name for path in copy.iterdir() if path.name in {"runs", "exports"}) == []
+
+
+def test_the_sample_workspace_is_sound() -> None:
+    workspace = Workspace.open(str(resources.files("sample_data") / "workspace"))
+    assert check_workspace(workspace) == []

@@ -45,6 +45,11 @@ def cumulative_effect(series: pd.DataFrame, start: pd.Timestamp) -> pd.DataFrame
     return pd.DataFrame({"date": during["date"], "effect": (during["observed"] - during["counterfactual"]).cumsum()})
 
 
+def around(series: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+    """The test with eight times its length before it: years of history would squeeze the test to a sliver."""
+    return series[series["date"] >= start - 8 * (end - start)]
+
+
 def newest_tests(
     readouts: list[tuple[RunRecord, Mapping[str, Any]]],
 ) -> list[tuple[RunRecord, Mapping[str, Any]]]:

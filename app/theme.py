@@ -122,10 +122,10 @@ def translucent(colour: str, alpha: float) -> str:
 
 
 def variables() -> str:
-    """CSS custom properties; ``light-dark()`` follows the ``color-scheme`` that Streamlit sets on the app."""
+    """CSS custom properties; ``light-dark()`` follows the app's ``color-scheme``, in popovers the system's."""
     names = [field.name for field in fields(Palette) if field.name != "series"]
     pairs = "".join(f"--lw-{name}:light-dark({getattr(LIGHT, name)},{getattr(DARK, name)});" for name in names)
-    return f".stApp{{{pairs}--lw-serif:{HEADING_FONT};}}"
+    return f":root{{color-scheme:light dark;{pairs}--lw-serif:{HEADING_FONT};}}"
 
 
 def style_sheet() -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from app.figures.canvas import Style, blank, label_axis, padded
+from app.theme import translucent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,7 @@ def interval_rows(
             text=text(row.value),
             yshift=13,
             showarrow=False,
+            bgcolor=translucent(style.palette.paper, 0.8),
             font={"size": 11, "color": row.colour},
         )
     if reference is not None:

@@ -50,8 +50,9 @@ def checks_table(scene: Scene, checks: Sequence[Mapping[str, Any]]) -> str:
         sign = "✓" if passed else "✕" if blocking else "!"
         rows.append(
             [
-                Cell(text=check_name(scene, str(check["name"]))),
-                Cell(text=f"{sign} {scene.text(f'gates.{verdict}')}", tone=tone),
+                # A week's checks come from several runs, those of a run from itself.
+                Cell(text=check_name(scene, str(check["name"])), below=scene.maybe(f"kind.{check.get('kind')}", "")),
+                Cell(text=f"{sign}\u00a0{scene.text(f'gates.{verdict}')}", tone=tone),
                 Cell(text=measured(scene, check.get("value"))),
                 Cell(text=measured(scene, check.get("limit"))),
                 Cell(text="" if passed else remedy(scene, check)),

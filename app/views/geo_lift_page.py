@@ -17,7 +17,7 @@ from app.markup.cards import Tile, Tone, masthead, note, section, state, tiles
 from app.markup.table import Cell, Column, table
 from app.names import listed, readable
 from app.scene import Scene
-from app.tables import cumulative_effect, newest_tests
+from app.tables import around, cumulative_effect, newest_tests
 from app.views.gates import do_not_act
 from measurement.store import RunRecord
 
@@ -153,7 +153,9 @@ def _charts(scene: Scene, run: RunRecord, readout: Mapping[str, Any]) -> None:
     st.html(section(scene.text("geo_lift.against")))
     chart.draw(
         scene,
-        against_model(series, scene.style, axes, names, expected="counterfactual", window=window),
+        against_model(
+            around(series, window.start, window.end), scene.style, axes, names, expected="counterfactual", window=window
+        ),
         name="counterfactual",
         says=scene.text("geo_lift.against_says", level=scene.wording.percent(readout["incremental_outcome"]["level"])),
         data=series,

@@ -37,3 +37,13 @@ def test_a_folder_of_the_user_does_not_shadow_the_packages(tmp_path: Path) -> No
     start = words[: words.index("-m")]
     code = "import measurement.wording"
     assert subprocess.run([*start, "-c", code], cwd=tmp_path, check=False).returncode == 0
+
+
+def test_the_jobs_start_it_with_the_same_words(tmp_path: Path) -> None:
+    # The rooms stand on one floor and do not import each other, so the jobs keep the command line themselves.
+    from jobs.dashboard import command as started_by_jobs
+
+    ours = command(tmp_path, 8600)
+    assert [word for word in ours if word in started_by_jobs(tmp_path.resolve(), 8600)] == started_by_jobs(
+        tmp_path.resolve(), 8600
+    )

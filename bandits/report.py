@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from bandits.delay import MINIMUM_REWARDS, DelayDistribution
+from bandits.drift import learn_half_life
 from bandits.logs import CreativeLog, daily_counts, join_log
 from bandits.propensity import Better, best_arm, with_floor
 from bandits.revenue import NormalMean
@@ -38,14 +40,14 @@ class ReportOptions:
         When to stop.
     half_life_days
         Older evidence counts less by half each such span, because creatives tire: over the whole log a tired creative
-        looks as good as it once was. ``None``: all evidence counts alike.
+        looks as good as it once was. ``"learn"``: what predicts best, see `bandits.drift`; ``None``: all counts alike.
     """
 
     level: float = 0.9
     floor: float = 0.01
     better: Better = "higher"
     rule: StopRule = field(default_factory=StopRule)
-    half_life_days: float | None = 14.0
+    half_life_days: float | Literal["learn"] | None = "learn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +60,8 @@ class CreativeReport:
         One row an arm, columns `ARM_COLUMNS` without fatigue.
     stops
         Stop report of each experiment.
-    delays
-        Learnt delay of each experiment.
+    delays, kinds, half_lives
+        Learnt delay, kind of reward and half-life of the evidence (days, ``None``: for ever) of each experiment.
     daily
         Daily counts per experiment and arm, for the fatigue detector.
     checks
@@ -72,6 +74,7 @@ class CreativeReport:
     stops: dict[str, StopReport]
     delays: dict[str, DelayDistribution]
     kinds: dict[str, str]
+    half_lives: dict[str, float | None]
     daily: pd.DataFrame
     checks: tuple[Check, ...]
     options: ReportOptions
@@ -99,12 +102,12 @@ class CreativeReport:
         return {
             "level": self.options.level,
             "rule": asdict(self.options.rule),
-            "half_life_days": self.options.half_life_days,
             "experiments": {
                 name: report.to_dict()
                 | {
                     "reward": self.kinds[name],
                     "delay_hours_90": self.delays[name].quantile(0.9),
+                    "half_life_days": self.half_lives[name],
                 }
                 for name, report in self.stops.items()
             },
@@ -149,8 +152,11 @@ def creative_report(
         delays[str(name)] = _learn(part) if enough else pooled
         weight[rows] = delays[str(name)].weight(part["age"].to_numpy())
     tables, stops, kinds = [], {}, {}
+    daily = daily_counts(log, weight)
+    half_lives = {str(name): _half_life(part, options) for name, part in daily.groupby("experiment_id")}
     for name, rows in frame.groupby("experiment_id").indices.items():
-        table, stop, kind = _experiment(str(name), frame.iloc[rows], weight[rows], options)
+        known = replace(options, half_life_days=half_lives[str(name)])
+        table, stop, kind = _experiment(str(name), frame.iloc[rows], weight[rows], known)
         tables.append(table)
         stops[str(name)], kinds[str(name)] = stop, kind
     return CreativeReport(
@@ -158,7 +164,8 @@ def creative_report(
         stops=stops,
         delays=delays,
         kinds=kinds,
-        daily=daily_counts(log, weight),
+        half_lives=half_lives,
+        daily=daily,
         checks=(*log.checks, _delay_check(log, pooled)),
         options=options,
         seed=seed,
@@ -170,6 +177,14 @@ def _learn(part: pd.DataFrame) -> DelayDistribution:
     return DelayDistribution.learn(came["first_delay"].to_numpy(), came["age"].to_numpy())
 
 
+def _half_life(daily: pd.DataFrame, options: ReportOptions) -> float | None:
+    if options.half_life_days != "learn":
+        return options.half_life_days
+    wide = daily.pivot_table(index="day", columns="arm_id", values=["decisions", "rewarded"], fill_value=0.0)
+    wide = wide.reindex(pd.date_range(wide.index.min(), wide.index.max()), fill_value=0.0)
+    return learn_half_life(wide["decisions"].to_numpy(dtype=float), wide["rewarded"].to_numpy(dtype=float))
+
+
 def _experiment(
     name: str, part: pd.DataFrame, weight: Floats, options: ReportOptions
 ) -> tuple[pd.DataFrame, StopReport, str]:
@@ -177,7 +192,7 @@ def _experiment(
     index = part["arm_id"].map({arm: number for number, arm in enumerate(arms)}).to_numpy(dtype=np.int64)
     values = part["value"].to_numpy()
     trust = np.ones(len(part))
-    if options.half_life_days is not None:
+    if isinstance(options.half_life_days, float | int):
         trust = 0.5 ** (part["age"].to_numpy() / 24.0 / options.half_life_days)
     posteriors, kind = _posteriors(arms, index, values, weight * trust, trust)
     best = best_arm(posteriors, better=options.better)

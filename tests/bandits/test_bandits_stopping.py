@@ -70,33 +70,33 @@ def test_an_impossible_rule_is_refused():
 
 
 def google_example(rule: str, runs: int, seed: int) -> tuple[float, float]:
-    """Days and conversions saved against the 223-day test of .04 against .05 at 100 visits a day (means over runs)."""
+    """Days and conversions saved against the 223-day test of .04 against .05 at 100 visits a day (means over runs).
+
+    Two weeks are the least, as the example asks; conversions are those lost to the worse arm while the test runs.
+    """
     rng = np.random.default_rng(seed)
-    days_saved, conversions_saved = [], []
-    for _ in range(runs):
-        won, shown, lost = np.zeros(2), np.zeros(2), 0.0
-        day = 0
-        while day < 223:
-            best = best_arm(_rates(won, shown))
-            if day and (
-                best.p_best.max() >= 0.95 if rule == "p_best" else value_remaining(_rates(won, shown), best=best) < 0.01
+    days, lost = np.zeros(runs), np.zeros(runs)
+    for run in range(runs):
+        won, shown = np.zeros(2), np.zeros(2)
+        for day in range(223):
+            posterior = _rates(won, shown)
+            best = best_arm(posterior)
+            if day >= 14 and (
+                best.p_best.max() >= 0.95 if rule == "p_best" else value_remaining(posterior, best=best) < 0.01
             ):
                 break
-            visits = rng.binomial(100, best.p_best[0])
-            batch = np.array([visits, 100 - visits])
+            worse = rng.binomial(100, best.p_best[0])
+            batch = np.array([worse, 100 - worse])
             won, shown = won + rng.binomial(batch, [0.04, 0.05]), shown + batch
-            lost += 0.01 * visits
-            day += 1
-        wrong = best_arm(_rates(won, shown)).leader == 0
-        days_saved.append(223 - day)
-        conversions_saved.append(223 * 50 * 0.01 - lost - (223 - day) * 100 * 0.01 * wrong)
-    return float(np.mean(days_saved)), float(np.mean(conversions_saved))
+            days[run] += 1
+            lost[run] += 0.01 * worse
+    return 223 - days.mean(), 223 * 50 * 0.01 - lost.mean()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rule", "days", "conversions"), [("p_best", 172, 94.4), ("value_remaining", 180, 89.1)])
-def test_google_example(rule, days, conversions):
-    """S. Scott's example: 175 days and 97.5 conversions saved; redone by others: 172 / 94.4 and 180 / 89.1."""
-    saved, kept = google_example(rule, 400, 1)
-    assert saved == pytest.approx(days, abs=10)
-    assert kept == pytest.approx(conversions, abs=8)
+@pytest.mark.parametrize("rule", ["p_best", "value_remaining"])
+def test_google_example(rule):
+    """S. Scott's published example saves 175 days and 97.5 conversions."""
+    saved, kept = google_example(rule, 150, 1)
+    assert saved == pytest.approx(175, abs=15)
+    assert kept == pytest.approx(97.5, abs=5)

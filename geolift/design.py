@@ -33,6 +33,12 @@ class GeoDesigns:
         Number of simulated tests behind the table.
     exhaustive
         Whether every set that obeys the rules was screened.
+    reliability, stretch
+        How MDEs were corrected, because chosen sets look sharper than they are: see
+        `geolift.design_study.Curves.settled_mde`.
+    fresh_aa_rejection
+        Mean share of the windows kept out of the choice in which the test rejects without any lift: about α where
+        choosing did no harm.
     alpha, wanted_power, look_backs, seed, options
         How to repeat it.
     """
@@ -47,6 +53,9 @@ class GeoDesigns:
     alpha: float
     wanted_power: float
     look_backs: int
+    reliability: float
+    stretch: float
+    fresh_aa_rejection: float
     seed: int
     options: Mapping[str, object] = field(default_factory=dict)
 
@@ -139,7 +148,8 @@ def design_geo_test(  # noqa: PLR0913 - a request; every argument after weeks ha
     Notes
     -----
     Every power figure is the share of past windows, refitted weights and all, in which the block conformal test of
-    the readout rejects "no effect" at ``alpha`` when the lift is put in.
+    the readout rejects "no effect" at ``alpha`` when the lift is put in. Sets are chosen by older windows; newer ones,
+    kept apart, say how much of their sharpness was luck, and MDEs are corrected accordingly.
     """
     rules = rules or SetRules()
     rules = replace(
@@ -165,6 +175,7 @@ def design_geo_test(  # noqa: PLR0913 - a request; every argument after weeks ha
     curves = study.curves(sets)
     progress(0.9, "pricing and ranking")
     price = TestPrice(panel=panel, channel=channel, weeks=weeks, kind=kind, change=change, cost_per_unit=cost_per_unit)
+    settled = curves.settled_mde(power)
     designs = study.designs(sets, curves, pool, price, wanted=power, target=target)
     ranked = _within_budget(designs, budget)
     return GeoDesigns(
@@ -179,6 +190,9 @@ def design_geo_test(  # noqa: PLR0913 - a request; every argument after weeks ha
         wanted_power=power,
         look_backs=len(study.ends),
         seed=seed,
+        reliability=settled.reliability,
+        stretch=settled.stretch,
+        fresh_aa_rejection=float(curves.fresh[:, 0].mean()),
         options={"budget": budget, "change": change, "target": target, "sets_screened": len(chosen), **asdict(effort)},
     )
 

@@ -19,6 +19,10 @@ FloatArray = NDArray[np.float64]
 EFFECTS = np.concatenate([np.arange(0.0, 0.25, 0.005), np.arange(0.25, 0.501, 0.01)]).round(3)
 #: Lifts tried where thousands of sets are screened.
 SCREEN = np.array([0.02, 0.05, 0.1, 0.2])
+#: Factors tried for the MDE in windows kept out of the choice.
+STRETCHES = np.arange(0.5, 5.01, 0.05).round(2)
+#: Fewest windows by which sets are chosen; where there are fewer to spare, none is kept apart.
+LEAST_CHOOSING = 3
 #: Weeks before the end of the panel from which usual spend and outcome are read.
 USUAL_WEEKS = 8
 
@@ -30,7 +34,8 @@ class Effort:
     Attributes
     ----------
     look_backs
-        Past windows behind every power figure.
+        Newest past windows kept out of the choice of sets; up to as many older ones choose. Every power figure rests
+        on both together.
     exhaustive
         Up to this many sets, all are screened.
     beam
@@ -55,9 +60,9 @@ class GeoDesign:
         The geos.
     mde
         Minimum detectable effect: the smallest lift from which on the test is significant in at least the wanted
-        share of past windows.
+        share of the windows that chose the sets, corrected by the windows kept apart (`Curves.settled_mde`).
     power
-        That share at the MDE.
+        Share of all windows at the MDE.
     power_at_target
         Share at the target lift (at the MDE where no target was given).
     aa_rejection
@@ -123,6 +128,65 @@ class TestPrice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Curves:
+    """Power of S sets at the F lifts of `EFFECTS`, in the windows that chose them and in those kept apart.
+
+    Attributes
+    ----------
+    choosing, fresh, every
+        Shape (S, F).
+    """
+
+    choosing: FloatArray
+    fresh: FloatArray
+    every: FloatArray
+
+    def settled_mde(self, wanted: float) -> SettledMde:
+        """MDEs that hold in windows that did not choose the sets.
+
+        The sharpest of many sets look sharper than they are: they were chosen for it. So the logarithms of the MDEs
+        are first drawn towards their mean by the slope with which the fresh windows' MDEs follow them (a set's
+        sharpness counts as far as it repeats), then all are stretched by the one factor that gives the wanted mean
+        power in the fresh windows: over all sets it is stable, where the few windows of a single set are not.
+        """
+        own, again = _mde(self.choosing, wanted), _mde(self.fresh, wanted)
+        known = np.isfinite(own)
+        if not known.any():
+            return SettledMde(mde=own, reliability=1.0, stretch=1.0)
+        logs = np.log(own)
+        both = known & np.isfinite(again)
+        reliability = 1.0
+        if both.sum() >= 10 and np.ptp(logs[both]) > 0:
+            away = logs[both] - logs[both].mean()
+            reliability = float(np.clip(away @ np.log(again[both]) / (away @ away), 0.0, 1.0))
+        centre = float(logs[known].mean())
+        drawn = np.exp(centre + reliability * (logs - centre))
+        for factor in STRETCHES:
+            power = [np.interp(factor * drawn[row], EFFECTS, self.fresh[row]) for row in np.flatnonzero(known)]
+            if np.mean(power) >= wanted - 1e-9:
+                break
+        return SettledMde(mde=np.minimum(factor * drawn, EFFECTS[-1]), reliability=reliability, stretch=float(factor))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SettledMde:
+    """MDEs after the check against fresh windows: shape (S,), NaN where the wanted power is never reached."""
+
+    mde: FloatArray
+    reliability: float
+    stretch: float
+
+
+def _mde(power: FloatArray, wanted: float) -> FloatArray:
+    """Smallest lift from which on power (S, F) stays at the wanted one, shape (S,); NaN where it never does."""
+    enough = power >= wanted - 1e-9
+    # From here on: a lucky small lift below a gap in power does not count.
+    tail = np.flip(np.logical_and.accumulate(np.flip(enough, axis=1), axis=1), axis=1)
+    first = np.maximum(np.argmax(tail, axis=1), 1)
+    return np.where(tail.any(axis=1), EFFECTS[first], np.nan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PowerStudy:
     """The simulated tests of one request: ``post`` periods long, two-sided at ``alpha``."""
 
@@ -139,27 +203,44 @@ class PowerStudy:
 
     @property
     def ends(self) -> NDArray[np.intp]:
-        """Ends of the past windows, shape (E,)."""
-        return look_back_ends(len(self.panel.dates), self.post, look_backs=self.effort.look_backs)
+        """Ends of all past windows, oldest first, shape (E,)."""
+        return look_back_ends(len(self.panel.dates), self.post, look_backs=2 * self.effort.look_backs)
+
+    @property
+    def fresh(self) -> int:
+        """Number of newest windows kept out of the choice of sets; 0 where history is too short to spare any."""
+        spare = len(self.ends) - self.effort.look_backs
+        return self.effort.look_backs if spare >= LEAST_CHOOSING else 0
+
+    @property
+    def choosing(self) -> NDArray[np.intp]:
+        """Ends of the windows by which sets are chosen."""
+        return self.ends[: len(self.ends) - self.fresh]
 
     def screen(self, sets: CandidateSets) -> FloatArray:
         """Mean p-value over a few lifts of both signs and a few windows: lower is a sharper test."""
-        ends = np.sort(self.ends[:: -max(1, len(self.ends) // 3)])
+        ends = np.sort(self.choosing[:: -max(1, len(self.choosing) // 3)])
         both = np.concatenate([-SCREEN[::-1], SCREEN])
         found = simulated_p_values(self.outcome, sets, post=self.post, ends=ends, effects=both)
         return np.asarray(found.mean(axis=(1, 2)), dtype=np.float64)
 
-    def curves(self, sets: CandidateSets) -> FloatArray:
-        """Power at every lift of `EFFECTS`, shape (S, F): the mean over a lift and a loss of that size.
+    def curves(self, sets: CandidateSets) -> Curves:
+        """Power at every lift of `EFFECTS`: the mean over a lift and a loss of that size.
 
         Where a set's past windows lean to one side, lifts to that side seem easy to see; choosing the sharpest of
         many sets would then choose the most crooked ones. The mean over both signs takes that advantage away.
         """
         both = np.concatenate([-EFFECTS[:0:-1], EFFECTS])
         found = simulated_p_values(self.outcome, sets, post=self.post, ends=self.ends, effects=both)
-        power = (found <= self.alpha + 1e-12).mean(axis=1)
+        hits = found <= self.alpha + 1e-12
         middle = len(EFFECTS) - 1
-        return np.asarray((power[:, middle:] + power[:, middle::-1]) / 2, dtype=np.float64)
+        power = (hits[:, :, middle:].astype(np.float64) + hits[:, :, middle::-1]) / 2
+        older = power[:, : len(self.choosing)].mean(axis=1)
+        return Curves(
+            choosing=older,
+            fresh=power[:, len(self.choosing) :].mean(axis=1) if self.fresh else older,
+            every=power.mean(axis=1),
+        )
 
     def count(self, screened: int, kept: int) -> int:
         """Simulated tests of the screening and of the full analysis."""
@@ -179,7 +260,7 @@ class PowerStudy:
     def designs(
         self,
         sets: CandidateSets,
-        curves: FloatArray,
+        curves: Curves,
         pool: Pool,
         price: TestPrice,
         *,
@@ -188,30 +269,27 @@ class PowerStudy:
     ) -> list[GeoDesign]:
         """Every set that reaches the wanted power, best first."""
         imbalance, usual = self.imbalance(sets), price.usual_outcome()
+        settled = curves.settled_mde(wanted).mde
         designs = []
         for row, members in enumerate(sets.members):
-            enough = curves[row] >= wanted - 1e-9
-            # The MDE holds from here on: a lucky small lift below a gap in power does not count.
-            first = len(enough) - int(np.argmin(enough[::-1])) if not enough.all() else 0
-            first = max(first, 1)
-            if first >= len(EFFECTS):
+            if not np.isfinite(settled[row]):
                 continue
-            mde = float(EFFECTS[first])
+            mde = round(float(settled[row]), 4)
             money = mde * float(usual[members].sum())
             spend = price.spend(members, money)
             designs.append(
                 GeoDesign(
                     treated=tuple(geo for geo, inside in zip(pool.geos, members, strict=True) if inside),
                     mde=mde,
-                    power=float(curves[row, first]),
-                    power_at_target=float(np.interp(abs(target or mde), EFFECTS, curves[row])),
-                    aa_rejection=float(curves[row, 0]),
+                    power=float(np.interp(mde, EFFECTS, curves.every[row])),
+                    power_at_target=float(np.interp(abs(target or mde), EFFECTS, curves.every[row])),
+                    aa_rejection=float(curves.every[row, 0]),
                     holdout_share=1 - float(pool.outcome_share[members].sum()),
                     incremental_spend=spend,
                     mde_outcome=money,
                     detectable_iroas=money / abs(spend) if spend else None,
                     imbalance=float(imbalance[row]),
-                    curve=tuple(curves[row].tolist()),
+                    curve=tuple(curves.every[row].tolist()),
                 )
             )
         if not designs:
@@ -221,14 +299,8 @@ class PowerStudy:
                 column="weeks",
                 value=price.weeks,
             )
-        crooked = 2 * self.alpha + 1 / len(self.ends)
-        return sorted(
-            designs,
-            key=lambda d: (
-                d.aa_rejection > crooked + 1e-9,
-                d.mde,
-                abs(d.incremental_spend or 0.0),
-                d.imbalance,
-                d.treated,
-            ),
-        )
+        return sorted(designs, key=self._order)
+
+    def _order(self, design: GeoDesign) -> tuple[bool, float, float, float, tuple[str, ...]]:
+        crooked = design.aa_rejection > 2 * self.alpha + 1 / len(self.ends) + 1e-9
+        return crooked, design.mde, abs(design.incremental_spend or 0.0), design.imbalance, design.treated

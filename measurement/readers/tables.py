@@ -170,6 +170,8 @@ def _from_arrow(table: pa.Table, name: str, found: Findings) -> RawTable:
     frame = table.rename_columns([str(index) for index in range(len(header))]).to_pandas(
         date_as_object=False, ignore_metadata=True
     )
+    for column in frame.columns[frame.dtypes == "str"]:
+        frame[column] = frame[column].fillna("")
     if frame.empty:
         found.add("the table has no rows", "Export the data again, with one row for each period")
     return RawTable(

@@ -17,6 +17,8 @@ from measurement.readers.cells import read_dates, read_names, read_numbers
 from measurement.readers.findings import Findings
 from measurement.readers.tables import RawTable, read_database, read_table
 
+MIDNIGHT = dt.datetime(2026, 1, 1)  # noqa: DTZ001 - Parquet files often know no time zones
+
 
 def read(path: Path, sheet: str | None = None) -> tuple[RawTable | None, Findings]:
     found = Findings(path.name)
@@ -223,3 +225,39 @@ def test_years_that_cannot_be(tmp_path: Path, year: str) -> None:
         assert table is not None
         assert np.isnat(read_dates(table, "d", found)).tolist() == [False, True]
         assert [(problem.line, problem.message) for problem in found.problems] == [(3, "this date cannot be")]
+
+
+def test_empty_text_cells_of_parquet_are_missing_not_something_else(tmp_path: Path) -> None:
+    content = {"d": ["2026-03-02", None, "2026-03-16"], "x": ["1,5", "2", None], "geo": [None, "a", "a"]}
+    parquet.write_table(pa.table(content), tmp_path / "a.parquet")
+    table, found = read(tmp_path / "a.parquet")
+    assert table is not None
+    assert np.isnat(read_dates(table, "d", found)).tolist() == [False, True, False]
+    np.testing.assert_array_equal(read_numbers(table, ["x"], found)["x"], [1.5, 2.0, np.nan])
+    assert read_names(table, "geo", found).tolist() == ["", "a", "a"]
+    assert [(problem.line, problem.column) for problem in found.problems] == [(3, "d"), (4, "x"), (2, "geo")]
+    assert all("missing" in problem.message for problem in found.problems)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [True, False],
+        [[1.0], [2.0]],
+        [b"1", b"2"],
+        [dt.timedelta(1), None],
+        [MIDNIGHT, None],
+        [None, None],
+    ],
+)
+def test_columns_of_any_type_end_in_numbers_or_problems(tmp_path: Path, cells: list[object]) -> None:
+    parquet.write_table(pa.table({"x": pa.array(cells)}), tmp_path / "a.parquet")
+    table, found = read(tmp_path / "a.parquet")
+    assert table is not None
+    values = read_numbers(table, ["x"], found)["x"]
+    blamed = {problem.line for problem in found.problems}
+    assert {2 + int(row) for row in np.flatnonzero(np.isnan(values))} == blamed
+    dates = Findings("a.parquet", table.lines)
+    read_dates(table, "x", dates)
+    assert len(dates.problems) == 2 - cells.count(MIDNIGHT)
+    read_names(table, "x", found)

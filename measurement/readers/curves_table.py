@@ -328,3 +328,30 @@ def read_run_curves(path: str | Path) -> ResponseCurves:
         currency=currency,
         run=run,
     )
+
+
+def long_table(curves: ResponseCurves) -> pd.DataFrame:
+    """Curves as the long table that `read_curves` reads: channel, draw, spend, outcome, current_spend.
+
+    Examples
+    --------
+    >>> curves = ResponseCurves(
+    ...     channels=("tv",),
+    ...     spend=np.array([[0.0, 10.0]]),
+    ...     outcome=np.array([[[0.0, 30.0]]]),
+    ...     observed_spend=np.array([5.0]),
+    ...     currency="EUR",
+    ... )
+    >>> long_table(curves).to_numpy().tolist()
+    [['tv', 0, 0.0, 0.0, 5.0], ['tv', 0, 10.0, 30.0, 5.0]]
+    """
+    draws, channels, points = curves.outcome.shape
+    return pd.DataFrame(
+        {
+            "channel": np.tile(np.repeat(np.array(curves.channels, dtype=object), points), draws),
+            "draw": np.repeat(np.arange(draws), channels * points),
+            "spend": np.tile(curves.spend.ravel(), draws),
+            "outcome": curves.outcome.ravel(),
+            "current_spend": np.tile(np.repeat(curves.observed_spend, points), draws),
+        }
+    )

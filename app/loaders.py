@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app import artifacts
-from app.tables import by_date
+from app.reshape import by_date
 from measurement.errors import InputError, Problem
 from measurement.store import RunRecord, RunStore
 from measurement.workspace import Workspace

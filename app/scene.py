@@ -81,7 +81,10 @@ def language(default: str) -> str:
     asked = st.query_params.get("lang")
     if asked in LANGUAGES:
         st.session_state[_KEY] = asked
-    return str(st.session_state.get(_KEY, default))
+    chosen = str(st.session_state.get(_KEY, default))
+    if chosen not in (default, asked):
+        st.query_params["lang"] = chosen  # the address of every page can be passed on
+    return chosen
 
 
 def choose_language(chosen: str) -> None:

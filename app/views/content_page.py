@@ -9,8 +9,8 @@ from app import chart, loaders
 from app.figures.timelines import AxisWords, trend
 from app.frame import need_run
 from app.markup.cards import Tile, masthead, note, section, small_title, tiles
+from app.reshape import ALL, by_day, choices, last_known, missed
 from app.scene import Scene
-from app.tables import ALL, by_day, choices, last_known, missed
 from app.units import HIGHER_IS_BETTER, KPI_UNITS, duration_unit, writer
 from app.views.content_tables import alerts, canary, everyone, kpi_name
 from app.views.gates import do_not_act

@@ -11,8 +11,8 @@ from app import loaders
 from app.markup.cards import Tone, note, section
 from app.markup.table import Cell, Column, table
 from app.names import readable
+from app.reshape import ALL
 from app.scene import Scene
-from app.tables import ALL
 from app.units import KPI_UNITS, writer
 from measurement.store import RunRecord
 

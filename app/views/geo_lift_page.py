@@ -16,8 +16,8 @@ from app.frame import need_run
 from app.markup.cards import Tile, Tone, masthead, note, section, state, tiles
 from app.markup.table import Cell, Column, table
 from app.names import listed, readable
+from app.reshape import around, cumulative_effect, newest_tests
 from app.scene import Scene
-from app.tables import around, cumulative_effect, newest_tests
 from app.views.gates import do_not_act
 from measurement.store import RunRecord
 

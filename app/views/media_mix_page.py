@@ -14,8 +14,8 @@ from app.frame import need_run
 from app.markup.cards import masthead, note, section, small_title
 from app.markup.table import Cell, Column, table
 from app.names import readable
+from app.reshape import ALL_GEOS, fit_of, media_components, weekly_proposal
 from app.scene import Scene
-from app.tables import ALL_GEOS, fit_of, media_components, weekly_proposal
 from app.views.gates import do_not_act
 from measurement.store import RunRecord
 

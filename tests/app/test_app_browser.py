@@ -135,6 +135,7 @@ def test_the_badge_opens_to_the_checks_and_the_language_switches(browser: Any, a
     visit.page.get_by_text("pro Woche umschichten").first.wait_for(timeout=20_000)
     visit.page.get_by_text("Media-Mix", exact=True).first.click()
     visit.page.get_by_text("Woher das Ergebnis kommt").wait_for(timeout=20_000)
+    visit.page.wait_for_url("**/media-mix?lang=de", timeout=20_000)
     visit.page.wait_for_selector(".js-plotly-plot .main-svg", timeout=60_000)
     assert visit.errors == []
     assert visit.strangers(address) == []

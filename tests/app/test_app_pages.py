@@ -107,6 +107,10 @@ def test_a_broken_artifact_is_named_and_nothing_else_breaks(
     assert "This page cannot be shown" in said
     assert expected in said
     assert "Traceback" not in said
+
+
+def test_a_broken_run_leaves_the_first_page_alone(open_page: Draw, own_copy: Path) -> None:
+    (_newest(own_copy, "mmm") / "channels.csv").write_bytes(b"")
     assert "Move €24,000" in open_page(own_copy)
 
 

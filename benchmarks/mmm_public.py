@@ -1,6 +1,6 @@
 """Fit the two public data sets at the defaults and report cost and convergence.
 
-    python benchmarks/mmm_public.py --data ../shared/data/mmm --seeds 3
+python benchmarks/mmm_public.py --data ../shared/data/mmm --seeds 3
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def main():
                 for estimate in fitted.roas().values()
             )
             print(
-                f"| {name} | {seed} | {seconds:.1f} | {fitted.options['gradients']} | {'yes' if not failed else failed} "
+                f"| {name} | {seed} | {seconds:.1f} | {fitted.options['gradients']} | {failed or 'yes'} "
                 f"| {found['r_hat']} | {found['ess_bulk']} | {found['ess_tail']} | {found['divergences']} "
                 f"| {fitted.options.get('retried_after', 'no')} | {roas} |",
                 flush=True,

@@ -1,7 +1,7 @@
 """Recovery study: simulated markets with known truth, fitted at the defaults, coverage and error reported.
 
-    python benchmarks/mmm_recovery.py --markets 10 --geos 12 --channels 6 --random-channels
-    python benchmarks/mmm_recovery.py --markets 5 --preset wandering
+python benchmarks/mmm_recovery.py --markets 10 --geos 12 --channels 6 --random-channels
+python benchmarks/mmm_recovery.py --markets 5 --preset wandering
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ def main():
         f"{np.median([row['roas_error'] for row in rows]):.1%}, marginal "
         f"{np.median([row['marginal_error'] for row in rows]):.1%}, total "
         f"{np.median([abs(row['total_error']) for row in rows]):.1%} · healthy "
-        f"{np.mean([row['healthy'] for row in rows]):.0%} · median CPU {np.median([row['cpu_s'] for row in rows]):.0f} s"
+        f"{np.mean([row['healthy'] for row in rows]):.0%} · median CPU "
+        f"{np.median([row['cpu_s'] for row in rows]):.0f} s"
     )
 
 

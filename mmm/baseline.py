@@ -182,6 +182,6 @@ def holiday_columns(dates: pd.DatetimeIndex, country: str, days: int) -> list[tu
     columns: dict[str, FloatArray] = {}
     for day, label in sorted(calendar.items()):
         place = int(np.searchsorted(dates.to_numpy(), np.datetime64(day), side="right")) - 1
-        if 0 <= place and (pd.Timestamp(day) - dates[place]).days < days:
+        if place >= 0 and (pd.Timestamp(day) - dates[place]).days < days:
             columns.setdefault(str(label), np.zeros(len(dates)))[place] = 1.0
     return [(f"holiday:{name}", column - column.mean()) for name, column in columns.items()]

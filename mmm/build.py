@@ -30,8 +30,9 @@ def build_model(design: Design, layout: Parameters, lifts: LiftDesign, spec: Mod
     coefficients.
     """
     import pymc as pm
-    import pytensor.tensor as pt
+    import pytensor.tensor
 
+    pt: Any = pytensor.tensor  # only in part annotated
     panel = design.panel
     coords = {
         "geo": list(panel.geos),
@@ -102,9 +103,7 @@ def _adstock_weights(spec: ModelSpec, natural: dict[str, Any], lags: int) -> Any
 def _carried(media: FloatArray, weights: Any, lags: int) -> Any:  # noqa: ANN401 - tensors (…, L) → (…, T)
     """Carry over; ``media`` (…, L − 1 + T) and ``weights`` (…, L) share their leading axes."""
     periods = media.shape[-1] - lags + 1
-    return sum(
-        weights[..., lag, None] * media[..., lags - 1 - lag : lags - 1 - lag + periods] for lag in range(lags)
-    )
+    return sum(weights[..., lag, None] * media[..., lags - 1 - lag : lags - 1 - lag + periods] for lag in range(lags))
 
 
 def _saturated(spec: ModelSpec, natural: dict[str, Any], media: Any, channel: int | None = None) -> Any:  # noqa: ANN401
@@ -124,7 +123,7 @@ def _saturated(spec: ModelSpec, natural: dict[str, Any], media: Any, channel: in
     return pt.tanh(np.arctanh(0.5) * ratio)
 
 
-def _add_lifts(  # noqa: PLR0913 - the parts of one likelihood
+def _add_lifts(
     design: Design,
     lifts: LiftDesign,
     spec: ModelSpec,
@@ -143,7 +142,7 @@ def _add_lifts(  # noqa: PLR0913 - the parts of one likelihood
     pm.Normal("lift", scaled, 1.0, observed=lifts.value / lifts.error)
 
 
-def sample_reference(  # noqa: PLR0913 - the parts of one problem, by name
+def sample_reference(
     design: Design,
     layout: Parameters,
     lifts: LiftDesign,

@@ -184,20 +184,18 @@ def _entangled(roas: FloatArray, channels: tuple[str, ...]) -> tuple[float, str]
     """Most negative posterior correlation between two channels' ROAS, and their names."""
     if len(channels) < 2:
         return 0.0, ""
-    correlation = np.corrcoef(roas.T)
-    place = np.unravel_index(int(np.argmin(correlation)), correlation.shape)
-    return float(correlation[place]), f"{channels[place[0]]} and {channels[place[1]]}"
+    correlation: FloatArray = np.asarray(np.corrcoef(roas.T), dtype=np.float64)
+    row, column = divmod(int(np.argmin(correlation)), len(channels))
+    return float(correlation[row, column]), f"{channels[row]} and {channels[column]}"
 
 
-def lift_checks(lifts: LiftDesign, design: Design, conflict: FloatArray) -> list[Check]:
+def lift_checks(lifts: LiftDesign, conflict: FloatArray) -> list[Check]:
     """Do lift tests and data agree? A hint, because either may be the one that is wrong.
 
     Parameters
     ----------
     lifts
         The tests.
-    design
-        The panel.
     conflict
         Shape (I,): two-sided prior predictive p-value of each readout, the prior being the model without the tests.
     """

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmm.calibration import LiftDesign
-from mmm.collapsed_kernel import KernelData, draw_coefficients, new_work
+from mmm.collapsed_kernel import draw_coefficients
 from mmm.design import Design
+from mmm.kernel_arrays import KernelData, new_work
 from mmm.parameters import INTERCEPT_PRIOR, Parameters
 from mmm.spec import ADSTOCKS, SATURATIONS, ModelSpec
 from mmm.transforms import ADSTOCK_PARAMETERS, SATURATION_PARAMETERS
@@ -51,7 +52,7 @@ def kernel_data(design: Design, layout: Parameters, spec: ModelSpec, lifts: Lift
         lift_error=np.ones(len(lifts.value)),
     )
     # Own writable C arrays throughout: one signature, so one compilation, whatever the panel.
-    return KernelData(*(np.array(values, order="C") for values in data))
+    return KernelData(**{name: np.array(values, order="C") for name, values in data._asdict().items()})
 
 
 def draw_linear(points: FloatArray, data: KernelData, seed: int) -> tuple[FloatArray, FloatArray]:

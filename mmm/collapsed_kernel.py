@@ -16,93 +16,16 @@ posterior means and covariances only. Lift tests are linear observations of c an
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmm.compilation import compiled
+from mmm.kernel_arrays import KernelData, Work
 from mmm.kernels import adstock_into, media_slopes, saturate_into, weights_with_slopes
+from mmm.lift_kernel import lift_moments, lift_slopes, lift_surprise
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
-
-class KernelData(NamedTuple):
-    """Everything that does not change while sampling. G geos, T periods, C channels, K columns, N lift cells."""
-
-    outcome: FloatArray  # (G, T)
-    money: FloatArray  # (G, T)
-    media: FloatArray  # (G, C, L-1+T)
-    spend: FloatArray  # (C,)
-    shared: FloatArray  # (G, T, K)
-    shared_gram: FloatArray  # (G, K, K)
-    shared_outcome: FloatArray  # (G, K)
-    outcome_square: FloatArray  # (G,)
-    group: IntArray  # (K,)
-    prior_sd: FloatArray  # (K,)
-    centre: FloatArray  # (n,) prior mean of the unconstrained parameters
-    spread: FloatArray  # (n,) prior standard deviation
-    intercept: FloatArray  # (2,) prior mean and sd
-    kinds: IntArray  # (adstock kind, its parameters, saturation kind, its parameters, lags, learnt groups)
-    cell_media: FloatArray  # (N, 2, L-1+W) actual and usual media of a lift test's geo
-    cell_window: FloatArray  # (N, W) money weight of each period
-    cell_place: IntArray  # (N, 3) geo, channel, lift
-    lift_value: FloatArray  # (I,)
-    lift_error: FloatArray  # (I,)
-
-
-class Work(NamedTuple):
-    """Arrays that one chain writes into. J = C + 1 coefficients a geo."""
-
-    weights: FloatArray  # (C, 3, L)
-    carried: FloatArray  # (G, C, T)
-    saturated: FloatArray  # (G, C, 4, T)
-    cell_carried: FloatArray  # (N, 2, W)
-    cell_saturated: FloatArray  # (N, 2, 4, W)
-    rows: FloatArray  # (G, J, T)
-    gram: FloatArray  # (G, J, J)
-    cross: FloatArray  # (G, J, K)
-    inverse: FloatArray  # (G, J, J) A⁻¹
-    gain: FloatArray  # (G, J, K) A⁻¹F
-    load: FloatArray  # (G, J) A⁻¹h
-    mean: FloatArray  # (J,) m
-    width: FloatArray  # (J,) s
-    sigma: FloatArray  # (G,)
-    shared_sd: FloatArray  # (K,)
-    total: FloatArray  # (C,) money-weighted saturated media
-    effect: FloatArray  # (N,) d
-    unit_mean: FloatArray  # (G, J)
-    slope: FloatArray  # (G, J, T)
-
-
-def new_work(data: KernelData) -> Work:
-    """Arrays for one chain."""
-    geos, channels, _ = data.media.shape
-    periods, columns, cells = data.outcome.shape[1], data.shared.shape[2], data.cell_media.shape[0]
-    rows, lags = channels + 1, int(data.kinds[4])
-    shapes = {
-        "weights": (channels, 3, lags),
-        "carried": (geos, channels, periods),
-        "saturated": (geos, channels, 4, periods),
-        "cell_carried": (cells, 2, data.cell_window.shape[1]),
-        "cell_saturated": (cells, 2, 4, data.cell_window.shape[1]),
-        "rows": (geos, rows, periods),
-        "gram": (geos, rows, rows),
-        "cross": (geos, rows, columns),
-        "inverse": (geos, rows, rows),
-        "gain": (geos, rows, columns),
-        "load": (geos, rows),
-        "mean": (rows,),
-        "width": (rows,),
-        "sigma": (geos,),
-        "shared_sd": (columns,),
-        "total": (channels,),
-        "effect": (cells,),
-        "unit_mean": (geos, rows),
-        "slope": (geos, rows, periods),
-    }
-    return Work(**{name: np.zeros(shape) for name, shape in shapes.items()})
 
 
 @compiled
@@ -147,6 +70,15 @@ def transform_media(values: FloatArray, data: KernelData, work: Work) -> None:
 
 
 @compiled
+def half_log_determinant(matrix: FloatArray) -> float:
+    """Half the log determinant of a positive definite matrix (n, n)."""
+    lower, total = np.linalg.cholesky(matrix), 0.0
+    for index in range(len(matrix)):
+        total += math.log(lower[index, index])
+    return total
+
+
+@compiled
 def eliminate_geos(data: KernelData, work: Work, precision: FloatArray, score: FloatArray) -> float:
     """Integrate each geo's own coefficients out.
 
@@ -173,7 +105,6 @@ def eliminate_geos(data: KernelData, work: Work, precision: FloatArray, score: F
             for j in range(size):
                 block[i, j] = width[i] * gram[i, j] * width[j] * inverse_variance
             block[i, i] += 1.0
-        lower = np.linalg.cholesky(block)
         inverse = np.linalg.inv(block)
         scaled_cross = cross * (width * inverse_variance).reshape(size, 1)
         score_geo = width * (row_outcome - gram_mean) * inverse_variance
@@ -183,50 +114,64 @@ def eliminate_geos(data: KernelData, work: Work, precision: FloatArray, score: F
         precision += data.shared_gram[geo] * inverse_variance - np.dot(scaled_cross.T, gain)
         score += (data.shared_outcome[geo] - np.dot(mean, cross)) * inverse_variance - np.dot(score_geo, gain)
         logp -= 0.5 * (square * inverse_variance - np.dot(score_geo, load)) + periods * math.log(work.sigma[geo])
-        for i in range(size):
-            logp -= math.log(lower[i, i])
+        logp -= half_log_determinant(block)
     return logp
 
 
 @compiled
-def lift_moments(data: KernelData, work: Work, shared_cov: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Covariances of the lift tests' predictions before the readouts are used.
+def geo_slopes(
+    data: KernelData,
+    work: Work,
+    geo: int,
+    posterior: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
+    pulled: FloatArray,
+    slopes: tuple[FloatArray, FloatArray, FloatArray],
+) -> None:
+    """Expected complete-data gradient of one geo's likelihood, by transformed media, m, s and log σ.
 
-    Returns
-    -------
-    tuple
-        With I lifts: their covariance with readout error (I, I), covariance with the geos' unit coefficients
-        (G, J, I), and with the shared coefficients (K, I).
+    Parameters
+    ----------
+    data, work
+        As in `log_density`; fills ``work.slope[geo]``.
+    geo
+        Which.
+    posterior
+        Covariance of the shared coefficients before the lift tests (K, K), mean (K,) and covariance (K, K) after,
+        and their covariance with the lift tests (K, I).
+    pulled
+        Covariance of this geo's unit coefficients with the lift tests, times the tests' precision (J, I), stacked
+        above that covariance itself: shape (2, J, I).
+    slopes
+        By m (G, J), by s (G, J), by log σ (G,); this geo's entries are written.
     """
-    geos, size, columns = work.gain.shape
-    lifts, cells = len(data.lift_value), len(work.effect)
-    loads = np.zeros((columns, lifts))
-    with_units = np.zeros((geos, size, lifts))
-    for cell in range(cells):
-        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
-        size_ = work.effect[cell] * work.width[row]
-        loads[:, lift] += size_ * work.gain[geo, row]
-        with_units[geo, :, lift] += size_ * work.inverse[geo, :, row]
-    spread = np.dot(shared_cov, loads)
-    for geo in range(geos):
-        with_units[geo] += np.dot(work.gain[geo], spread)
-    covariance = np.zeros((lifts, lifts))
-    for lift in range(lifts):
-        covariance[lift, lift] = data.lift_error[lift] ** 2
-    for cell in range(cells):
-        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
-        covariance[lift] += work.effect[cell] * work.width[row] * with_units[geo, row]
-    return covariance, with_units, -spread
-
-
-@compiled
-def lift_surprise(data: KernelData, work: Work, unit: FloatArray) -> FloatArray:
-    """Readout minus the model's own lift, given unit coefficients (G, J); shape (I,)."""
-    gap = data.lift_value.copy()
-    for cell in range(len(work.effect)):
-        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
-        gap[lift] -= work.effect[cell] * (work.mean[row] + work.width[row] * unit[geo, row])
-    return gap
+    shared_cov, final_mean, final_cov, with_shared = posterior
+    mean_slope, width_slope, noise_slope = slopes
+    size, periods = work.rows.shape[1], work.rows.shape[2]
+    columns = len(final_mean)
+    rows, gram, cross, unit = work.rows[geo], work.gram[geo], work.cross[geo], work.unit_mean[geo]
+    inverse_variance = 1.0 / work.sigma[geo] ** 2
+    gain_cov = np.dot(work.gain[geo], shared_cov)
+    unit_cov = work.inverse[geo] + np.dot(gain_cov, work.gain[geo].T) - np.dot(pulled[0], pulled[1].T)
+    unit_shared = -gain_cov - np.dot(pulled[0], with_shared.T)
+    coefficient = work.mean + work.width * unit
+    residual = data.outcome[geo] - np.dot(coefficient, rows) - np.dot(data.shared[geo], final_mean)
+    row_residual = np.dot(rows, residual)
+    wide = work.width.reshape(size, 1)
+    slope = -np.dot(unit_cov * wide * work.width, rows) - np.dot(unit_shared * wide, data.shared[geo].T)
+    square = np.dot(residual, residual) + (data.shared_gram[geo] * final_cov).sum()
+    for i in range(size):
+        inner = row_residual[i] * unit[i]
+        for j in range(size):
+            inner -= gram[i, j] * work.width[j] * unit_cov[j, i]
+            square += gram[i, j] * work.width[i] * work.width[j] * unit_cov[i, j]
+        for k in range(columns):
+            inner -= cross[i, k] * unit_shared[i, k]
+            square += 2.0 * cross[i, k] * work.width[i] * unit_shared[i, k]
+        mean_slope[geo, i] = row_residual[i] * inverse_variance
+        width_slope[geo, i] = inner * inverse_variance
+        for time in range(periods):
+            work.slope[geo, i, time] = (slope[i, time] + coefficient[i] * residual[time]) * inverse_variance
+    noise_slope[geo] = square * inverse_variance - periods
 
 
 @compiled
@@ -242,100 +187,72 @@ def log_density(point: FloatArray, data: KernelData, work: Work, gradient: Float
     gradient
         Shape (n,), overwritten.
     """
-    geos, size, periods = work.rows.shape
-    columns, channels, lifts = len(data.group), size - 1, len(data.lift_value)
+    geos, size, _ = work.rows.shape
+    columns, lifts = len(data.group), len(data.lift_value)
     transform_media(data.centre + data.spread * point, data, work)
     precision, score = np.zeros((columns, columns)), np.zeros(columns)
     logp = eliminate_geos(data, work, precision, score) - 0.5 * np.dot(point, point)
     for column in range(columns):
         precision[column, column] += 1.0 / work.shared_sd[column] ** 2
         logp -= math.log(work.shared_sd[column])
-    lower = np.linalg.cholesky(precision)
     shared_cov = np.linalg.inv(precision)
     shared_mean = np.dot(shared_cov, score)
-    logp += 0.5 * np.dot(score, shared_mean)
-    for column in range(columns):
-        logp -= math.log(lower[column, column])
+    logp += 0.5 * np.dot(score, shared_mean) - half_log_determinant(precision)
     for geo in range(geos):
         work.unit_mean[geo] = work.load[geo] - np.dot(work.gain[geo], shared_mean)
-    weight = np.zeros(lifts)
-    pull = np.zeros((lifts, lifts))
-    with_units = np.zeros((geos, size, lifts))
-    with_shared = np.zeros((columns, lifts))
+    weight, pull = np.zeros(lifts), np.zeros((lifts, lifts))
+    with_units, with_shared = np.zeros((geos, size, lifts)), np.zeros((columns, lifts))
     if lifts > 0:
         covariance, with_units, with_shared = lift_moments(data, work, shared_cov)
         surprise = lift_surprise(data, work, work.unit_mean)
         pull = np.ascontiguousarray(np.linalg.inv(covariance))
         weight = np.dot(pull, surprise)
-        logp -= 0.5 * np.dot(surprise, weight)
-        lift_lower = np.linalg.cholesky(covariance)
-        for lift in range(lifts):
-            logp -= math.log(lift_lower[lift, lift])
+        logp -= 0.5 * np.dot(surprise, weight) + half_log_determinant(covariance)
         for geo in range(geos):
             work.unit_mean[geo] += np.dot(with_units[geo], weight)
-    mean_slope, width_slope = np.zeros((geos, size)), np.zeros((geos, size))
-    noise_slope = np.zeros(geos)
-    corrected = np.dot(with_shared, pull)
-    final_cov = shared_cov - np.dot(corrected, with_shared.T)
-    final_mean = shared_mean + np.dot(with_shared, weight)
+    final_cov = shared_cov - np.dot(np.dot(with_shared, pull), with_shared.T)
+    posterior = (shared_cov, shared_mean + np.dot(with_shared, weight), final_cov, with_shared)
+    slopes = (np.zeros((geos, size)), np.zeros((geos, size)), np.zeros(geos))
+    pulled = np.zeros((2, size, lifts))
     for geo in range(geos):
-        rows, gram, cross, unit = work.rows[geo], work.gram[geo], work.cross[geo], work.unit_mean[geo]
-        inverse_variance = 1.0 / work.sigma[geo] ** 2
-        gain_cov = np.dot(work.gain[geo], shared_cov)
-        pulled = np.dot(with_units[geo], pull)
-        unit_cov = work.inverse[geo] + np.dot(gain_cov, work.gain[geo].T) - np.dot(pulled, with_units[geo].T)
-        unit_shared = -gain_cov - np.dot(pulled, with_shared.T)
-        coefficient = work.mean + work.width * unit
-        residual = data.outcome[geo] - np.dot(coefficient, rows) - np.dot(data.shared[geo], final_mean)
-        row_residual = np.dot(rows, residual)
-        wide = work.width.reshape(size, 1)
-        slope = -np.dot(unit_cov * wide * work.width, rows) - np.dot(unit_shared * wide, data.shared[geo].T)
-        square = np.dot(residual, residual) + (data.shared_gram[geo] * final_cov).sum()
-        for i in range(size):
-            mean_slope[geo, i] = row_residual[i] * inverse_variance
-            inner = row_residual[i] * unit[i]
-            for j in range(size):
-                inner -= gram[i, j] * work.width[j] * unit_cov[j, i]
-                square += gram[i, j] * work.width[i] * work.width[j] * unit_cov[i, j]
-            for k in range(columns):
-                inner -= cross[i, k] * unit_shared[i, k]
-                square += 2.0 * cross[i, k] * work.width[i] * unit_shared[i, k]
-            width_slope[geo, i] = inner * inverse_variance
-            for time in range(periods):
-                work.slope[geo, i, time] = (slope[i, time] + coefficient[i] * residual[time]) * inverse_variance
-        noise_slope[geo] = square * inverse_variance - periods
-    effect_slope = np.zeros(len(work.effect))
-    for cell in range(len(work.effect)):
-        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
-        pulled_row = np.dot(with_units[geo, row], pull[lift])
-        unit_value = work.unit_mean[geo, row]
-        mean_slope[geo, row] += work.effect[cell] * weight[lift]
-        width_slope[geo, row] += work.effect[cell] * (weight[lift] * unit_value - pulled_row)
-        effect_slope[cell] = weight[lift] * (work.mean[row] + work.width[row] * unit_value)
-        effect_slope[cell] -= work.width[row] * pulled_row
-    _chain_rule(data, work, mean_slope, width_slope, effect_slope, gradient)
-    group_start = len(point) - data.kinds[5]
-    gradient[group_start - geos :] = 0.0
-    gradient[group_start - geos : group_start] = noise_slope
-    for column in range(columns):
-        if data.group[column] >= 0:
-            second_moment = final_mean[column] ** 2 + final_cov[column, column]
-            gradient[group_start + data.group[column]] += second_moment / work.shared_sd[column] ** 2 - 1.0
+        pulled[0], pulled[1] = np.dot(with_units[geo], pull), with_units[geo]
+        geo_slopes(data, work, geo, posterior, pulled, slopes)
+    effect_slope = lift_slopes(data, work, (weight, pull, with_units), slopes)
+    media_chain_rule(data, work, slopes, effect_slope, gradient)
+    _scale_slopes(data, work, posterior, slopes[2], gradient)
     for i in range(len(point)):
         gradient[i] = gradient[i] * data.spread[i] - point[i]
-    return logp
+    return float(logp)
 
 
 @compiled
-def _chain_rule(  # noqa: PLR0913 - a compiled kernel passes plain arrays
+def _scale_slopes(
     data: KernelData,
     work: Work,
-    mean_slope: FloatArray,
-    width_slope: FloatArray,
+    posterior: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
+    noise_slope: FloatArray,
+    gradient: FloatArray,
+) -> None:
+    """Slopes by the log noise of each geo and by the log standard deviations that shared columns learn."""
+    geos, group_start = len(noise_slope), len(gradient) - data.kinds[5]
+    gradient[group_start:] = 0.0
+    gradient[group_start - geos : group_start] = noise_slope
+    for column in range(len(data.group)):
+        if data.group[column] >= 0:
+            second_moment = posterior[1][column] ** 2 + posterior[2][column, column]
+            gradient[group_start + data.group[column]] += second_moment / work.shared_sd[column] ** 2 - 1.0
+
+
+@compiled
+def media_chain_rule(
+    data: KernelData,
+    work: Work,
+    slopes: tuple[FloatArray, FloatArray, FloatArray],
     effect_slope: FloatArray,
     gradient: FloatArray,
 ) -> None:
     """From slopes by transformed media and effects to slopes by the parameter values."""
+    mean_slope, width_slope, _ = slopes
     geos, channels, _ = data.media.shape
     adstock_count, saturation_count, lags = data.kinds[1], data.kinds[3], data.kinds[4]
     shape_start = channels * (1 + adstock_count)
@@ -362,9 +279,7 @@ def _chain_rule(  # noqa: PLR0913 - a compiled kernel passes plain arrays
                     by_value = (effect_slope[cell] if path == 0 else -effect_slope[cell]) * data.cell_window[cell]
                     half += (by_value * work.cell_saturated[cell, path, 2]).sum()
                     steep += (by_value * work.cell_saturated[cell, path, 3]).sum()
-                    media_slopes(
-                        data.cell_media[cell, path], by_value * work.cell_saturated[cell, path, 1], by_weight
-                    )
+                    media_slopes(data.cell_media[cell, path], by_value * work.cell_saturated[cell, path, 1], by_weight)
         gradient[channels + channel] = np.dot(by_weight, work.weights[channel, 1])
         if adstock_count == 2:
             gradient[2 * channels + channel] = np.dot(by_weight, work.weights[channel, 2])

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 
 def cache_folder() -> Path:
@@ -35,7 +35,7 @@ def kernel_folder() -> Path:
     """
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
-        if source.name == Path(__file__).name or source.stem.endswith(("kernel", "kernels")):
+        if source.name == Path(__file__).name or "kernel" in source.stem:
             digest.update(source.read_bytes())
     return cache_folder() / f"mmm-{digest.hexdigest()[:16]}"
 
@@ -43,14 +43,14 @@ def kernel_folder() -> Path:
 def compiled[F: Callable[..., Any]](function: F) -> F:
     """``numba.njit`` without the interpreter lock, cached on disk; sums may be reordered, NaN is kept."""
     import numba
-    from numba import config
 
+    config: Any = numba.config
     before = config.CACHE_DIR
     config.CACHE_DIR = before or str(kernel_folder())  # read when the function is decorated
     try:
-        jitted: F = numba.njit(
+        jitted: Any = numba.njit(
             cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"}
         )(function)
     finally:
         config.CACHE_DIR = before
-    return jitted
+    return cast("F", jitted)

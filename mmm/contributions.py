@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mmm.collapsed_kernel import KernelData, Work, new_work, transform_media
+from mmm.collapsed_kernel import transform_media
 from mmm.compilation import compiled
 from mmm.design import Design
+from mmm.kernel_arrays import KernelData, Work, new_work
 from mmm.spec import ModelSpec
 from mmm.transforms import ADSTOCK_PARAMETERS, SATURATION_PARAMETERS, adstock_weights, apply_adstock, saturate
 

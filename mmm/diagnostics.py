@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,9 @@ class Convergence:
 
 def convergence(quantities: dict[str, FloatArray]) -> Convergence:
     """Diagnose named quantities, each of shape (chain, draw, size)."""
-    from arviz_stats.base import array_stats
+    import arviz_stats.base
+
+    array_stats: Any = arviz_stats.base.array_stats  # type: ignore[attr-defined]  # not in its __all__
 
     names = [f"{name}[{index}]" for name, values in quantities.items() for index in range(values.shape[2])]
     stacked = np.concatenate(list(quantities.values()), axis=2)

@@ -48,7 +48,7 @@ class Sampled:
     gradients: int
 
 
-def sample_posterior(  # noqa: PLR0913 - the parts of one problem, by name
+def sample_posterior(
     design: Design, layout: Parameters, lifts: LiftDesign, spec: ModelSpec, *, seed: int, progress: Progress
 ) -> Sampled:
     """Sample the posterior with the engine that the specification names."""

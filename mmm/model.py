@@ -134,7 +134,9 @@ def _attempt(problem: _Problem, spec: ModelSpec, progress: Progress) -> _Attempt
     """Sample once and diagnose every reported quantity."""
     from mmm.engines import sample_posterior
 
-    sampled = sample_posterior(problem.design, problem.layout, problem.lifts, spec, seed=problem.seed, progress=progress)
+    sampled = sample_posterior(
+        problem.design, problem.layout, problem.lifts, spec, seed=problem.seed, progress=progress
+    )
     chains, count = sampled.diverging.shape
     natural = problem.layout.natural(sampled.points)
     draws = contributions.collect_draws(
@@ -160,9 +162,7 @@ def _attempt(problem: _Problem, spec: ModelSpec, progress: Progress) -> _Attempt
         diverging=sampled.diverging,
         found=found,
         checks=tuple(
-            checks.convergence_checks(
-                found, divergences=diverged, draws=chains * count, e_bfmi=e_bfmi(sampled.energy)
-            )
+            checks.convergence_checks(found, divergences=diverged, draws=chains * count, e_bfmi=e_bfmi(sampled.energy))
         ),
         options={
             "engine": spec.engine,
@@ -193,7 +193,7 @@ def _fitted(problem: _Problem, attempt: _Attempt) -> FittedMMM:
     further = checks.fit_checks(_facts(fitted), design)
     if problem.lifts.lifts:
         surprise = conflict(predicted_lifts(fitted.draws, problem.lifts, problem.spec), problem.lifts)
-        further += checks.lift_checks(problem.lifts, design, surprise)
+        further += checks.lift_checks(problem.lifts, surprise)
     return FittedMMM(
         **{name: getattr(fitted, name) for name in FittedMMM.__dataclass_fields__ if name != "checks"},
         checks=(*attempt.checks, *further),

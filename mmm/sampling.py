@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from measurement.progress import Progress
-from mmm.collapsed_kernel import KernelData, log_density, new_work
+from mmm.collapsed_kernel import log_density
+from mmm.kernel_arrays import KernelData, new_work
 
 FloatArray = NDArray[np.float64]
 
@@ -92,7 +93,7 @@ def sample_density(data: KernelData, effort: Effort, *, seed: int, progress: Pro
 def run_nutpie(model: Any, effort: Effort, *, seed: int, progress: Progress) -> Any:  # noqa: ANN401 - nutpie is untyped
     """Sample a compiled nutpie model; returns its DataTree, tuning included."""
     import nutpie
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no stubs
 
     options: dict[str, Any] = {} if effort.adaptation == "diag" else {"mass_matrix_eigval_cutoff": 2.0}
     with threadpool_limits(limits=1, user_api="blas"):  # chains are the parallelism; BLAS threads would fight them

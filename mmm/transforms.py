@@ -84,7 +84,7 @@ def apply_adstock(media: FloatArray, weights: FloatArray) -> FloatArray:
     """
     lags = weights.shape[-1]
     periods = media.shape[-1] - lags + 1
-    result = np.zeros(np.broadcast_shapes(media.shape[:-1], weights.shape[:-1]) + (periods,))
+    result = np.zeros((*np.broadcast_shapes(media.shape[:-1], weights.shape[:-1]), periods))
     for lag in range(lags):
         result += weights[..., lag, None] * media[..., lags - 1 - lag : lags - 1 - lag + periods]
     return result

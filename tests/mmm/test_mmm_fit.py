@@ -1,0 +1,159 @@
+"""Fitting: recovery, tables that add up, determinism, curves, lift tests, degenerate data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from measurement.panel import Panel
+from mmm.lift_fit import conflict
+from mmm.model import MMM
+from mmm.spec import ModelSpec, Prior
+from simulation.market import simulate_market
+from simulation.market_spec import market_spec
+
+SMALL = ModelSpec(lags=8, knot_every=8, draws=200, tune=150, holidays="DE")
+TINY = replace(SMALL, draws=60, tune=60, chains=2)
+
+
+@pytest.fixture(scope="module")
+def lifted_fit(small_market, make_lift_of):
+    """The small market with a good test on search."""
+    test = next(test for test in small_market.geo_tests if test["channel"] == "search")
+    return MMM(SMALL).fit(small_market.panel, [make_lift_of(test, 0.1)], seed=3)
+
+
+def test_truth_is_recovered(small_fit, small_market):
+    assert small_fit.healthy, [check for check in small_fit.checks if not check.passed]
+    roas, truth = small_fit.roas(0.95), small_market.truth
+    assert sum(roas[name].interval.contains(truth["roas"][name]) for name in roas) >= 3
+    assert small_fit.total_contribution().value == pytest.approx(truth["total_contribution"], rel=0.2)
+
+
+def test_channels_table_has_the_contract_columns(small_fit):
+    table = small_fit.channels_table(0.9)
+    names = ["contribution", "roas", "marginal_roas"]
+    ends = [f"{name}_{end}" for name in names for end in ("lower", "upper")]
+    assert set(table.columns) == {"channel", "spend", "share", "level", *names, *ends}
+    np.testing.assert_allclose(table["contribution"] / table["spend"], table["roas"])
+    for name in names:
+        assert (table[f"{name}_lower"] < table[name]).all()
+        assert (table[name] < table[f"{name}_upper"]).all()
+
+
+def test_decomposition_adds_up_to_the_fit(small_fit, small_market):
+    parts, fit = small_fit.decomposition(), small_fit.fit_table()
+    summed = parts.groupby(["geo", "date"], sort=False)["mean"].sum().to_numpy()
+    np.testing.assert_allclose(summed, fit["mean"].to_numpy(), rtol=1e-9)
+    np.testing.assert_allclose(fit["observed"], small_market.panel.outcome_value.ravel())
+    inside = ((fit["observed"] >= fit["lower"]) & (fit["observed"] <= fit["upper"])).mean()
+    assert 0.8 < inside < 0.98
+    assert {"baseline", "season", "control:price_index", "organic:newsletter"} <= set(parts["component"])
+
+
+def test_curves_start_at_nothing_and_agree_with_marginal_roas(small_fit):
+    curves = small_fit.response_curves()
+    assert curves.spend.shape == (4, 60)
+    assert curves.draws <= 400
+    np.testing.assert_allclose(curves.outcome[:, :, 0], 0.0)
+    state_spend = small_fit.panel.data["spend"].to_numpy()[:, -8:].sum(axis=0).mean(axis=0)
+    slope = curves.marginal_at(state_spend).mean(axis=0)
+    stated = [small_fit.marginal_roas()[name].value for name in small_fit.channels]
+    np.testing.assert_allclose(slope, stated, rtol=0.1)
+
+
+def test_posterior_is_saved_and_read(small_fit, tmp_path):
+    import xarray as xr
+
+    small_fit.save(tmp_path / "posterior.nc")
+    with xr.open_datatree(tmp_path / "posterior.nc", engine="h5netcdf") as tree:
+        roas = tree["posterior"]["roas"]
+        assert roas.dims == ("chain", "draw", "channel")
+        np.testing.assert_allclose(roas.to_numpy().reshape(-1, 4), small_fit.roas_draws)
+        assert ModelSpec.from_json(tree.attrs["spec"]) == small_fit.spec
+
+
+def test_same_seed_same_result_and_progress_is_told(small_market):
+    told: list[float] = []
+    first = MMM(TINY).fit(small_market.panel, seed=9, progress=lambda done, doing: told.append(done))
+    second = MMM(TINY).fit(small_market.panel, seed=9)
+    np.testing.assert_array_equal(first.contribution, second.contribution)
+    assert told[-1] == 1.0
+
+
+def test_too_few_draws_are_retried_and_never_healthy(small_market):
+    fitted = MMM(replace(TINY, draws=20, tune=20)).fit(small_market.panel, seed=1)
+    assert "ess_bulk" in fitted.options["retried_after"]
+    assert fitted.options["draws"] == 40
+    assert not fitted.healthy
+
+
+def test_a_good_lift_test_sharpens_its_channel_and_moves_it_to_the_truth(small_fit, lifted_fit, small_market):
+    channel = small_fit.channels.index("search")
+    truth = small_market.truth["marginal_roas_recent"]["search"]
+    before, after = small_fit.marginal[..., channel], lifted_fit.marginal[..., channel]
+    assert after.std() < 0.8 * before.std()
+    assert abs(after.mean() - truth) < abs(before.mean() - truth) + 0.1 * before.std()
+    predicted = lifted_fit.predicted_lifts()[:, 0]
+    readout = lifted_fit.lifts.lifts[0]
+    assert abs(predicted.mean() - readout.incremental_outcome.value) < 2 * readout.standard_error
+    assert next(check for check in lifted_fit.checks if check.name == "lift_conflict").passed
+
+
+def test_a_wrong_lift_test_is_reported_as_a_conflict(small_fit, small_market, make_lift_of):
+    from mmm.calibration import lift_design
+
+    test = next(test for test in small_market.geo_tests if test["channel"] == "video")
+    honest, wrong = make_lift_of(test, 0.1), make_lift_of(test, 0.1, shift=9.0)
+    laid = lift_design(small_fit.design, [honest, wrong])
+    unlifted = replace(small_fit, lifts=laid).predicted_lifts()
+    mean, variance, noise = unlifted.mean(axis=0), unlifted.var(axis=0), laid.error**2
+    posterior_variance = 1 / (1 / variance + 1 / noise)
+    posterior_mean = posterior_variance * (mean / variance + laid.value / noise)
+    draws = posterior_mean + np.sqrt(posterior_variance) * np.random.default_rng(0).standard_normal((20000, 2))
+    p_honest, p_wrong = conflict(draws, laid)
+    assert p_honest > 0.05
+    assert p_wrong < 0.01
+
+
+def test_a_user_prior_pulls_where_data_are_silent():
+    panel = simulate_market(1, market_spec(n_geos=1, n_weeks=60, n_channels=2)).panel
+    spec = ModelSpec(lags=4, draws=150, tune=150, chains=2, roas_priors={"search": Prior(mean=9.0, sd=0.3)})
+    roas = MMM(spec).fit(panel, seed=1).roas()
+    assert roas["search"].value == pytest.approx(9.0, rel=0.15)
+
+
+def _degenerate(kind: str) -> Panel:
+    rng = np.random.default_rng(4)
+    geos, periods = (1, 30) if kind == "short and national" else (3, 52)
+    spend = rng.gamma(2.0, 50.0, (geos, periods, 2))
+    outcome = 2000.0 + 1.5 * spend.sum(axis=2) + rng.normal(0, 40, (geos, periods))
+    if kind == "collinear":
+        spend[:, :, 1] = 2.0 * spend[:, :, 0]
+    if kind == "constant":
+        spend[:, :, 1] = 100.0
+    if kind == "outliers":
+        outcome[:, 10] *= 30.0
+    if kind == "zero weeks":
+        outcome[:, 20:23] = 0.0
+    return Panel.from_arrays(
+        outcome=outcome,
+        dates=pd.date_range("2025-01-06", periods=periods, freq="7D"),
+        geos=[f"g{index}" for index in range(geos)],
+        spend=spend,
+        channels=["a", "b"],
+    )
+
+
+@pytest.mark.parametrize("kind", ["short and national", "collinear", "constant", "outliers", "zero weeks"])
+def test_degenerate_data_end_in_a_wide_or_unhealthy_posterior(kind):
+    spec = ModelSpec(lags=4, knot_every=8, harmonics=1, draws=120, tune=120)
+    fitted = MMM(spec).fit(_degenerate(kind), seed=2)
+    roas = fitted.roas()
+    assert all(np.isfinite(estimate.value) for estimate in roas.values())
+    if fitted.healthy:
+        width = {name: estimate.interval.width / abs(estimate.value) for name, estimate in roas.items()}
+        assert max(width.values()) > 0.5

@@ -6,7 +6,8 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-all lint format lock docs sample bench clean
+BENCHES := bench-mmm bench-recovery bench-geo bench-budget bench-bandits bench-content bench-job
+.PHONY: help env demo test test-all lint format lock docs sample bench clean $(BENCHES)
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,31 @@ sample: env ## rebuild sample_data from its seed
 lock: env ## pin the newest versions that pyproject.toml allows
 	@.uv/bin/uv pip compile pyproject.toml --group dev --universal --python-version 3.12 --generate-hashes --upgrade \
 		--no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements.lock
+
+bench: $(BENCHES) ## every benchmark, one after the other (hours); docs/benchmarks.md has the results
+
+bench-mmm: env ## convergence and cost on public data
+	@$(BIN)/python benchmarks/mmm_public.py $(ARGS)
+
+bench-recovery: env ## simulated markets with known truth, fitted: coverage and error
+	@$(BIN)/python benchmarks/mmm_recovery.py $(ARGS)
+
+bench-geo: env ## false alarms, coverage and speed of geo tests
+	@$(BIN)/python benchmarks/geo_aa.py $(ARGS)
+	@$(BIN)/python benchmarks/geo_speed.py $(ARGS)
+
+bench-budget: env ## certified plans beside local solvers; which test is worth running
+	@$(BIN)/python benchmarks/budget_bench.py $(ARGS)
+	@$(BIN)/python benchmarks/budget_next_test.py $(ARGS)
+
+bench-bandits: env ## exactness, regret, fatigue
+	@for name in propensity regret fatigue; do $(BIN)/python benchmarks/bandits_$$name.py $(ARGS) || exit 1; done
+
+bench-content: env ## canary false alarms, spans a second
+	@for name in canary speed; do $(BIN)/python benchmarks/content_$$name.py $(ARGS) || exit 1; done
+
+bench-job: env ## a newcomer's two commands, from a fresh clone with empty caches
+	@$(BIN)/python benchmarks/main_job.py $(ARGS)
 
 clean: ## remove what can be made again
 	@rm -rf .venv .uv dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -59,7 +59,7 @@ def main() -> None:
         for name, folder in (("first, with the download", "one"), ("second", "two")):
             wall, cpu, status = timed(["make", "demo", f"ARGS=--no-app {scratch}/{folder}"], clone, environment)
             print(f"| {name} | {wall:.0f} | {cpu:.0f} | {status} |", flush=True)
-        manifest = sorted(Path(scratch).glob("two/runs/mmm/*/manifest.json"))[-1]
+        manifest = max(Path(scratch).glob("two/runs/mmm/*/manifest.json"))
         status = json.loads(manifest.read_text(encoding="utf-8"))["status"]
         print(f"\nmedia mix model of the second run: {status}", file=sys.stderr)
 

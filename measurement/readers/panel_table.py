@@ -64,6 +64,15 @@ def load_panel(workspace: Workspace) -> PanelReading:
             holidays = holiday_control(code, workspace.root, calendar.dates, 7 if calendar.period == "week" else 1)
         except InputError as error:
             in_settings.problems += error.problems
+    if holidays is not None and np.ptp(holidays[1]) == 0:
+        in_settings.add(
+            "every period has the same number of holidays, so they are left out",
+            "Check the dates in the file, or remove panel.holidays",
+            column="panel.holidays",
+            value=code,
+            severity="warning",
+        )
+        holidays = None
     problems = tuple(_with_line(problem, workspace) for problem in (*in_settings.problems, *in_table.problems))
     if parsed is None or calendar is None:
         return PanelReading(panel=None, problems=problems)
@@ -111,7 +120,7 @@ def _assemble(
 
     channels = list(settings.channels)
     controls = [(use.name, grid(use.column)) for use in parsed.of("control")]
-    if holidays is not None and np.ptp(holidays[1]) > 0:
+    if holidays is not None:
         controls.append((holidays[0], np.broadcast_to(holidays[1], row.shape)))
     per_unit = settings.value_per_unit
     values = {

@@ -142,6 +142,10 @@ def test_holidays_count_by_week(small: Path) -> None:
     workspace = rewrite(small, 'holidays = "DE"', 'holidays = "data/days.csv"')
     own = read_panel(workspace).data["control"].sel(control_name="holidays_days", geo="Bremen")
     assert float(own.sum()) == float(own.sel(date="2026-03-02")) == 2.0
+    (small / "data" / "days.csv").write_text("date\n2011-03-03\n")
+    panel = read_panel(workspace)
+    assert panel.controls == ("price_index",)
+    assert [(note.line, note.column) for note in panel.notes] == [(15, "panel.holidays")]
 
 
 def test_national_panels_without_geo(small: Path) -> None:

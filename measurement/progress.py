@@ -12,5 +12,5 @@ class Progress(Protocol):
         """Report progress."""
 
 
-def silent(done: float, doing: str) -> None:  # noqa: ARG001 - the null listener ignores everything
+def silent(done: float, doing: str) -> None:
     """Listen to nothing."""

@@ -253,7 +253,7 @@ def tidy(spend: FloatArray, model: Model, active: FloatArray) -> FloatArray:
         if 0 < abs(missing) <= room[cell]:
             clean[cell] += missing
     before, after = (_excess(candidate, model, active) for candidate in (spend, clean))
-    return clean if after <= max(before, FEASIBLE) else spend
+    return np.asarray((clean if after <= max(before, FEASIBLE) else spend) + 0.0)  # no negative zeros
 
 
 def _excess(spend: FloatArray, model: Model, active: FloatArray) -> float:
@@ -270,7 +270,7 @@ def plan_checks(curves: ResponseCurves, spend: FloatArray, gap: float) -> tuple[
     return (
         Check(
             name="certified_gap",
-            passed=gap <= CERTIFIED_GAP,
+            passed=bool(gap <= CERTIFIED_GAP),
             value=float(gap),
             limit=CERTIFIED_GAP,
             remedy="Raise the time limit; the plan is feasible, but a better one may exist",

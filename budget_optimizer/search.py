@@ -87,12 +87,17 @@ class Search:
                 self.problem, self.pieces, accuracy=effort.gap / 4, seconds=max(left, 1.0), upper=self.upper
             )
             if not relaxed.feasible:
+                if self.best is not None:  # nothing better lies in what `_narrow` left
+                    self.bound = self.value
                 return self._found(rounds, infeasible=self.best is None)
             self.bound = min(self.bound, relaxed.bound)
             self._consider(relaxed)
             if self._gap() > effort.gap:
                 self._polish(relaxed)
-            if self._gap() <= effort.gap or not self._refine(relaxed, effort.gap):
+            if self._gap() <= effort.gap:
+                break
+            narrowed = rounds == 1 and self._narrow(relaxed)
+            if not self._refine(relaxed, effort.gap) and not narrowed:
                 break
         return self._found(rounds, infeasible=False)
 
@@ -140,6 +145,37 @@ class Search:
         polished = solve_relaxation(self.problem, runs, active=relaxed.active, upper=self.upper)
         if polished.feasible:
             self._consider(polished)
+
+    def _narrow(self, relaxed: Relaxed) -> bool:
+        """Drop the parts of the curves where no better plan can lie; True where that left less.
+
+        With the prices of the rules as multipliers every plan is worth at most ``ceiling`` minus what each cell
+        loses against its own best point. A part on which one cell alone loses more than ceiling − value is out.
+        """
+        rows, goal, shapes = self.problem.rows, self.problem.goal, self.problem.shapes
+        plain = self.problem.carry is None and not goal.views_needed and not rows.switched.any()
+        if self.best is None or not plain:
+            return False
+        prices = np.where(rows.equal, relaxed.duals, np.maximum(relaxed.duals, 0.0))
+        per_outcome = goal.mean - rows.outcome.T @ prices
+        per_spend = goal.spend * self.problem.money_per_outcome - rows.spend.T @ prices
+        worth = [
+            per_outcome[cell] * shapes.values[cell][0, first : last + 1]
+            + per_spend[cell] * shapes.points[cell][first : last + 1]
+            for cell, first, last in self.pieces
+        ]
+        ceiling = float(prices @ rows.limit) + sum(float(one.max()) for one in worth)
+        slack = max(ceiling - self.value, 0.0) + 1e-9 * abs(ceiling)
+        fresh: list[Piece] = []
+        for (cell, first, last), one in zip(self.pieces, worth, strict=True):
+            near = one >= one.max() - slack
+            # a segment is out where both its ends are
+            segments = near[:-1] | near[1:] if len(near) > 1 else near
+            edges = np.flatnonzero(np.diff(np.r_[False, segments, False]))
+            fresh += [(cell, first + int(a), min(first + int(b), last)) for a, b in edges.reshape(-1, 2)]
+        before = sum(last - first for _, first, last in self.pieces)
+        self.pieces = fresh
+        return sum(last - first for _, first, last in fresh) < before
 
     def _ranges(self) -> list[Piece]:
         """First and last point of every cell over its pieces."""

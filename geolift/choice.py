@@ -56,12 +56,21 @@ def settled(estimator: Estimator, fit: Fit) -> Estimator:
 
 
 def run_inference(
-    name: str | None, estimator: Estimator, comparison: Comparison, *, size: int, level: float, seed: int
+    name: str | None,
+    estimator: Estimator,
+    comparison: Comparison,
+    *,
+    size: int,
+    level: float,
+    seed: int,
+    stretch: float = 1.0,
 ) -> TestResult:
     """The test of a test file's ``inference``; ``None`` is `DEFAULT_INFERENCE`.
 
     Synthetic difference-in-differences weighs periods too, so that refitting under the null is not defined for it:
     it is always ranked among placebo sets.
+
+    ``stretch`` widens block_conformal and placebo_sets for geos that were chosen (`geolift.selection`).
 
     Raises
     ------
@@ -84,8 +93,14 @@ def run_inference(
         return student_t(comparison, level=level)
     if chosen == "placebo_sets":
         return placebo_sets(
-            estimator, comparison, size=size, level=level, seed=seed, most=MOST_SETS.get(estimator.name, 200)
+            estimator,
+            comparison,
+            size=size,
+            level=level,
+            seed=seed,
+            stretch=stretch,
+            most=MOST_SETS.get(estimator.name, 200),
         )
     if chosen == "iid_conformal":
         return iid_conformal(estimator, comparison, level=level, seed=seed)
-    return block_conformal(estimator, comparison, level=level)
+    return block_conformal(estimator, comparison, level=level, stretch=stretch)

@@ -108,12 +108,19 @@ def effect_shape(counterfactual: FloatArray) -> FloatArray:
 
 
 def block_conformal(
-    estimator: Estimator, comparison: Comparison, *, level: float = 0.9, statistic: Statistic = "combined"
+    estimator: Estimator,
+    comparison: Comparison,
+    *,
+    level: float = 0.9,
+    statistic: Statistic = "combined",
+    stretch: float = 1.0,
 ) -> TestResult:
     """Conformal test with block permutations, the default: honest under serial dependence.
 
     Refitting under each hypothesis makes the measured window one window of its length among the T there are; the
-    p-value is the share of windows that stand out as much, in mean and in size (`geolift.permutation`).
+    p-value is the share of windows that stand out as much, in mean and in size (`geolift.permutation`). Effects are
+    moved towards the point estimate by ``stretch`` before they are tested, which widens the interval by that factor
+    (`geolift.selection`).
 
     Raises
     ------
@@ -129,7 +136,9 @@ def block_conformal(
             value=level,
         )
 
-    return _conformal(estimator, comparison, level=level, method="block_conformal", statistic=statistic, orders=None)
+    return _conformal(
+        estimator, comparison, level=level, method="block_conformal", statistic=statistic, orders=None, stretch=stretch
+    )
 
 
 def iid_conformal(
@@ -158,21 +167,23 @@ def _conformal(
     method: str,
     statistic: Statistic,
     orders: NDArray[np.intp] | None,
+    stretch: float = 1.0,
 ) -> TestResult:
     fit = estimator.fit(comparison.treated, comparison.donors, comparison.pre)
     shape = effect_shape(fit.counterfactual[comparison.pre :])
 
     def p_values(effects: FloatArray) -> FloatArray:
-        return null_p_values(estimator, comparison, effects, shape=shape, statistic=statistic, orders=orders)
+        tested = fit.att + (effects - fit.att) / stretch
+        return null_p_values(estimator, comparison, tested, shape=shape, statistic=statistic, orders=orders)
 
-    scale = max(fit.pre_rmse, 1e-9 * float(np.abs(comparison.treated).mean()), 1e-300)
+    scale = stretch * max(fit.pre_rmse, 1e-9 * float(np.abs(comparison.treated).mean()), 1e-300)
     lower, upper, p_value = invert(p_values, fit.att, scale, alpha=rejection_level(level))
     return TestResult(
         p_value=p_value,
         interval=Interval(lower=lower, upper=upper, level=level, kind="conformal"),
         method=method,
         draws=len(comparison.treated) if orders is None else len(orders),
-        details={"statistic": statistic},
+        details={"statistic": statistic, "stretch": stretch},
     )
 
 
@@ -230,6 +241,7 @@ def placebo_sets(
     size: int,
     level: float = 0.9,
     most: int = 1000,
+    stretch: float = 1.0,
     seed: int = 0,
 ) -> TestResult:
     """Rank the treated mean among untreated sets of the same size (Abadie et al. 2010, on sets).
@@ -243,6 +255,8 @@ def placebo_sets(
         Number of treated geos; placebo means average as many donors.
     most
         Where there are more sets than this, a random sample of them.
+    stretch
+        Factor on the treated set's error (`geolift.selection`).
 
     Raises
     ------
@@ -260,7 +274,7 @@ def placebo_sets(
         )
     scores = np.abs(placebo_scores(estimator, comparison, members))
     fit = estimator.fit(comparison.treated, comparison.donors, comparison.pre)
-    error = max(fit.pre_rmse, 1e-12 * float(np.abs(comparison.treated).mean()), 1e-300)
+    error = stretch * max(fit.pre_rmse, 1e-12 * float(np.abs(comparison.treated).mean()), 1e-300)
     own = abs(fit.att) / error
     p_value = float((1 + (scores >= own * (1 - TIE)).sum()) / (1 + len(scores)))
     # p > α as long as (1 + #{scores ≥ t}) > α (1 + n): the k-th largest score is the last value kept.
@@ -271,7 +285,7 @@ def placebo_sets(
         interval=Interval(lower=fit.att - bound * error, upper=fit.att + bound * error, level=level, kind="confidence"),
         method="placebo_sets",
         draws=len(members),
-        details={"statistic": own, "median_placebo": float(np.median(scores))},
+        details={"stretch": stretch, "statistic": own, "median_placebo": float(np.median(scores))},
     )
 
 

@@ -16,6 +16,7 @@ from geolift.estimators import Comparison, Estimator, Fit
 from geolift.handover import as_json, finite, lift_estimate
 from geolift.inference import TestResult, rejection_level
 from geolift.robustness import Robustness, robustness
+from geolift.selection import choice_stretch
 from geolift.spend import TestSpend, test_spend
 from geolift.test_plan import GeoTest
 from geolift.trouble import calibration_check, data_checks, fit_checks, share_outside, usable_donors
@@ -198,7 +199,10 @@ def read_geo_test(panel: Panel, test: GeoTest, *, estimator: Estimator | None = 
     chosen = estimator or estimator_named(test.estimator, treated_units=size)
     fit = chosen.fit(comparison.treated, comparison.donors, start)
     chosen = settled(chosen, fit)
-    result = run_inference(test.inference, chosen, comparison, size=size, level=test.level, seed=seed)
+    widened = choice_stretch(outcome[rows][:, :start], np.arange(size, dtype=np.intp), seed=seed)
+    result = run_inference(
+        test.inference, chosen, comparison, size=size, level=test.level, seed=seed, stretch=widened.factor
+    )
     spend = test_spend(panel, test)
     aa = aa_rate(
         chosen,

@@ -149,10 +149,10 @@ class BetaBernoulli:
         return np.minimum(np.sqrt(1.0 / self.alpha + 1.0 / self.beta), 1.0)
 
     def support(self) -> tuple[Floats, Floats]:
-        """See `Posteriors.support`: an outer bound, from -log f ≥ k(e^-u - 1 + u) with k = ab/(a+b)."""
+        """See `Posteriors.support`: an outer bound, from -log f ≥ k(e^-u - 1 + u) with k = ab/(a+b), tightened."""
         middle = np.log(self.alpha) - np.log(self.beta)
-        reach = _reach(self.alpha * self.beta / (self.alpha + self.beta))
-        return middle - reach, middle + reach
+        start = _reach(self.alpha * self.beta / (self.alpha + self.beta))
+        return middle - _tighten(start, self.beta, self.alpha), middle + _tighten(start, self.alpha, self.beta)
 
     def density(self, x: Floats) -> Floats:
         """See `Posteriors.density`; written around the mode so that a billion observations lose no digits."""
@@ -331,6 +331,17 @@ def _reach(curvature: Floats) -> Floats:
     """Distance u at which k·u²/(2+u), a lower bound of k(e^-u - 1 + u), has risen to `_DROP`."""
     ratio = _DROP / curvature
     return np.asarray((ratio + np.sqrt(ratio**2 + 8.0 * ratio)) / 2.0)
+
+
+def _tighten(reach: Floats, a: Floats, b: Floats) -> Floats:
+    """Newton steps on the convex drop of a Beta's log-density to the right of its mode: they stay on the outside."""
+    total, share = a + b, a / (a + b)
+    for _ in range(6):
+        rest = share + (1.0 - share) * np.exp(-reach)
+        drop = total * ((1.0 - share) * reach + np.log(rest))
+        slope = total * share * (1.0 / rest - 1.0)
+        reach = reach - np.maximum(drop - _DROP, 0.0) / slope
+    return reach
 
 
 def _batch(arm: ArrayLike, reward: ArrayLike, arms: int) -> tuple[NDArray[np.int64], Floats]:

@@ -133,6 +133,9 @@ def _run(scene: Scene, run: RunRecord) -> None:
         time=when.strftime("%H:%M"),
     )
     sign = "✓" if healthy else "✕"
+    hints = sum(not check["passed"] for check in run.checks)
+    if hints and healthy:
+        sign, title = "!", f"{title} · {scene.text('health.hints', count=hints)}"
     with st.expander(f"{sign} {title}", expanded=not healthy):
         ordered = sorted(run.checks, key=lambda check: (bool(check["passed"]), not check.get("blocking", True)))
         if ordered:

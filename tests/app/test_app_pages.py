@@ -155,3 +155,63 @@ def test_remedies_are_german_on_german_pages(open_page: Draw, sick_workspace: Pa
     assert "Diese Woche nicht handeln" in said
     assert "draws und tune in [mmm] erhöhen" in said
     assert "fit again" not in said
+
+
+def test_a_national_fit_shows_its_band_and_needs_no_plan(open_page: Draw, own_copy: Path) -> None:
+    import shutil
+
+    import pandas as pd
+
+    file = _newest(own_copy, "mmm") / "fit.csv"
+    fit = pd.read_csv(file)
+    fit[fit["geo"] == "Berlin"].to_csv(file, index=False)
+    shutil.rmtree(own_copy / "runs" / "plan")
+    said = open_page(own_copy, "media-mix")
+    assert "Observed and modelled" in said
+    assert "The sum over geos has no band" not in said
+    assert "there is no plan yet" in said
+
+
+def test_an_unbounded_interval_and_an_unread_test_are_said_in_words(open_page: Draw, own_copy: Path) -> None:
+    import json
+
+    file = _newest(own_copy, "geo_readout") / "readout.json"
+    readout = json.loads(file.read_text(encoding="utf-8"))
+    readout["incremental_outcome"] |= {"lower": None}
+    readout |= {"iroas": None, "aa_rejection": None, "verdict": {"rule": "not_enough_data", "facts": {}}}
+    file.write_text(json.dumps(readout), encoding="utf-8")
+    said = open_page(own_copy, "geo-lift", "de")
+    assert "Display: nicht genug Daten" in said
+    assert "offen" in said
+
+
+def test_a_week_that_holds_moves_nothing(open_page: Draw, own_copy: Path) -> None:
+    import json
+
+    file = own_copy / "exports" / "2026-W48" / "decision.json"
+    decision = json.loads(file.read_text(encoding="utf-8"))
+    decision |= {"state": "hold", "moved": 0.0, "next_test": None, "chance_of_loss": 0.0}
+    for line in decision["channels"]:
+        line |= {"action": "hold", "proposed": line["current"], "calculated": line["current"], "change": 0.0}
+    file.write_text(json.dumps(decision), encoding="utf-8")
+    said = open_page(own_copy)
+    assert "Leave the budget as it is" in said
+    assert "&lt; 1%" in said
+    assert "No experiment would change the budget" in said
+
+
+@pytest.mark.parametrize(("age", "expected"), [(3, "Data up to 22 Nov 2026"), (14, "Data up to"), (15, "15 days ago")])
+def test_stale_data_are_flagged(workspace: Path, age: int, expected: str) -> None:
+    import datetime as dt
+
+    from app.scene import Scene
+    from app.theme import LIGHT
+    from app.views.this_week import data_badge
+    from measurement.wording import load_wording
+    from measurement.workspace import Workspace
+
+    scene = Scene(workspace=Workspace.open(workspace), wording=load_wording("app", "en_GB", "EUR"), palette=LIGHT)
+    until = dt.date(2026, 11, 22)
+    said = data_badge(scene, until, until + dt.timedelta(days=age))
+    assert expected in said
+    assert ("lw-warn" in said) == (age > 14)

@@ -1,8 +1,9 @@
 """From an optimal plan to a decision per channel: scale, cut, hold or test, each by a rule that can be quoted.
 
-The plan says what is best on average; whether a move is worth making is decided here. Money that moves to a channel
-is compared, draw by draw, with what the same money earned where it is taken from (and the other way round), so that
-every channel has its own gain and its own chance of a gain. A move that is too small, too uncertain, or does not pay
+The plan says what is best on average; whether a move is worth making is decided here. How large the budget is, is the
+user's decision: a plan is held against today's mix at the plan's total. Money that moves to a channel is compared,
+draw by draw, with what the same money earns where it is taken from (and the other way round), so that every channel
+has its own gain and its own chance of a gain. A move that is too small, too uncertain, or does not pay
 for the trouble of switching is held: liftwerk does not move money back and forth on noise.
 """
 
@@ -26,6 +27,10 @@ Risk = Literal["cautious", "balanced", "bold"]
 #: Chance of a gain below which money stays where it is.
 CHANCE_LEVELS: dict[str, float] = {"cautious": 0.8, "balanced": 0.7, "bold": 0.6}
 LEVEL = 0.9
+#: A total that differs by less than this share from today's counts as unchanged.
+TOTAL_NOISE = 0.01
+#: Shifts below this share of the budget are rounding.
+DUST = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +67,12 @@ class Move:
         Its name.
     current, proposed
         Money a week.
+    share
+        What the channel would get of the proposed total with today's mix.
     outcome
-        Change of the channel's own outcome a week.
+        Outcome a week of the proposal less that of ``share``.
     gain
-        That change, less what the same money earns where it comes from (or plus what it earns where it goes).
+        That difference, less what the same money earns where it comes from (or plus what it earns where it goes).
     chance
         Posterior probability that ``gain`` is positive.
     marginal_roas
@@ -75,6 +82,7 @@ class Move:
     channel: str
     current: float
     proposed: float
+    share: float
     outcome: Estimate
     gain: Estimate
     chance: float
@@ -85,21 +93,33 @@ class Move:
         """Proposed less current, to the cent."""
         return round(self.proposed - self.current, 2)
 
+    @property
+    def shift(self) -> float:
+        """Proposed less the channel's share of today's mix: what is decided about the channel itself."""
+        return self.proposed - self.share
+
+
+def total_changes(plan: tuple[Move, ...]) -> bool:
+    """Whether the budget as a whole grows or shrinks by more than noise, so that standing still moves money too."""
+    now, then = sum(move.current for move in plan), sum(move.proposed for move in plan)
+    return abs(then - now) >= TOTAL_NOISE * max(now, then)
+
 
 def moves(allocation: Allocation, curves: ResponseCurves) -> tuple[Move, ...]:
     """Every channel's move with its own gain, in the order of the curves."""
     now = np.array([allocation.current[channel] for channel in curves.channels])
     then = np.array([allocation.spend[channel] for channel in curves.channels])
-    change = then - now
-    outcome = curves.outcome_at(then) - curves.outcome_at(now)
-    elsewhere = _earned_elsewhere(outcome, change)
-    gain = outcome - elsewhere * change
+    share = now * (then.sum() / now.sum()) if now.sum() > 0 else then
+    shift = np.where(np.abs(then - share) < DUST * then.sum(), 0.0, then - share)
+    outcome = curves.outcome_at(share + shift) - curves.outcome_at(share)
+    gain = outcome - _earned_elsewhere(outcome, shift) * shift
     slope = curves.marginal_at(then)
     return tuple(
         Move(
             channel=channel,
             current=float(now[c]),
             proposed=float(then[c]),
+            share=float(share[c]),
             outcome=_estimate(outcome[:, c], curves, allocation.currency),
             gain=_estimate(gain[:, c], curves, allocation.currency),
             chance=float((gain[:, c] > 0).mean()),
@@ -113,10 +133,10 @@ def holds(plan: tuple[Move, ...], stability: Stability) -> dict[str, str]:
     """Channels that are not worth moving, with the rule that says so."""
     held: dict[str, str] = {}
     for move in plan:
-        size = abs(move.change)
+        size = abs(move.shift)
         if size < 0.01:
             continue
-        if size < stability.smallest_change * max(move.current, move.proposed):
+        if size < stability.smallest_change * max(move.share, move.proposed):
             held[move.channel] = "hold_small"
         elif move.chance < stability.chance:
             held[move.channel] = "hold_uncertain"
@@ -125,45 +145,73 @@ def holds(plan: tuple[Move, ...], stability: Stability) -> dict[str, str]:
     return held
 
 
-def recommend(
-    plan: tuple[Move, ...],
-    *,
-    held: Mapping[str, str],
-    evidence: Mapping[str, ChannelEvidence],
-    binding: tuple[str, ...],
-    next_test: str,
-    decided_at: datetime,
-    healthy: bool,
-    stability: Stability,
-) -> tuple[Decision, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the rules look at besides the moves.
+
+    Attributes
+    ----------
+    held
+        Channels that are not worth moving, with the rule that says so.
+    rejected
+        The moves that were not worth making: what the sentence about a held channel quotes.
+    evidence
+        What is known of each channel.
+    binding
+        Names of the rules that hold the plan back.
+    next_test
+        Channel worth testing next, ``""`` where none is.
+    decided_at
+        UTC.
+    healthy
+        Whether no gate failed.
+    stability
+        When a move is not worth making.
+    """
+
+    held: Mapping[str, str]
+    rejected: Mapping[str, Move]
+    evidence: Mapping[str, ChannelEvidence]
+    binding: tuple[str, ...]
+    next_test: str
+    decided_at: datetime
+    healthy: bool
+    stability: Stability
+
+
+def recommend(plan: tuple[Move, ...], context: Context) -> tuple[Decision, ...]:
     """One decision a channel; the sentences of the rules lie in the wording catalogues."""
-    return tuple(
-        _decide(
-            move,
-            rule=_rule(move, held=held.get(move.channel, ""), binding=binding, test=next_test, healthy=healthy),
-            evidence=evidence[move.channel],
-            decided_at=decided_at,
-            stability=stability,
-        )
-        for move in plan
-    )
+    changes = total_changes(plan)
+    return tuple(_decide(move, _rule(move, context, total_changes=changes), context) for move in plan)
 
 
-_ACTIONS: dict[str, Action] = {"scale": "scale", "cut": "cut", "test": "test"}
-
-
-def _rule(move: Move, *, held: str, binding: tuple[str, ...], test: str, healthy: bool) -> str:
-    if not healthy:
+def _rule(move: Move, context: Context, *, total_changes: bool) -> str:
+    held = context.held.get(move.channel, "")
+    if not context.healthy:
         return "gate_failed"
     if abs(move.change) < 0.01:
-        if test == move.channel and held in ("", "hold_uncertain", "hold_cost"):
-            return "test_uncertain"
-        if held:
-            return held
-        return "hold_rule" if any(_names(rule, move.channel) for rule in binding) else "hold_best"
+        return _still_rule(move, held, context)
+    if total_changes:
+        return _share_rule(move, held)
+    return ("scale" if move.change > 0 else "cut") + ("_needed" if held else "_gain")
+
+
+def _still_rule(move: Move, held: str, context: Context) -> str:
+    """Why a channel stays where it is."""
+    if context.next_test == move.channel and held in ("", "hold_uncertain", "hold_cost"):
+        return "test_uncertain"
+    fixed = any(_names(rule, move.channel) for rule in context.binding)
+    return held or ("hold_rule" if fixed else "hold_best")
+
+
+def _share_rule(move: Move, held: str) -> str:
+    """Where the budget grows or shrinks as a whole, it is the channel's share that is decided."""
+    noise = TOTAL_NOISE * max(move.share, move.proposed)
+    if abs(move.shift) <= noise:
+        return "share_kept"
     if held:
-        return "scale_needed" if move.change > 0 else "cut_needed"
-    return "scale_gain" if move.change > 0 else "cut_gain"
+        return "share_needed"
+    return "share_up" if move.shift > 0 else "share_down"
 
 
 def _names(rule: str, channel: str) -> bool:
@@ -171,40 +219,46 @@ def _names(rule: str, channel: str) -> bool:
     return rule.startswith(f"{channel} ")
 
 
-def _decide(
-    move: Move, *, rule: str, evidence: ChannelEvidence, decided_at: datetime, stability: Stability
-) -> Decision:
-    kind = rule.split("_", maxsplit=1)[0]
+def _decide(move: Move, rule: str, context: Context) -> Decision:
+    quoted = context.rejected.get(move.channel, move) if context.held.get(move.channel) else move
+    size = abs(quoted.shift)
     facts: dict[str, float | str] = {
-        "change": abs(move.change),
-        "percent": abs(move.change) / move.current if move.current > 0 else 0.0,
-        "outcome": abs(move.outcome.value),
-        "gain": move.gain.value,
-        "lower": move.gain.interval.lower,
-        "upper": move.gain.interval.upper,
-        "chance": move.chance,
-        "level": stability.chance,
-        "marginal": move.marginal_roas.value,
-        "cost": stability.switching_cost * abs(move.change),
         "channel": move.channel,
+        "before": move.current,
+        "after": move.proposed,
+        "change": abs(move.change),
+        "gain": quoted.gain.value,
+        "lower": quoted.gain.interval.lower,
+        "upper": quoted.gain.interval.upper,
+        "chance": quoted.chance,
+        "level": context.stability.chance,
+        "cost": context.stability.switching_cost * size,
+        "marginal": move.marginal_roas.value,
     }
     return Decision(
         subject=move.channel,
-        action=_ACTIONS.get(kind, "hold"),
+        action=_action(move, rule),
         change=move.change,
         rule=rule,
         reason="",
-        evidence=evidence.sources,
-        decided_at=decided_at,
+        evidence=context.evidence[move.channel].sources,
+        decided_at=context.decided_at,
         facts=facts,
     )
+
+
+def _action(move: Move, rule: str) -> Action:
+    kind = rule.split("_", maxsplit=1)[0]
+    if kind in ("scale", "cut", "share"):
+        return "scale" if move.change > 0 else "cut"
+    return "test" if kind == "test" else "hold"
 
 
 def _earned_elsewhere(outcome: FloatArray, change: FloatArray) -> FloatArray:
     """Outcome per unit of money at the other end of each move, shape (D, C).
 
     For a channel that gets more it is what the cut channels lose a unit, for one that is cut what the others gain a
-    unit; zero where there is no other end (a budget that grows or shrinks as a whole).
+    unit; zero where nothing is shifted.
     """
     up, down = change > 0, change < 0
     gained = outcome[:, up].sum(axis=1) / change[up].sum() if up.any() else np.zeros(len(outcome))

@@ -28,7 +28,10 @@ def wordings(locale: str, currency: str) -> dict[str, Wording]:
 def reason(decision: Decision, words: Wording) -> str:
     """The rule that fired, with its numbers."""
     facts = decision.facts
-    money = {name: words.money(float(facts[name])) for name in ("change", "outcome", "gain", "lower", "upper", "cost")}
+    money = {
+        name: words.money(float(facts[name]))
+        for name in ("before", "after", "change", "gain", "lower", "upper", "cost")
+    }
     return words.text(
         f"rule.{decision.rule}",
         **money,

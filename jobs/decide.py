@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from decisions.document import ChannelAdvice, State, WeekDecision
 from decisions.evidence import channel_evidence
-from decisions.recommendation import Move, Stability, holds, moves, recommend
+from decisions.recommendation import Context, Move, Stability, holds, moves, recommend, total_changes
 from decisions.sentences import reason, wordings
 from jobs.known import model_roas
 from jobs.plan import Holds, PlanSource, run_plan
@@ -39,12 +39,15 @@ class SteadyPlan:
         What it does to each channel.
     held
         Channels that are held (or would be, were it not for the rules), with the reason's id.
+    rejected
+        The moves of held channels that were not worth making.
     """
 
     record: RunRecord
     allocation: Allocation
     plan: tuple[Move, ...]
     held: Mapping[str, str]
+    rejected: Mapping[str, Move] = field(default_factory=dict)
 
 
 def steady_plan(
@@ -58,15 +61,17 @@ def steady_plan(
     record = run_plan(workspace, seed=seed, progress=progress, again=again, source=source)
     best = _read(record, source.curves, stability)
     held: dict[str, str] = {}
+    rejected: dict[str, Move] = {}
     for _ in range(len(best.plan)):
         new = {channel: rule for channel, rule in best.held.items() if channel not in held}
         if not new:
             break
+        rejected = {move.channel: move for move in best.plan if move.channel in new} | rejected
         found = _with_holds(workspace, source, stability, best, {**held, **new}, seed=seed, again=again)
         if found is None:
             break
         best, held = found
-    return replace(best, held={**best.held, **held})
+    return replace(best, held={**best.held, **held}, rejected={name: rejected[name] for name in held})
 
 
 def _with_holds(
@@ -82,9 +87,10 @@ def _with_holds(
     """The best plan with as many of the ``wanted`` holds as the rules allow, and these holds."""
     chance = {move.channel: move.chance for move in best.plan}
     order = sorted(wanted, key=lambda channel: chance[channel])
+    still = {move.channel: move.share if total_changes(best.plan) else move.current for move in best.plan}
     for count in range(len(order), 0, -1):
         held = {channel: wanted[channel] for channel in order[:count]}
-        amounts = {channel: round(best.allocation.current[channel], 2) for channel in held}
+        amounts = {channel: round(still[channel], 2) for channel in held}
         kept = Holds(spend=amounts, next_test=read_document(best.record, "plan.json")["next_test"])
         try:
             record = run_plan(workspace, seed=seed, again=again, source=source, holds=kept)
@@ -197,9 +203,9 @@ def _lines(workspace: Workspace, found: Findings, stability: Stability, *, healt
         for move in steady.plan
     }
     document = read_document(steady.record, "plan.json")
-    decisions = recommend(
-        steady.plan,
+    context = Context(
         held=steady.held,
+        rejected=steady.rejected,
         evidence=evidence,
         binding=steady.allocation.binding,
         next_test=str((document["next_test"] or {}).get("channel", "")),
@@ -207,6 +213,7 @@ def _lines(workspace: Workspace, found: Findings, stability: Stability, *, healt
         healthy=healthy,
         stability=stability,
     )
+    decisions = recommend(steady.plan, context)
     settings = workspace.settings.workspace
     words = wordings(settings.locale, settings.currency)
     lines = []

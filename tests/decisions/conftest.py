@@ -10,7 +10,7 @@ import pytest
 
 from decisions.document import ChannelAdvice, WeekDecision
 from decisions.evidence import KnownTest, channel_evidence
-from decisions.recommendation import Stability, holds, moves, recommend
+from decisions.recommendation import Context, Stability, holds, moves, recommend
 from decisions.sentences import reason, wordings
 from measurement.curves import ResponseCurves
 from measurement.estimates import Estimate, Interval, LiftEstimate
@@ -93,8 +93,11 @@ def make_decision(locale: str = "de_DE", *, healthy: bool = True) -> WeekDecisio
         for c, channel in enumerate(CHANNELS)
     }
     decided = recommend(
-        plan, held=held, evidence=evidence, binding=allocation.binding, next_test="tv", decided_at=when,
-        healthy=healthy, stability=stability,
+        plan,
+        Context(
+            held=held, rejected={}, evidence=evidence, binding=allocation.binding, next_test="tv", decided_at=when,
+            healthy=healthy, stability=stability,
+        ),
     )  # fmt: skip
     words = wordings(locale, "EUR")
     lines = tuple(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from decisions.evidence import KnownTest, channel_evidence
-from decisions.recommendation import Stability, holds, moves, recommend
+from decisions.recommendation import Context, Stability, holds, moves, recommend
 from decisions.sentences import chance, reason, wordings
 from measurement.curves import ResponseCurves
 from measurement.estimates import Estimate, Interval, LiftEstimate
@@ -48,10 +48,11 @@ def rules(response: ResponseCurves, plan: Allocation, *, test: str = "", healthy
         move.channel: channel_evidence(move.channel, roas=None, model_healthy=True, tests=(), today=TODAY)
         for move in made
     }
-    decisions = recommend(
-        made, held=holds(made, stability), evidence=evidence, binding=plan.binding, next_test=test,
+    context = Context(
+        held=holds(made, stability), rejected={}, evidence=evidence, binding=plan.binding, next_test=test,
         decided_at=WHEN, healthy=healthy, stability=stability,
     )  # fmt: skip
+    decisions = recommend(made, context)
     return {decision.subject: decision.rule for decision in decisions}
 
 
@@ -176,8 +177,12 @@ def test_reasons_speak_both_languages_in_their_own_numbers():
         one.channel: channel_evidence(one.channel, roas=None, model_healthy=True, tests=(), today=TODAY) for one in made
     }
     decision = recommend(
-        made, held={}, evidence=evidence, binding=(), next_test="", decided_at=WHEN, healthy=True, stability=Stability()
-    )[0]
+        made,
+        Context(
+            held={}, rejected={}, evidence=evidence, binding=(), next_test="", decided_at=WHEN, healthy=True,
+            stability=Stability(),
+        ),
+    )[0]  # fmt: skip
     words = wordings("de_DE", "EUR")
     german, english = reason(decision, words["de"]), reason(decision, words["en"])
     assert german.startswith("20\xa0€ mehr pro Woche")
@@ -189,3 +194,40 @@ def test_reasons_speak_both_languages_in_their_own_numbers():
 @pytest.mark.parametrize(("value", "text"), [(0.0, "< 1%"), (0.004, "< 1%"), (0.07, "7%"), (1.0, "> 99%")])
 def test_a_probability_is_never_impossible_or_certain(value, text):
     assert chance(value, wordings("en_GB", "EUR")["en"]) == text
+
+
+def test_a_larger_budget_is_the_users_decision_and_only_the_mix_is_judged():
+    response = curves((2.0, 0.1), (2.0, 0.1))
+    same = moves(allocation(response, 110.0, 110.0), response)
+    assert [move.gain.value for move in same] == [0.0, 0.0]
+    assert holds(same, Stability()) == {}
+    assert set(rules(response, allocation(response, 110.0, 110.0)).values()) == {"share_kept"}
+    assert set(rules(response, allocation(response, 90.0, 90.0)).values()) == {"share_kept"}
+    better = curves((3.0, 0.1), (1.0, 0.1))
+    assert rules(better, allocation(better, 140.0, 80.0)) == {"a": "share_up", "b": "share_down"}
+    assert rules(better, allocation(better, 100.0, 70.0)) == {"a": "hold_best", "b": "share_down"}
+
+
+def test_a_smaller_budget_is_not_read_as_a_loss_of_every_channel():
+    response = curves((3.0, 0.1), (1.0, 0.1))
+    up, down = moves(allocation(response, 98.0, 70.0), response)
+    assert up.shift == pytest.approx(14.0)
+    assert up.gain.value == pytest.approx(28.0, rel=0.02)
+    assert down.gain.value == pytest.approx(28.0, rel=0.02)
+
+
+def test_the_sentence_about_a_held_channel_quotes_the_move_that_was_rejected():
+    response = curves((2.0, 2.0), (1.9, 2.0))
+    wanted = moves(allocation(response, 120.0, 80.0), response)
+    still = moves(allocation(response, 100.0, 100.0), response)
+    evidence = {
+        one.channel: channel_evidence(one.channel, roas=None, model_healthy=True, tests=(), today=TODAY)
+        for one in still
+    }
+    context = Context(
+        held=holds(wanted, Stability()), rejected={move.channel: move for move in wanted}, evidence=evidence, binding=(),
+        next_test="", decided_at=WHEN, healthy=True, stability=Stability(),
+    )  # fmt: skip
+    for decision, move in zip(recommend(still, context), wanted, strict=True):
+        assert decision.rule == "hold_uncertain"
+        assert decision.facts["chance"] == move.chance

@@ -13,7 +13,7 @@ from mmm.spec import ModelSpec
 from simulation.market import Market, simulate_market
 from simulation.market_spec import market_spec
 
-SMALL = ModelSpec(lags=8, knot_every=8, draws=200, tune=150, holidays="DE")
+SMALL = ModelSpec(lags=8, knot_every=8, draws=300, tune=150, holidays="DE")
 
 
 @pytest.fixture(scope="session")

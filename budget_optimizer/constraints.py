@@ -7,7 +7,7 @@ All money is a week's spend in the currency of the curves. A rule that cannot be
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from budget_optimizer.rows import Row
@@ -184,9 +184,11 @@ class MaxChange:
             least, most = max(0.0, today * (1.0 - self.share)), today * (1.0 + self.share)
             most = most if today > 0 else self.start
             label = f"{cell} changes by at most {percent(self.share)}" if today > 0 else f"{cell} has no spend today"
+            family = f"no channel changes by more than {percent(self.share)}"
             if least > 0:
-                rows.append(Row(name=f"{label} (at least {money(least)})", spend={cell: -1.0}, limit=-least))
-            rows.append(Row(name=f"{label} (at most {money(most)})", spend={cell: 1.0}, limit=most))
+                name = f"{label} (at least {money(least)})"
+                rows.append(Row(name=name, spend={cell: -1.0}, limit=-least, family=family))
+            rows.append(Row(name=f"{label} (at most {money(most)})", spend={cell: 1.0}, limit=most, family=family))
         return rows
 
 
@@ -266,17 +268,7 @@ def compile_rules(rules: Sequence[Rule], curves: ResponseCurves) -> list[Row]:
     for row in (row for rule in rules for row in rule.rows(scope)):
         seen[row.name] = seen.get(row.name, 0) + 1
         name = row.name if seen[row.name] == 1 else f"{row.name} ({seen[row.name]})"
-        rows.append(
-            Row(
-                name=name,
-                limit=row.limit,
-                spend=row.spend,
-                outcome=row.outcome,
-                active=row.active,
-                equal=row.equal,
-                unit=row.unit,
-            )
-        )
+        rows.append(replace(row, name=name))
     return rows
 
 

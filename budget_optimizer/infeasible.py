@@ -7,6 +7,7 @@ and are a short list to start from; spreading the breakage over all rules (an L1
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -36,25 +37,59 @@ class Clash:
         Names of the smallest set: without any one of them the others can be met.
     mend
         Rule name → by how much money its limit must give way; the cheapest way to make the plan possible.
+    advice
+        The mend in words, e.g. ``"lower 'tv at least 5,000' by 700"``, one a rule of ``mend``.
     """
 
     rules: tuple[str, ...]
     mend: dict[str, float]
+    advice: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
         """What to change, in one sentence without a full stop."""
-        if not self.mend:
-            return "Loosen one of these rules"
-        parts = [f"'{name}' by {money(amount)}" for name, amount in self.mend.items()]
-        return f"The cheapest mend is to loosen {' and '.join(parts)}"
+        return f"The cheapest mend: {' and '.join(self.advice)}" if self.advice else "Loosen one of these rules"
+
+
+def _advice(row: Row, amount: float) -> str:
+    """How one row gives way by a signed amount (positive: its left side is too large)."""
+    if row.outcome:
+        return f"lower the target '{row.name}' (it falls short by an outcome of {money(abs(amount))})"
+    signs = {size > 0 for size in row.spend.values()}
+    if row.equal:
+        verb = "raise" if amount > 0 else "lower"
+    elif len(signs) == 1:
+        verb = "raise" if signs == {True} else "lower"
+    else:
+        verb = "loosen"
+    return f"{verb} '{row.name}' by {money(abs(amount))}"
+
+
+def _clash(rows: Sequence[Row], chosen: Sequence[int], mend: dict[int, float]) -> Clash:
+    return Clash(
+        rules=tuple(rows[index].name for index in sorted(chosen)),
+        mend={rows[index].name: abs(amount) for index, amount in mend.items()},
+        advice=tuple(_advice(rows[index], amount) for index, amount in mend.items()),
+    )
+
+
+def _short_names(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    """The names of a clash; three and more rows of one family count as that family."""
+    family = {row.name: row.family for row in rows}
+    counts = Counter(family.get(name, "") for name in names)
+    result: dict[str, None] = {}
+    for name in names:
+        kin = family.get(name, "")
+        many = bool(kin) and counts[kin] >= 3
+        result[f"{kin} ({counts[kin]} channels)" if many else name] = None
+    return list(result)
 
 
 def clash_error(curves: ResponseCurves, rows: Sequence[Row], goal: Goal) -> InputError:
     """The clash as an error for the user of the rules (exit status 2)."""
     clash = find_clash(curves, rows, goal)
     error = InputError.of(
-        f"these rules cannot hold together: {'; '.join(clash.rules)}",
+        f"these rules cannot hold together: {'; '.join(_short_names(rows, clash.rules))}",
         clash.sentence,
         column="budget",
         value=f"{len(clash.rules)} rules",
@@ -83,16 +118,12 @@ def find_clash(curves: ResponseCurves, rows: Sequence[Row], goal: Goal | None = 
     suspects = program.support()
     if suspects is not None:
         chosen = _deletion(list(suspects), program.possible)
-        return Clash(rules=_names(rows, chosen), mend=program.mend(chosen))
+        return _clash(rows, chosen, program.mend(chosen))
     curved = bool(matrix.outcome.nnz) or (goal is not None and goal.floor_roas is not None)
     if curved:
         return _curved_clash(curves, rows, goal or Goal())
     chosen = _shrink(list(range(len(rows))), program.possible)
-    return Clash(rules=_names(rows, chosen), mend=program.mend(chosen))
-
-
-def _names(rows: Sequence[Row], chosen: Sequence[int]) -> tuple[str, ...]:
-    return tuple(rows[index].name for index in sorted(chosen))
+    return _clash(rows, chosen, program.mend(chosen))
 
 
 def _deletion(suspects: list[int], possible: Oracle) -> list[int]:
@@ -134,7 +165,7 @@ class _Elastic:
         self.most = 10.0 * len(curves.channels)
 
     def solve(self, keep: IntArray, loose: IntArray, *, integer: bool) -> tuple[FloatArray, FloatArray] | None:
-        """Least breakage of ``loose`` rows with all of ``keep`` in force: breakage and dual by row of ``keep``."""
+        """Least breakage of ``loose`` rows with all of ``keep`` in force: signed breakage and dual by row."""
         cp = cvxpy()
         rows = self.rows.take(keep)
         cells = np.flatnonzero(self.rows.switched)
@@ -165,13 +196,13 @@ class _Elastic:
         if not (integer and len(cells)):
             for index, row in named:
                 duals[index] = np.atleast_1d(row.dual_value)
-        return np.asarray(over.value) + np.asarray(under.value), duals
+        return np.asarray(over.value) - np.asarray(under.value), duals
 
     def support(self) -> list[int] | None:
         """Rows that clash by linear reasoning alone; ``None`` where the clash needs on/off or the curves."""
         every = np.flatnonzero(self.plain)
         solved = self.solve(every, every, integer=False)
-        if solved is None or solved[0].sum() <= _TOLERANCE:
+        if solved is None or np.abs(solved[0]).sum() <= _TOLERANCE:
             return None
         chosen = every[np.abs(solved[1]) > 1e-9]
         return [int(row) for row in (chosen if not self.possible([int(r) for r in chosen]) else every)]
@@ -182,9 +213,9 @@ class _Elastic:
         if not len(keep):
             return True
         solved = self.solve(keep, keep, integer=True)
-        return solved is not None and bool(solved[0].sum() <= _TOLERANCE)
+        return solved is not None and bool(np.abs(solved[0]).sum() <= _TOLERANCE)
 
-    def mend(self, clash: Sequence[int]) -> dict[str, float]:
+    def mend(self, clash: Sequence[int]) -> dict[int, float]:
         """Cheapest single rule of the clash to loosen; several rules where there is more than one clash."""
         every = np.flatnonzero(self.plain)
         costs: dict[int, float] = {}
@@ -199,12 +230,17 @@ class _Elastic:
             solved = self.solve(every, loose, integer=True)
             breakage = np.zeros(len(every)) if solved is None else solved[0]
             costs = {
-                int(row): float(amount) for row, amount in zip(every, breakage, strict=True) if amount > _TOLERANCE
+                int(row): float(amount) for row, amount in zip(every, breakage, strict=True) if abs(amount) > _TOLERANCE
             }
-            return {self.raw.names[row]: self._price(row, amount) for row, amount in costs.items()}
+            return {row: self._price(row, amount) for row, amount in costs.items()}
         prices = {row: self._price(row, amount) for row, amount in costs.items()}
-        cheapest = min(prices, key=lambda row: prices[row])
-        return {self.raw.names[cheapest]: prices[cheapest]}
+        least = min(abs(price) for price in prices.values())
+        # among equally cheap ones the rule over most channels: the total rather than one channel's end
+        cheapest = max(
+            (row for row in prices if abs(prices[row]) <= least * (1 + 1e-6) + 1e-9),
+            key=lambda row: self.rows.spend[[row]].nnz,
+        )
+        return {cheapest: prices[cheapest]}
 
     def _price(self, row: int, amount: float) -> float:
         """Breakage of a scaled row in the unit of its limit (money)."""
@@ -221,13 +257,13 @@ def _curved_clash(curves: ResponseCurves, rows: list[Row], goal: Goal) -> Clash:
         return _possible(curves, [rows[index] for index in sorted(chosen)], goal)
 
     chosen = _shrink(list(range(len(rows))), possible)
-    mend: dict[str, float] = {}
+    mend: dict[int, float] = {}
     for index in chosen:
         if rows[index].outcome:
             amount = _least_shortfall(rows, index, possible_with=lambda trial: _possible(curves, trial, goal))
             if amount is not None and (not mend or amount < min(mend.values())):
-                mend = {rows[index].name: amount}
-    return Clash(rules=_names(rows, chosen), mend=mend)
+                mend = {index: amount}
+    return _clash(rows, chosen, mend)
 
 
 def _possible(curves: ResponseCurves, rows: Sequence[Row], goal: Goal) -> bool:

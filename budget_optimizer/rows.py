@@ -29,6 +29,8 @@ class Row:
         Whether the row holds with equality.
     unit
         Unit of ``limit``: ``"money"`` or ``"count"``.
+    family
+        What many rows of one rule say together, for messages that would otherwise list them all.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Row:
     active: Mapping[str, float] = field(default_factory=dict)
     equal: bool = False
     unit: str = "money"
+    family: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

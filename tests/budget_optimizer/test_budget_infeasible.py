@@ -97,5 +97,21 @@ def test_the_error_names_the_rules_and_the_mend_in_one_sentence():
     assert caught.value.exit_status == 2
     assert "total budget" in text
     assert text.count("at least") == 2
-    assert re.search(r"cheapest mend is to loosen '.+' by [\d,.]+", text)
+    assert re.search(r"cheapest mend: (raise|lower|loosen) '.+' by [\d,.]+", text)
     assert "all of it" not in text
+
+
+def test_many_rows_of_one_rule_are_named_together():
+    curves = hill_curves(np.random.default_rng(1), 9, points=20)
+    total = 2 * float(curves.observed_spend.sum())
+    with pytest.raises(InputError) as caught:
+        Allocator([TotalBudget(total), MaxChange(0.2)]).allocate(curves)
+    text = str(caught.value)
+    assert "no channel changes by more than 20% (9 channels)" in text
+    assert "The cheapest mend: lower 'total budget" in text
+
+
+def test_a_roas_out_of_reach_is_named_with_its_shortfall():
+    curves, rules = planted(6)
+    with pytest.raises(InputError, match=r"lower the target 'ROAS of the plan at least 1000' .it falls short by"):
+        Allocator(rules).allocate(curves)

@@ -53,6 +53,18 @@ def convergence_checks(found: Convergence, *, divergences: int, draws: int, e_bf
     ]
 
 
+def retry_note(failures: str) -> Check:
+    """A hint that sampling fell short once and was repeated with more effort."""
+    return Check(
+        name="sampled_twice",
+        passed=False,
+        value=failures,
+        limit=None,
+        remedy="Sampling was repeated with twice the draws and tuning: raise them in [mmm] to save the first attempt",
+        blocking=False,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FitFacts:
     """Posterior facts that the plausibility checks judge.

@@ -191,6 +191,8 @@ def _fitted(problem: _Problem, attempt: _Attempt) -> FittedMMM:
     )
     design = problem.design
     further = checks.fit_checks(_facts(fitted), design)
+    if "retried_after" in attempt.options:
+        further.append(checks.retry_note(str(attempt.options["retried_after"])))
     if problem.lifts.lifts:
         surprise = conflict(predicted_lifts(fitted.draws, problem.lifts, problem.spec), problem.lifts)
         further += checks.lift_checks(problem.lifts, surprise)

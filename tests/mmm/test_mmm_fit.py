@@ -88,6 +88,7 @@ def test_too_few_draws_are_retried_and_never_healthy(small_market):
     fitted = MMM(replace(TINY, draws=20, tune=20)).fit(small_market.panel, seed=1)
     assert "ess_bulk" in fitted.options["retried_after"]
     assert fitted.options["draws"] == 40
+    assert "sampled_twice" in {check.name for check in fitted.checks}
     assert not fitted.healthy
 
 

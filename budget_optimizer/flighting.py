@@ -258,8 +258,10 @@ def _repeat(curves: ResponseCurves, weeks: int) -> ResponseCurves:
 
 
 def _flight(curves: ResponseCurves, calendar: Calendar, found: Found, units: tuple[float, float]) -> Flight:
-    if found.infeasible or found.spend is None or found.argument is None:
+    if found.infeasible:
         raise _impossible()
+    if found.spend is None:
+        raise InputError.of("no plan over the weeks was found in time", "Raise time_limit", column="time_limit")
     unit, value_unit = units
     weeks, cells = calendar.weeks, len(curves.channels)
     spend = np.maximum(found.spend, 0.0).reshape(weeks, cells) * unit

@@ -14,6 +14,7 @@ import numpy as np
 from budget_optimizer.objective import tail_mean, tail_view, tail_weights
 from budget_optimizer.pieces import Piece, Shapes, index_of, shapes_of, view_values
 from budget_optimizer.relaxation import Problem, Relaxed, solve_relaxation
+from budget_optimizer.solver import OutOfTimeError
 from measurement.curves import FloatArray, ResponseCurves
 
 #: Rows are met to this, in units of the problem (a channel's average money).
@@ -83,9 +84,12 @@ class Search:
             left = deadline - time.monotonic()
             if left <= 0 and rounds > 1:
                 break
-            relaxed = solve_relaxation(
-                self.problem, self.pieces, accuracy=effort.gap / 4, seconds=max(left, 1.0), upper=self.upper
-            )
+            try:
+                relaxed = solve_relaxation(
+                    self.problem, self.pieces, accuracy=effort.gap / 4, seconds=max(left, 1.0), upper=self.upper
+                )
+            except OutOfTimeError:
+                break
             if not relaxed.feasible:
                 if self.best is not None:  # nothing better lies in what `_narrow` left
                     self.bound = self.value
@@ -93,7 +97,7 @@ class Search:
             self.bound = min(self.bound, relaxed.bound)
             self._consider(relaxed)
             if self._gap() > effort.gap:
-                self._polish(relaxed)
+                self._polish(relaxed, max(deadline - time.monotonic(), 5.0))
             if self._gap() <= effort.gap:
                 break
             narrowed = rounds == 1 and self._narrow(relaxed)
@@ -134,7 +138,7 @@ class Search:
         if value > self.value:
             self.value, self.best = value, (relaxed.spend, relaxed.argument, relaxed.active)
 
-    def _polish(self, relaxed: Relaxed) -> None:
+    def _polish(self, relaxed: Relaxed, seconds: float) -> None:
         """The best plan within the concave runs (exact curves) around a relaxed solution."""
         shapes = self.problem.shapes
         runs = []
@@ -142,7 +146,10 @@ class Search:
             _, start, stop = shapes.run_around(cell, relaxed.argument[cell])
             start, stop = max(start, first), min(stop, last)
             runs.append((cell, start, stop) if start <= stop else (cell, first, first))
-        polished = solve_relaxation(self.problem, runs, active=relaxed.active, upper=self.upper)
+        try:
+            polished = solve_relaxation(self.problem, runs, seconds=seconds, active=relaxed.active, upper=self.upper)
+        except OutOfTimeError:
+            return
         if polished.feasible:
             self._consider(polished)
 

@@ -14,10 +14,16 @@ from measurement.errors import LiftwerkError
 #: cvxpy carries no types of its own: its module, expressions, constraints and problems.
 Expression = Any
 
+#: HiGHS' code for a point that meets all rows.
+_FEASIBLE_POINT = 2
 #: Beyond this many columns an interior-point method with crossover beats the simplex method.
 _LARGE = 4000
 _banner = threading.Lock()
 _greeted = False
+
+
+class OutOfTimeError(LiftwerkError):
+    """The time limit came before any answer."""
 
 
 def cvxpy() -> Expression:
@@ -54,14 +60,16 @@ def maximise(program: Expression, *, integer: bool, size: int, accuracy: float, 
                 ) from error
     if program.status in {"infeasible", "infeasible_inaccurate", "infeasible_or_unbounded"}:
         return None
-    if program.status not in {"optimal", "optimal_inaccurate", "user_limit"} or program.value is None:
-        raise LiftwerkError.of(
+    info = program.solver_stats.extra_stats
+    # a linear program cut short proves nothing; a mixed-integer one still has its bound, if it has a plan
+    usable = {"optimal", "optimal_inaccurate"} | ({"user_limit"} if integer else set())
+    if program.status not in usable or info.primal_solution_status != _FEASIBLE_POINT:
+        raise OutOfTimeError.of(
             "the solver found no answer in time", "Raise the time limit", column="time_limit", value=program.status
         )
     if not integer:
         return float(program.value)
     # cvxpy minimises −goal: the constant it moves out of the objective is the same in value and bound
-    info = program.solver_stats.extra_stats
     return float(program.value) + max(0.0, float(info.objective_function_value - info.mip_dual_bound))
 
 

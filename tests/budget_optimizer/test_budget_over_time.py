@@ -247,3 +247,12 @@ def test_holding_still():
     assert switching_cost(np.array([10.0, 5.0]), np.array([5.0, 10.0]), 0.1) == pytest.approx(1.0)
     with pytest.raises(InputError, match="brave"):
         worth_moving(gain, cost=1.0, risk="brave")
+
+
+def test_a_time_limit_gives_a_plan_with_its_honest_gap():
+    curves = hill_curves(np.random.default_rng(8), 12, points=40, s_shaped=1.0)
+    total = 8 * float(curves.observed_spend.sum())
+    flight = plan_flight(curves, calendar_of(curves, weeks=8), total=total, time_limit=0.01)
+    assert flight.spend.sum() == pytest.approx(total, rel=1e-6)
+    assert 0.0 <= flight.gap < 0.2
+    assert flight.value <= flight.upper_bound

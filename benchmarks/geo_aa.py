@@ -4,6 +4,7 @@ Windows are drawn at random (set size 1 to 5, length 7, 15 or 28 periods, anywhe
 GeoLift pre-test panel, if its folder is given, and from three simulated panels of 40 geos and 90 days.
 
     python benchmarks/geo_aa.py --data ../shared/data --windows 500
+    python benchmarks/geo_aa.py --data ../shared/data --windows 200 --chosen
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from geolift.estimators import Comparison
-from geolift.inference import TestResult, block_conformal, iid_conformal, placebo_sets
+from geolift.inference import TestResult, block_conformal, iid_conformal, placebo_members, placebo_sets
+from geolift.selection import choice_stretch
 from geolift.synthetic_control import SyntheticControl
 
 LENGTHS = (7, 15, 28)
@@ -44,10 +46,11 @@ def simulated(kind: str, seed: int, geos: int = 40, periods: int = 90) -> np.nda
     return level * (1 + 0.025 * (loads @ factors) + 0.03 * noise)
 
 
-def tests(seed: int) -> dict[str, Callable[[Comparison, int], TestResult]]:
+def tests(seed: int, stretch: float) -> dict[str, Callable[[Comparison, int], TestResult]]:
     plain = SyntheticControl()
     return {
-        "block conformal (default)": lambda item, _: block_conformal(plain, item),
+        "readout's default": lambda item, _: block_conformal(plain, item, stretch=stretch),
+        "block conformal": lambda item, _: block_conformal(plain, item),
         "block conformal, mean": lambda item, _: block_conformal(plain, item, statistic="mean"),
         "block conformal, absolute": lambda item, _: block_conformal(plain, item, statistic="absolute"),
         "placebo sets": lambda item, size: placebo_sets(plain, item, size=size, most=200, seed=seed),
@@ -55,7 +58,19 @@ def tests(seed: int) -> dict[str, Callable[[Comparison, int], TestResult]]:
     }
 
 
-def study(panels: Callable[[int], np.ndarray], length: int, windows: int, names: list[str]) -> list[dict[str, object]]:
+def best_fitting(history: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """The set of 300 random ones that its donors follow most closely."""
+    drawn = placebo_members(len(history), size, most=300, seed=int(rng.integers(1 << 30)))
+    allowed = np.ones((len(drawn), len(history)), dtype=bool)
+    np.put_along_axis(allowed, drawn, False, axis=1)
+    series = history[drawn].mean(axis=1)
+    rest = series - SyntheticControl().counterfactuals(series, history, history.shape[1], allowed)
+    return drawn[np.argmin(np.sum(rest**2, axis=1) / series.mean(axis=1) ** 2)]
+
+
+def study(
+    panels: Callable[[int], np.ndarray], length: int, windows: int, names: list[str], *, chosen: bool
+) -> list[dict[str, object]]:
     """Rejections without a lift, and coverage of each injected lift, by test."""
     rng = np.random.default_rng(length)
     kept: dict[tuple[str, float], list[bool]] = {}
@@ -66,7 +81,10 @@ def study(panels: Callable[[int], np.ndarray], length: int, windows: int, names:
         geos, periods = outcome.shape
         size = int(rng.integers(1, 6))
         end = int(rng.integers(min(periods, 40 + length), periods + 1))
-        inside = np.isin(np.arange(geos), rng.choice(geos, size, replace=False))
+        history = outcome[:, : end - length]
+        treated = best_fitting(history, size, rng) if chosen else np.sort(rng.choice(geos, size, replace=False))
+        inside = np.isin(np.arange(geos), treated)
+        stretch = choice_stretch(history, treated, seed=0).factor
         for lift in LIFTS:
             series = outcome[inside, :end].mean(axis=0)
             truth = lift * series[-length:].mean()
@@ -77,10 +95,9 @@ def study(panels: Callable[[int], np.ndarray], length: int, windows: int, names:
                 pre=end - length,
                 names=tuple(str(place) for place in np.flatnonzero(~inside)),
             )
-            for name, run in tests(window).items():
-                if name not in names:
-                    continue
-                result = run(item, size)
+            every = tests(window, stretch)
+            for name in names:
+                result = every[name](item, size)
                 kept.setdefault((name, lift), []).append(result.interval.contains(truth))
                 if lift == 0:
                     rejected.setdefault(name, []).append(result.p_value <= 0.1)
@@ -102,9 +119,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder that holds geo/geolift_pretest.csv")
     parser.add_argument("--windows", type=int, default=500)
-    parser.add_argument("--only-default", action="store_true", help="the default test alone")
+    parser.add_argument("--all-tests", action="store_true", help="not only the default, widened and plain")
+    parser.add_argument("--chosen", action="store_true", help="treat the best fitting of 300 sets, not a random one")
     options = parser.parse_args()
-    names = list(tests(0))[:1] if options.only_default else list(tests(0))
+    names = list(tests(0, 1.0)) if options.all_tests else list(tests(0, 1.0))[:2]
     panels: dict[str, Callable[[int], np.ndarray]] = {
         kind: lambda window, kind=kind: simulated(kind, window // 5)
         for kind in ("stationary", "trending", "integrated")
@@ -117,7 +135,7 @@ def main() -> None:
     first = True
     for panel, draw in panels.items():
         for length in LENGTHS:
-            for row in study(draw, length, options.windows, names):
+            for row in study(draw, length, options.windows, names, chosen=options.chosen):
                 line = {"panel": panel, **row}
                 if first:
                     print("| " + " | ".join(line) + " |")

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from geolift.candidates import Pool, SetRules, candidate_sets
-from geolift.design_study import EFFECTS, Effort, GeoDesign, PowerStudy, TestPrice
+from geolift.design_study import Effort, GeoDesign, PowerStudy, TestPrice
+from geolift.power_curves import EFFECTS
 from geolift.test_plan import Kind
 from measurement.errors import InputError
 from measurement.panel import Panel
@@ -35,7 +36,7 @@ class GeoDesigns:
         Whether every set that obeys the rules was screened.
     reliability, stretch
         How MDEs were corrected, because chosen sets look sharper than they are: see
-        `geolift.design_study.Curves.settled_mde`.
+        `geolift.power_curves.Curves.settled_mde`.
     fresh_aa_rejection
         Mean share of the windows kept out of the choice in which the test rejects without any lift: about α where
         choosing did no harm.

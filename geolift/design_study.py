@@ -9,18 +9,16 @@ from numpy.typing import NDArray
 
 from geolift.candidates import Pool
 from geolift.power import CandidateSets, look_back_ends, simulated_p_values
+from geolift.power_curves import EFFECTS, Curves
+from geolift.selection import choice_stretches
 from geolift.test_plan import Kind
 from geolift.weights import simplex_least_squares
 from measurement.errors import InputError
 from measurement.panel import Panel
 
 FloatArray = NDArray[np.float64]
-#: Lifts tried in the full power analysis: by half a point to a quarter, then by one to a half.
-EFFECTS = np.concatenate([np.arange(0.0, 0.25, 0.005), np.arange(0.25, 0.501, 0.01)]).round(3)
 #: Lifts tried where thousands of sets are screened.
 SCREEN = np.array([0.02, 0.05, 0.1, 0.2])
-#: Factors tried for the MDE in windows kept out of the choice.
-STRETCHES = np.arange(0.5, 5.01, 0.05).round(2)
 #: Fewest windows by which sets are chosen; where there are fewer to spare, none is kept apart.
 LEAST_CHOOSING = 3
 #: Weeks before the end of the panel from which usual spend and outcome are read.
@@ -60,7 +58,8 @@ class GeoDesign:
         The geos.
     mde
         Minimum detectable effect: the smallest lift from which on the test is significant in at least the wanted
-        share of the windows that chose the sets, corrected by the windows kept apart (`Curves.settled_mde`).
+        share of the windows that chose the sets, corrected by the windows kept apart (`Curves.settled_mde`)
+        and by the widening that the readout gives to chosen geos.
     power
         Share of all windows at the MDE.
     power_at_target
@@ -128,65 +127,6 @@ class TestPrice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Curves:
-    """Power of S sets at the F lifts of `EFFECTS`, in the windows that chose them and in those kept apart.
-
-    Attributes
-    ----------
-    choosing, fresh, every
-        Shape (S, F).
-    """
-
-    choosing: FloatArray
-    fresh: FloatArray
-    every: FloatArray
-
-    def settled_mde(self, wanted: float) -> SettledMde:
-        """MDEs that hold in windows that did not choose the sets.
-
-        The sharpest of many sets look sharper than they are: they were chosen for it. So the logarithms of the MDEs
-        are first drawn towards their mean by the slope with which the fresh windows' MDEs follow them (a set's
-        sharpness counts as far as it repeats), then all are stretched by the one factor that gives the wanted mean
-        power in the fresh windows: over all sets it is stable, where the few windows of a single set are not.
-        """
-        own, again = _mde(self.choosing, wanted), _mde(self.fresh, wanted)
-        known = np.isfinite(own)
-        if not known.any():
-            return SettledMde(mde=own, reliability=1.0, stretch=1.0)
-        logs = np.log(own)
-        both = known & np.isfinite(again)
-        reliability = 1.0
-        if both.sum() >= 10 and np.ptp(logs[both]) > 0:
-            away = logs[both] - logs[both].mean()
-            reliability = float(np.clip(away @ np.log(again[both]) / (away @ away), 0.0, 1.0))
-        centre = float(logs[known].mean())
-        drawn = np.exp(centre + reliability * (logs - centre))
-        for factor in STRETCHES:
-            power = [np.interp(factor * drawn[row], EFFECTS, self.fresh[row]) for row in np.flatnonzero(known)]
-            if np.mean(power) >= wanted - 1e-9:
-                break
-        return SettledMde(mde=np.minimum(factor * drawn, EFFECTS[-1]), reliability=reliability, stretch=float(factor))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SettledMde:
-    """MDEs after the check against fresh windows: shape (S,), NaN where the wanted power is never reached."""
-
-    mde: FloatArray
-    reliability: float
-    stretch: float
-
-
-def _mde(power: FloatArray, wanted: float) -> FloatArray:
-    """Smallest lift from which on power (S, F) stays at the wanted one, shape (S,); NaN where it never does."""
-    enough = power >= wanted - 1e-9
-    # From here on: a lucky small lift below a gap in power does not count.
-    tail = np.flip(np.logical_and.accumulate(np.flip(enough, axis=1), axis=1), axis=1)
-    first = np.maximum(np.argmax(tail, axis=1), 1)
-    return np.where(tail.any(axis=1), EFFECTS[first], np.nan)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PowerStudy:
     """The simulated tests of one request: ``post`` periods long, two-sided at ``alpha``."""
 
@@ -246,6 +186,16 @@ class PowerStudy:
         """Simulated tests of the screening and of the full analysis."""
         return screened * 8 * len(SCREEN) + kept * len(self.ends) * (2 * len(EFFECTS) - 1)
 
+    def widening(self, sets: CandidateSets) -> FloatArray:
+        """Factor by which the readout will widen each set's interval (`geolift.selection`), shape (S,)."""
+        sizes = sets.members.sum(axis=1)
+        factors = np.ones(len(sizes))
+        for size in np.unique(sizes):
+            rows = np.flatnonzero(sizes == size)
+            members = np.array([np.flatnonzero(sets.members[row]) for row in rows], dtype=np.intp)
+            factors[rows], _ = choice_stretches(self.outcome, members, seed=0)
+        return factors
+
     def imbalance(self, sets: CandidateSets) -> FloatArray:
         """Scaled L2 imbalance over the whole history, shape (S,)."""
         centred = self.outcome - self.outcome.mean(axis=1, keepdims=True)
@@ -269,27 +219,29 @@ class PowerStudy:
     ) -> list[GeoDesign]:
         """Every set that reaches the wanted power, best first."""
         imbalance, usual = self.imbalance(sets), price.usual_outcome()
-        settled = curves.settled_mde(wanted).mde
+        settled, widening = curves.settled_mde(wanted).mde, self.widening(sets)
         designs = []
         for row, members in enumerate(sets.members):
             if not np.isfinite(settled[row]):
                 continue
-            mde = round(float(settled[row]), 4)
+            # The readout tests chosen geos with a widened interval: a lift looks smaller to it by that factor.
+            wide = float(widening[row])
+            mde = round(min(wide * float(settled[row]), float(EFFECTS[-1])), 4)
             money = mde * float(usual[members].sum())
             spend = price.spend(members, money)
             designs.append(
                 GeoDesign(
                     treated=tuple(geo for geo, inside in zip(pool.geos, members, strict=True) if inside),
                     mde=mde,
-                    power=float(np.interp(mde, EFFECTS, curves.every[row])),
-                    power_at_target=float(np.interp(abs(target or mde), EFFECTS, curves.every[row])),
+                    power=float(np.interp(mde / wide, EFFECTS, curves.every[row])),
+                    power_at_target=float(np.interp(abs(target or mde) / wide, EFFECTS, curves.every[row])),
                     aa_rejection=float(curves.every[row, 0]),
                     holdout_share=1 - float(pool.outcome_share[members].sum()),
                     incremental_spend=spend,
                     mde_outcome=money,
                     detectable_iroas=money / abs(spend) if spend else None,
                     imbalance=float(imbalance[row]),
-                    curve=tuple(curves.every[row].tolist()),
+                    curve=tuple(np.interp(EFFECTS / wide, EFFECTS, curves.every[row]).tolist()),
                 )
             )
         if not designs:

@@ -54,20 +54,26 @@ def choice_stretch(history: FloatArray, treated: NDArray[np.intp], *, seed: int)
     -------
     ChoiceStretch
     """
+    factors, reliability = choice_stretches(history, np.sort(treated)[None], seed=seed)
+    return ChoiceStretch(factor=float(factors[0]), reliability=reliability)
+
+
+def choice_stretches(history: FloatArray, members: NDArray[np.intp], *, seed: int) -> tuple[FloatArray, float | None]:
+    """`choice_stretch` for many sets (N, size) of one size: factors (N,) and their common reliability."""
     geos, periods = history.shape
-    members = placebo_members(geos, len(treated), most=SETS, seed=seed)
-    if periods < SHORTEST or len(members) < FEWEST or geos - len(treated) < 2:
-        return ChoiceStretch(factor=1.0, reliability=None)
+    size = members.shape[1]
+    sample = placebo_members(geos, size, most=SETS, seed=seed)
+    if periods < SHORTEST or len(sample) < FEWEST or geos - size < 2:
+        return np.ones(len(members)), None
     half = periods // 2
-    first, second = (
-        _log_error(history, members, fitted=half, judged=part) for part in (slice(half), slice(half, None))
-    )
+    first = _log_error(history, sample, fitted=half, judged=slice(half))
+    second = _log_error(history, sample, fitted=half, judged=slice(half, None))
     away = first - first.mean()
     spread = float(away @ away)
     reliability = float(np.clip(away @ second / spread, 0.0, 1.0)) if spread > 0 else 1.0
-    usual = _log_error(history, members, fitted=periods, judged=slice(None)).mean()
-    own = _log_error(history, np.sort(treated)[None], fitted=periods, judged=slice(None))[0]
-    return ChoiceStretch(factor=float(max(np.exp((1 - reliability) * (usual - own)), 1.0)), reliability=reliability)
+    usual = float(_log_error(history, sample, fitted=periods, judged=slice(None)).mean())
+    own = _log_error(history, members, fitted=periods, judged=slice(None))
+    return np.asarray(np.maximum(np.exp((1 - reliability) * (usual - own)), 1.0), dtype=np.float64), reliability
 
 
 def _log_error(history: FloatArray, members: NDArray[np.intp], *, fitted: int, judged: slice) -> FloatArray:

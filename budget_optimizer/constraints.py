@@ -15,10 +15,14 @@ from measurement.curves import ResponseCurves
 from measurement.errors import InputError
 from measurement.workspace import (
     BoundsRule,
+    BudgetRule,
     BudgetSection,
     FixedRule,
     GroupRule,
+    MaxActiveRule,
     MinIfActiveRule,
+    ReserveRule,
+    TargetCpaRule,
     TargetRoasRule,
 )
 
@@ -297,7 +301,7 @@ def rules_from_settings(budget: BudgetSection | None, curves: ResponseCurves) ->
     return rules
 
 
-def _rule_of(given: BoundsRule | GroupRule | MinIfActiveRule | TargetRoasRule | FixedRule) -> Rule:
+def _rule_of(given: BudgetRule) -> Rule:  # noqa: PLR0911 - one case a kind
     match given:
         case BoundsRule():
             return Bounds(given.channel, given.min, given.max)
@@ -309,3 +313,9 @@ def _rule_of(given: BoundsRule | GroupRule | MinIfActiveRule | TargetRoasRule | 
             return TargetRoas(given.value, given.channel)
         case FixedRule():
             return Fixed(given.channel, given.value)
+        case TargetCpaRule():
+            return TargetCpa(given.value, given.channel)
+        case MaxActiveRule():
+            return MaxActive(given.count, given.channels)
+        case ReserveRule():
+            return Reserve(given.value)

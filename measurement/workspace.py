@@ -173,8 +173,32 @@ class FixedRule(Section):
     value: Money
 
 
+class TargetCpaRule(Section):
+    """Spend ≤ ``value`` × expected outcome, of ``channel`` or (left out) of the whole plan."""
+
+    kind: Literal["target_cpa"]
+    value: Annotated[float, Field(gt=0)]
+    channel: str | None = None
+
+
+class MaxActiveRule(Section):
+    """At most ``count`` channels, of ``channels`` or (left out) of all, have any spend."""
+
+    kind: Literal["max_active"]
+    count: Annotated[int, Field(ge=0)]
+    channels: tuple[str, ...] = ()
+
+
+class ReserveRule(Section):
+    """``value`` of the total is kept out of the channels, money a week, for tests."""
+
+    kind: Literal["reserve"]
+    value: Money
+
+
 BudgetRule = Annotated[
-    BoundsRule | GroupRule | MinIfActiveRule | TargetRoasRule | FixedRule, Field(discriminator="kind")
+    BoundsRule | GroupRule | MinIfActiveRule | TargetRoasRule | FixedRule | TargetCpaRule | MaxActiveRule | ReserveRule,
+    Field(discriminator="kind"),
 ]
 
 
@@ -257,8 +281,10 @@ class Settings(Section):
         named = [(f"lift_tests.{index}.channel", test.channel) for index, test in enumerate(self.lift_tests)]
         named += [(f"mmm.priors.{name}", name) for name in self.mmm.priors]
         for index, rule in enumerate(self.budget.rules if self.budget else ()):
-            channels = rule.channels if isinstance(rule, GroupRule) else (rule.channel,)
-            field = "channels" if isinstance(rule, GroupRule) else "channel"
+            field = "channels" if isinstance(rule, GroupRule | MaxActiveRule) else "channel"
+            channels = (
+                rule.channels if isinstance(rule, GroupRule | MaxActiveRule) else (getattr(rule, "channel", None),)
+            )
             named += [(f"budget.rules.{index}.{field}", name) for name in channels if name is not None]
         for place, name in named:
             if name not in known:
@@ -395,7 +421,16 @@ def _known_keys() -> list[str]:
         ContentSection,
         Settings,
     ]
-    rules: list[type[Section]] = [BoundsRule, GroupRule, MinIfActiveRule, TargetRoasRule, FixedRule]
+    rules: list[type[Section]] = [
+        BoundsRule,
+        GroupRule,
+        MinIfActiveRule,
+        TargetRoasRule,
+        FixedRule,
+        TargetCpaRule,
+        MaxActiveRule,
+        ReserveRule,
+    ]
     fields = [pair for section in (*sections, *rules) for pair in section.model_fields.items()]
     return sorted({field.alias or name for name, field in fields})
 

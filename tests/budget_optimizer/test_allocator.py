@@ -27,7 +27,17 @@ from budget_optimizer.objective import profit
 from budget_optimizer.rows import row_matrix
 from measurement.curves import ResponseCurves
 from measurement.errors import InputError
-from measurement.workspace import BoundsRule, BudgetSection, FixedRule, GroupRule, MinIfActiveRule, TargetRoasRule
+from measurement.workspace import (
+    BoundsRule,
+    BudgetSection,
+    FixedRule,
+    GroupRule,
+    MaxActiveRule,
+    MinIfActiveRule,
+    ReserveRule,
+    TargetCpaRule,
+    TargetRoasRule,
+)
 
 
 def value(curves: ResponseCurves, spend) -> float:
@@ -212,6 +222,9 @@ def test_settings_become_rules():
             MinIfActiveRule(kind="min_if_active", channel=c, min=3.0),
             TargetRoasRule(kind="target_roas", value=2.0),
             FixedRule(kind="fixed", channel=d, value=7.0),
+            TargetCpaRule(kind="target_cpa", value=0.5, channel=a),
+            MaxActiveRule(kind="max_active", count=3),
+            ReserveRule(kind="reserve", value=20.0),
         ),
     )
     assert rules_from_settings(section, curves) == [
@@ -222,6 +235,9 @@ def test_settings_become_rules():
         MinIfActive(c, 3.0),
         TargetRoas(2.0),
         Fixed(d, 7.0),
+        TargetCpa(0.5, a),
+        MaxActive(3),
+        Reserve(20.0),
     ]
     assert rules_from_settings(None, curves) == [TotalBudget(float(curves.observed_spend.sum()))]
     assert rules_from_settings(BudgetSection(total_min=5.0), curves) == [TotalBudget(None, 5.0, None)]

@@ -182,7 +182,7 @@ class WeekDecision:
             "plan": dict(self.plan),
             "checks": [dict(check) for check in self.checks],
             "next_test": None if self.next_test is None else dict(self.next_test),
-            "creatives": None if self.creatives is None else [dict(item) for item in self.creatives],
+            "creatives": [dict(item) for item in self.creatives or ()],
             "canaries": None if self.canaries is None else dict(self.canaries),
             "content_alerts": self.alerts,
             "unsound": list(self.unsound),

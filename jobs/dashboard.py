@@ -6,7 +6,6 @@ The dashboard stands on the same floor as the jobs, so nothing of it is imported
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -27,9 +26,14 @@ def dashboard(session: Session, port: int) -> int:
     )
     session.screen.say("Ctrl-C stops it.")
     environment = {**os.environ, WORKSPACE_VARIABLE: str(workspace.root)}
+    words = command(workspace.root, port)
     # The command is liftwerk's own; the one text of a user in it, the workspace's path, is a single argument.
-    served = subprocess.run(command(workspace.root, port), env=environment, check=False)  # noqa: S603
-    return 0 if served.returncode in (0, -signal.SIGINT, 128 + signal.SIGINT) else 1
+    if os.name == "posix":
+        # The server takes this process's place: whoever stops liftwerk stops the server, and no orphan is left.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execve(words[0], words, environment)  # noqa: S606
+    return subprocess.run(words, env=environment, check=False).returncode  # noqa: S603
 
 
 def command(workspace: Path, port: int) -> list[str]:

@@ -233,7 +233,7 @@ def _plan_document(
 
 
 def best_test(curves: ResponseCurves, rules: Sequence[Rule], seed: int) -> dict[str, object] | None:
-    """The geo test whose outcome would improve the plan most, ``None`` where none is worth its trouble."""
+    """The geo test whose outcome would improve the plan most (money a week), ``None`` where none is worth it."""
     from budget_optimizer.next_test import next_test
 
     if curves.draws < FEWEST_DRAWS:
@@ -245,11 +245,11 @@ def best_test(curves: ResponseCurves, rules: Sequence[Rule], seed: int) -> dict[
     best = ranked[0]
     return {
         "channel": best.channel,
-        "value": best.value_of_test,
-        "value_of_certainty": best.value_of_certainty,
+        "value": best.value_of_test / best.weeks,
+        "value_of_certainty": best.value_of_certainty / best.weeks,
         "weeks": best.weeks,
         "standard_error": best.standard_error,
-        "ranking": [{"channel": one.channel, "value": one.value_of_test} for one in ranked],
+        "ranking": [{"channel": one.channel, "value": one.value_of_test / one.weeks} for one in ranked],
     }
 
 

@@ -271,15 +271,15 @@ def test_the_dashboard_is_started_for_the_workspace(finished, monkeypatch):
 
     called = {}
 
-    def run(command, *, env, check):
-        called.update(command=command, env=env)
-        return subprocess.CompletedProcess(command, 0)
+    def take_over(file, command, environment):
+        called.update(command=command, environment=environment)
+        raise SystemExit(0)
 
-    monkeypatch.setattr(dashboard.subprocess, "run", run)
+    monkeypatch.setattr(dashboard.os, "execve", take_over)
     assert call("app", "-w", finished, "--port", 8599).exit_code == 0
     assert Path(called["command"][5]).is_file()
-    assert called["env"]["LIFTWERK_WORKSPACE"] == str(finished.resolve())
-    assert "--server.address=localhost" in called["command"]
+    assert called["environment"]["LIFTWERK_WORKSPACE"] == str(finished.resolve())
+    assert {"--server.address=localhost", "--server.port=8599"} <= set(called["command"])
 
 
 def test_a_stopped_process_leaves_no_traceback(copy):

@@ -62,7 +62,7 @@ def render_report(decision: WeekDecision, words: Wording, stability: Stability) 
 def _check(check: Mapping[str, Any], words: Wording) -> dict[str, str]:
     passed = bool(check["passed"])
     return {
-        "name": str(check["name"]),
+        "name": sentences.check_name(str(check["name"]), words),
         "word": "passed" if passed else "failed" if check.get("blocking", True) else "hint",
         "value": _written(check.get("value"), words),
         "limit": _written(check.get("limit"), words),

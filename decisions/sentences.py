@@ -123,6 +123,11 @@ def content(decision: WeekDecision, words: Wording) -> list[str]:
     return [*lines, words.text("text.alerts", count=words.number(decision.alerts, digits=0))]
 
 
+def check_name(name: str, words: Wording) -> str:
+    """A check in words; its id as a label where the catalogue has none."""
+    return words.messages.get(f"check.{name}", label(name))
+
+
 def methods(decision: WeekDecision, words: Wording, stability: Stability) -> list[str]:
     """How the decision was made, a sentence a step."""
     plan = decision.plan

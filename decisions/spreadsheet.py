@@ -217,7 +217,7 @@ def _evidence_sheet(page: Sheet, decision: WeekDecision, words: Wording, stabili
 
 
 def _methods_sheet(page: Sheet, decision: WeekDecision, words: Wording, stability: Stability) -> None:
-    for column, width in enumerate((34, 16, 18, 18, 80)):
+    for column, width in enumerate((40, 16, 28, 18, 80)):
         page.sheet.set_column(column, column, width)
     page.title(words.text("section.methods"), f"{decision.workspace} · {decision.week}")
     extra = [
@@ -234,7 +234,7 @@ def _methods_sheet(page: Sheet, decision: WeekDecision, words: Wording, stabilit
     for check in sorted(decision.checks, key=lambda one: (bool(one["passed"]), not one.get("blocking", True))):
         passed, blocking = bool(check["passed"]), bool(check.get("blocking", True))
         word = "passed" if passed else "failed" if blocking else "hint"
-        page.text(0, label(str(check["name"])), **rule)
+        page.text(0, sentences.check_name(str(check["name"]), words), **rule)
         page.text(1, words.text(f"word.{word}"), font_color=BAD if word == "failed" else INK, **rule)
         for column, name in ((2, "value"), (3, "limit")):
             value = check.get(name)

@@ -93,7 +93,7 @@ def test_a_blocked_week_says_so_everywhere(blocked, blocked_week):
     assert all(line["proposed"] == line["current"] for line in document["channels"])
     page = BeautifulSoup((blocked_week / "report.html").read_text(encoding="utf-8"), "html.parser")
     assert page.h1.text == "Do not act this week"
-    assert "R hat" in page.text
+    assert "Chains agree (R-hat)" in page.text
     assert openpyxl.load_workbook(blocked_week / "budget.xlsx").worksheets[0]["A1"].value == "Do not act this week"
 
 

@@ -78,7 +78,8 @@ class Search:
         """Alternate relaxation, polish and splits until value and bound meet."""
         deadline = time.monotonic() + effort.seconds
         self._start_views()
-        rounds = 0
+        rounds, tight = 0, effort.gap / 4
+        accuracy = tight
         while rounds < effort.rounds:
             rounds += 1
             left = deadline - time.monotonic()
@@ -86,7 +87,7 @@ class Search:
                 break
             try:
                 relaxed = solve_relaxation(
-                    self.problem, self.pieces, accuracy=effort.gap / 4, seconds=max(left, 1.0), upper=self.upper
+                    self.problem, self.pieces, accuracy=accuracy, seconds=max(left, 1.0), upper=self.upper
                 )
             except OutOfTimeError:
                 break
@@ -101,8 +102,11 @@ class Search:
             if self._gap() <= effort.gap:
                 break
             narrowed = rounds == 1 and self._narrow(relaxed)
-            if not self._refine(relaxed, effort.gap) and not narrowed:
+            refined = self._refine(relaxed, effort.gap) or narrowed
+            if not refined and accuracy <= tight:
                 break
+            # early rounds only have to show where to split: a tenth of the present gap is fine enough for that
+            accuracy = max(tight, 0.1 * self._gap()) if refined else tight
         return self._found(rounds, infeasible=False)
 
     def _gap(self) -> float:

@@ -108,6 +108,18 @@ class Brief:
         return self.state != "do_not_act"
 
     @property
+    def planned_moved(self) -> float:
+        """Money the plan would move; equals ``moved`` unless a gate failed."""
+        up = sum(max(line.planned, 0.0) for line in self.lines)
+        down = sum(max(-line.planned, 0.0) for line in self.lines)
+        return max(up, down)
+
+    @property
+    def planned_total(self) -> float:
+        """Budget of the plan; equals ``total_proposed`` unless a gate failed."""
+        return sum(line.calculated for line in self.lines)
+
+    @property
     def monday(self) -> date:
         """First day of the decision week."""
         year, week = self.week.split("-W")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -68,5 +69,9 @@ def measured(scene: Scene, value: object) -> str:
     if isinstance(value, bool | str):
         return str(value)
     number = float(str(value))
-    digits = 0 if number == round(number) else 1 if abs(number) >= 100 else 3
+    if not math.isfinite(number):
+        return "∞" if number > 0 else "–"
+    digits = (
+        0 if number == round(number) else 1 if abs(number) >= 100 else max(3, 1 - math.floor(math.log10(abs(number))))
+    )
     return scene.wording.number(number, digits=digits)

@@ -163,15 +163,15 @@ def _tiles(scene: Scene, brief: Brief, before: Brief | None) -> list[Tile]:
         ),
         Tile(
             label=scene.text("week.moved"),
-            value=words.money(brief.moved),
-            note=scene.text("week.moved_note", share=words.percent(brief.moved / (brief.total_current or 1.0))),
-            aside=last(words.money(before.moved)) if before else "",
+            value=words.money(brief.planned_moved),
+            note=scene.text("week.moved_note", share=words.percent(brief.planned_moved / (brief.total_current or 1.0))),
+            aside=last(words.money(before.planned_moved)) if before else "",
         ),
         Tile(
             label=scene.text("week.budget"),
-            value=words.money(brief.total_proposed),
+            value=words.money(brief.planned_total),
             note=scene.text("week.budget_note", amount=words.money(brief.total_current)),
-            aside=last(words.money(before.total_proposed)) if before else "",
+            aside=last(words.money(before.planned_total)) if before else "",
         ),
     ]
 

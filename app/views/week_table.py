@@ -24,7 +24,7 @@ def channel_table(scene: Scene, brief: Brief, before: Brief | None) -> str:
         Column(title=scene.text("table.channel")),
         Column(title=scene.text("table.action")),
         Column(title=scene.text("table.today"), align="right", minor=True),
-        Column(title=scene.text("table.proposed"), align="right"),
+        Column(title=scene.text("table.proposed" if brief.healthy else "table.calculated"), align="right"),
         Column(title=scene.text("table.change"), align="right"),
         *(
             [

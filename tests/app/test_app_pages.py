@@ -59,6 +59,7 @@ def test_an_unhealthy_week_says_do_not_act_with_the_remedy(open_page: Draw, sick
     assert "Move €" not in said
     assert "Raise mmm.tune to 2000 and fit again" in said
     assert "lw-quiet" in said
+    assert "Calculated" in said
     assert "may not be trusted" in said
 
 

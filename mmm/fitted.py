@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ METHOD = "hierarchical Bayesian media mix model"
 FORMAT_VERSION = 1
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FittedMMM:
     """The result of `mmm.model.MMM.fit`.
 
@@ -146,7 +145,7 @@ class FittedMMM:
         keep = np.unique(np.linspace(0, total - 1, min(count, total)).astype(int))
         return Draws(**{name: getattr(self.draws, name)[keep] for name in Draws.__slots__})
 
-    @cached_property
+    @property
     def posterior(self) -> Any:  # noqa: ANN401 - xarray.DataTree; arviz is untyped
         """ArviZ DataTree: parameters, coefficients, and the reported quantities."""
         import arviz

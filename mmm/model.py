@@ -196,10 +196,7 @@ def _fitted(problem: _Problem, attempt: _Attempt) -> FittedMMM:
     if problem.lifts.lifts:
         surprise = conflict(predicted_lifts(fitted.draws, problem.lifts, problem.spec), problem.lifts)
         further += checks.lift_checks(problem.lifts, surprise)
-    return FittedMMM(
-        **{name: getattr(fitted, name) for name in FittedMMM.__dataclass_fields__ if name != "checks"},
-        checks=(*attempt.checks, *further),
-    )
+    return replace(fitted, checks=(*attempt.checks, *further))
 
 
 def _facts(fitted: FittedMMM) -> checks.FitFacts:

@@ -43,9 +43,9 @@ def reason(decision: Decision, words: Wording) -> str:
 def chance(value: float, words: Wording) -> str:
     """A probability that is never shown as impossible or certain: no number of draws proves that."""
     if value < 0.01:
-        return f"< {words.percent(0.01)}"
+        return f"<\N{NO-BREAK SPACE}{words.percent(0.01)}"
     if value > 0.99:
-        return f"> {words.percent(0.99)}"
+        return f">\N{NO-BREAK SPACE}{words.percent(0.99)}"
     return words.percent(value)
 
 

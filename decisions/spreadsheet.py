@@ -148,7 +148,7 @@ def _chart(page: Sheet, decision: WeekDecision, words: Wording, first: int) -> N
 
 
 def _channels_sheet(page: Sheet, decision: WeekDecision, words: Wording, stability: Stability) -> None:  # noqa: ARG001 - all sheets are called alike
-    for column, width in enumerate((22, 13, 15, 15, 15, 15, 15, 15, 12, 12, 12, 12, 70)):
+    for column, width in enumerate((18, 12, 15, 15, 14, 14, 14, 14, 10, 10, 10, 10, 62)):
         page.sheet.set_column(column, column, width)
     keys = (
         "channel",
@@ -180,7 +180,7 @@ def _channels_sheet(page: Sheet, decision: WeekDecision, words: Wording, stabili
         for column, value in enumerate((slope.value, slope.interval.lower, slope.interval.upper), start=9):
             page.number(column, value, num_format="0.00", **rule)
         page.text(12, line.reasons[words.language], text_wrap=True, **rule)
-        page.sheet.set_row(page.row, 16 * (1 + len(line.reasons[words.language]) // 72))
+        page.sheet.set_row(page.row, 16 * (1 + len(line.reasons[words.language]) // 64))
         page.row += 1
     page.sheet.freeze_panes(first + 1, 1)
     page.sheet.repeat_rows(first)

@@ -154,13 +154,15 @@ def padded(
     return (low if zero and low == 0.0 else low - air), high + air
 
 
-def spread(places: Sequence[float], gap: float) -> list[float]:
-    """Label positions near ``places`` that keep at least ``gap`` between them.
+def spread(places: Sequence[float], gap: float, low: float = -math.inf) -> list[float]:
+    """Label positions near ``places``, none below ``low``, that keep at least ``gap`` between them.
 
     Examples
     --------
     >>> spread([1.0, 1.0, 5.0], 1.0)
     [0.5, 1.5, 5.0]
+    >>> spread([0.0, 0.0, 5.0], 1.0, low=0.0)
+    [0.0, 1.0, 5.0]
     """
     order = np.argsort(places, kind="stable")
     moved = np.asarray(places, dtype=np.float64)[order]
@@ -171,6 +173,8 @@ def spread(places: Sequence[float], gap: float) -> list[float]:
         push = np.maximum(overlap, 0.0) / 2
         moved[:-1] -= push
         moved[1:] += push
+    if moved.size and moved[0] < low:
+        moved = np.maximum(moved, low + gap * np.arange(len(moved)))
     result = np.empty_like(moved)
     result[order] = moved
     return [float(value) for value in result]

@@ -94,6 +94,7 @@ def _mark(figure: go.Figure, style: Style, place: tuple[float, float], mark: Mar
             "color": colours.paper if mark.hollow else colours.loss,
             "line": {"width": 2, "color": colour},
         },
+        cliponaxis=False,
         hovertemplate=f"{mark.text}: {style.wording.money(place[0])}<extra></extra>",
     )
     figure.add_annotation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -131,6 +132,7 @@ def stacked(
         kept.index[-1],
         [(labels[n], m, style.palette.ink) for n, m in zip(kept.columns, middles, strict=True)],
         gap=span[1] * 17 / 330,
+        low=span[1] * 8 / 330,  # a label below the axis would be cut off
         marks=[colours[n] for n in kept.columns],
     )
     label_axis(figure.update_yaxes, span, text=words.text)
@@ -280,9 +282,10 @@ def _end_labels(
     labels: Sequence[tuple[str, float, str]],
     *,
     gap: float,
+    low: float = -math.inf,
     marks: Sequence[str] | None = None,
 ) -> None:
-    places = spread([place for _, place, _ in labels], gap)
+    places = spread([place for _, place, _ in labels], gap, low)
     for i, ((text, _, colour), place) in enumerate(zip(labels, places, strict=True)):
         shown = f'<span style="color:{marks[i]}">■</span> {text}' if marks else text
         figure.add_annotation(

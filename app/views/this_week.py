@@ -21,6 +21,8 @@ from app.views.week_table import GRADES, channel_table
 
 STALE_AFTER_DAYS = 14
 _CHECKS_SHOWN = 12
+#: A budget that changes by less as a whole is moved, not changed.
+_TOTAL_CHANGED = 0.01
 _FILES = (
     ("budget.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     ("budget.csv", "text/csv"),
@@ -89,7 +91,11 @@ def lead(scene: Scene, brief: Brief) -> str:
     if not up and not down:
         return scene.text("week.lead_hold")
     key = "week.lead_move" if up and down else "week.lead_up" if up else "week.lead_down"
-    return scene.text(key, up=up, down=down)
+    text = scene.text(key, up=up, down=down)
+    if abs(brief.total_proposed - brief.total_current) > _TOTAL_CHANGED * brief.total_current:
+        before, after = scene.wording.money(brief.total_current), scene.wording.money(brief.total_proposed)
+        text += " " + scene.text("week.lead_total", before=before, after=after)
+    return text
 
 
 def _movers(scene: Scene, brief: Brief, sign: int) -> str:

@@ -111,6 +111,15 @@ def test_labels_keep_their_distance_and_order() -> None:
     assert places[0] < places[1] < places[2]
 
 
+def test_labels_of_channels_that_rest_stay_above_the_axis() -> None:
+    resting = pd.DataFrame(0.0, index=DATES, columns=["a", "b", "c", "d"]).assign(d=np.arange(60.0))
+    names = {name: name for name in resting.columns}
+    figure = stacked(resting, STYLE, WORDS, names, dict.fromkeys(names, "#112233"))
+    places = [note.y for note in figure.layout.annotations if note.name != "y title"]
+    assert len(places) == 4
+    assert min(places) > 0
+
+
 def test_padding_of_nothing_is_a_unit_range() -> None:
     assert padded([]) == (0.0, 1.0)
     assert padded([float("nan"), 2.0])[0] < 2.0

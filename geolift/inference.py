@@ -268,7 +268,8 @@ def placebo_sets(
     if (1 + len(members)) * alpha < 1:
         raise InputError.of(
             f"{len(comparison.names)} untreated geos give only {len(members)} placebo sets of {size}",
-            f"A {level:.0%} interval needs {int(np.ceil(1 / alpha)) - 1}: use block_conformal or a lower level",
+            f"A {level:.0%} interval needs {int(np.ceil(1 / alpha)) - 1}: use a lower level, or block_conformal "
+            "(which does not go with synthetic_did)",
             column="treated",
             value=size,
         )

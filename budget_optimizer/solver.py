@@ -62,13 +62,15 @@ def maximise(program: Expression, *, integer: bool, size: int, accuracy: float, 
         return None
     info = program.solver_stats.extra_stats
     # a linear program cut short proves nothing; a mixed-integer one still has its bound, if it has a plan
-    usable = {"optimal", "optimal_inaccurate"} | ({"user_limit"} if integer else set())
-    if program.status not in usable or info.primal_solution_status != _FEASIBLE_POINT:
+    cut_short = integer and program.status == "user_limit" and info.primal_solution_status == _FEASIBLE_POINT
+    if program.status not in {"optimal", "optimal_inaccurate"} and not cut_short:
         raise OutOfTimeError.of(
             "the solver found no answer in time", "Raise the time limit", column="time_limit", value=program.status
         )
     if not integer:
-        return float(program.value)
+        # after crossover a large program may miss a row by 1e-8: the bound is widened to stay above every plan
+        dust = 0.0 if info.primal_solution_status == _FEASIBLE_POINT else 1e-6
+        return float(program.value) + dust * abs(float(program.value))
     # cvxpy minimises −goal: the constant it moves out of the objective is the same in value and bound
     return float(program.value) + max(0.0, float(info.objective_function_value - info.mip_dual_bound))
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from jobs.runs import existing, published, settings_hash
+from jobs.known import model_roas
+from jobs.runs import existing, plain_checks, published, settings_hash
 from measurement.checks import Check
 from measurement.errors import InputError
 from measurement.progress import Progress, silent
@@ -102,16 +106,40 @@ def run_geo_design(
     with RunStore(workspace.runs).write("geo_design", seed=seed, options=options, inputs=inputs) as draft:
         table.to_csv(draft.folder / "designs.csv", index=False)
         designs.power_curves().to_csv(draft.folder / "power_curves.csv", index=False)
-        draft.check([_powered(float(table["power_at_target"].iloc[0]) if len(table) else 0.0, request.power)])
+        draft.check(plain_checks(_checks(table.iloc[0].to_dict(), request, _known_return(workspace, request.channel))))
     progress(1.0, "done")
     return published(draft.record)
 
 
-def _powered(power: float, wanted: float) -> Check:
-    return Check(
-        name="design_power",
-        passed=power >= wanted - 0.05,
-        value=power,
-        limit=wanted,
-        remedy="Test longer, in more geos, or with a larger change; as it is, the test would miss what it looks for",
-    )
+def _known_return(workspace: Workspace, channel: str) -> float | None:
+    """Upper end of the model's ROAS of the channel, ``None`` without a fit."""
+    model = RunStore(workspace.runs).latest("mmm")
+    known = {} if model is None else model_roas(model)
+    return known[channel].interval.upper if channel in known else None
+
+
+def _checks(best: Mapping[Hashable, Any], request: DesignRequest, known: float | None) -> list[Check]:
+    """Whether the best design may be trusted, and whether it could see what the channel is thought to return."""
+    alarms, needed = float(best["aa_rejection"]), best["detectable_iroas"]
+    checks = [
+        Check(
+            name="aa_rejection",
+            passed=alarms <= 2 * request.alpha,
+            value=alarms,
+            limit=2 * request.alpha,
+            remedy="Even the best design sees effects where there are none: test longer, or exclude restless geos",
+        )
+    ]
+    if known is not None and needed is not None and math.isfinite(needed):
+        checks.append(
+            Check(
+                name="detectable_iroas",
+                passed=float(needed) <= known,
+                value=float(needed),
+                limit=known,
+                remedy="The test sees only a higher return than the model gives the channel: test longer, in more "
+                "geos, or with a larger change",
+                blocking=False,
+            )
+        )
+    return checks

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.jobs.conftest import call, exported
@@ -71,3 +72,19 @@ def test_demo_on_the_sample_data(tmp_path):
     assert decision["creatives"]
     again = call("demo", tmp_path / "nordwind", "--no-app", "--json")
     assert json.loads(again.stdout)["decision"] == decision
+
+
+def test_geo_design_ranks_sets_and_checks_the_best(tmp_path):
+    root = tmp_path / "nordwind"
+    assert call("init", root).exit_code == 0
+    result = call("geo", "design", "--channel", "tv", "--weeks", 6, "-w", root, "--json")
+    assert result.exit_code in {0, 3}, result.stderr
+    run = json.loads(result.stdout)["run"]
+    assert {check["name"] for check in run["checks"]} == {"aa_rejection"}
+    table = pd.read_csv(root / run["folder"] / "designs.csv")
+    columns = ["rank", "treated", "weeks", "mde", "power_at_target", "holdout_share", "incremental_spend", "imbalance"]
+    assert list(table.columns[:8]) == columns
+    assert list(table["rank"]) == list(range(1, len(table) + 1))
+    result = call("geo", "design", "--channel", "tvv", "--weeks", 6, "-w", root)
+    assert result.exit_code == 2
+    assert "--channel" in result.stderr

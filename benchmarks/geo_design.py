@@ -76,11 +76,9 @@ def main() -> None:
                 aa += [reject(outcome, members[0], end, 0.0) for end in ends]
                 mdes.append(design.mde)
         reliability, stretch = np.mean(corrections, axis=0)
-        print(
-            f"| {kind} | 80% | {np.mean(read):.0%} | {np.mean(aa):.0%} | {np.mean(kept):.0%} | {np.mean(alarms):.0%} | {np.mean(mdes):.1%} | {reliability:.2f} |"
-            f" {stretch:.2f} | {time.process_time() - started:.0f} |",
-            flush=True,
-        )
+        shares = " | ".join(f"{np.mean(values):.0%}" for values in (read, aa, kept, alarms))
+        rest = f"{np.mean(mdes):.1%} | {reliability:.2f} | {stretch:.2f} | {time.process_time() - started:.0f}"
+        print(f"| {kind} | 80% | {shares} | {rest} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 CPU time, one thread, after warm-up. cvxpy with Clarabel and SciPy's SLSQP run here; pysyncon and mlsynth run in an
 environment of their own, if its interpreter is given:
 
-    python -m venv /tmp/peers && /tmp/peers/bin/pip install pysyncon mlsynth
-    OMP_NUM_THREADS=1 python benchmarks/geo_speed.py --data ../shared/data --peers /tmp/peers/bin/python
+    python -m venv ../peers && ../peers/bin/pip install pysyncon mlsynth
+    OMP_NUM_THREADS=1 python benchmarks/geo_speed.py --data ../shared/data --peers ../peers/bin/python
 """
 
 from __future__ import annotations

@@ -25,7 +25,10 @@ DEPENDENT = 1e-11
 
 def compiled[F: Callable[..., object]](function: F) -> F:
     """Compile with numba and keep the machine code on disk, so that only the first use on a machine waits."""
-    return cast("F", njit(cache=True)(function))
+    try:
+        return cast("F", njit(cache=True)(function))
+    except RuntimeError:  # nowhere to write (read-only home and package): the same code, compiled every time
+        return cast("F", njit(function))
 
 
 @compiled

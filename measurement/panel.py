@@ -193,7 +193,7 @@ class Panel:
             },
             coords={
                 "geo": list(geos),
-                "date": dates,
+                "date": pd.DatetimeIndex(dates, name="date"),
                 "channel": list(channels),
                 "control_name": list(controls),
                 "organic_name": list(organics),

@@ -35,6 +35,11 @@ def test_what_is_left_out_is_neutral() -> None:
     assert (found.controls, found.organic, found.days_per_period) == ((), (), 7)
 
 
+def test_dates_may_bring_a_name_of_their_own() -> None:
+    weeks = pd.date_range("2026-01-05", periods=3, freq="7D", name="week")
+    assert list(Panel.from_arrays(outcome=np.ones((1, 3)), dates=weeks).dates) == list(weeks)
+
+
 def test_selecting_keeps_the_rest() -> None:
     found = panel(pd.date_range("2026-01-05", periods=4, freq="7D"), currency="USD", outcome_kind="units")
     part = found.select(geos=["b"], until=pd.Timestamp("2026-01-12"))

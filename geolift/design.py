@@ -25,7 +25,7 @@ class GeoDesigns:
     ----------
     designs
         Best first: by MDE, then cost, then imbalance; sets that reject without any lift in more than ``2α`` of the
-        windows (plus one window) come last, whatever their MDE.
+        windows come last, whatever their MDE.
     channel, kind, weeks
         As requested.
     effects

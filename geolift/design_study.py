@@ -254,5 +254,5 @@ class PowerStudy:
         return sorted(designs, key=self._order)
 
     def _order(self, design: GeoDesign) -> tuple[bool, float, float, float, tuple[str, ...]]:
-        crooked = design.aa_rejection > 2 * self.alpha + 1 / len(self.ends) + 1e-9
+        crooked = design.aa_rejection > 2 * self.alpha + 1e-9
         return crooked, design.mde, abs(design.incremental_spend or 0.0), design.imbalance, design.treated

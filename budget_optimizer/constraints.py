@@ -13,7 +13,7 @@ from typing import Protocol
 from budget_optimizer.rows import Row
 from measurement.curves import ResponseCurves
 from measurement.errors import InputError
-from measurement.workspace import (
+from measurement.settings import (
     BoundsRule,
     BudgetRule,
     BudgetSection,

@@ -161,7 +161,7 @@ def audit_verify(session: Session) -> int:
 
 def demo(session: Session, directory: Path, *, port: int | None) -> int:
     """``liftwerk demo``: sample data (kept if they are there), the weekly decision, the dashboard."""
-    from measurement.workspace import SETTINGS_FILE
+    from measurement.settings import SETTINGS_FILE
     from sample_data import copy_sample
 
     if not (directory / SETTINGS_FILE).is_file():

@@ -13,8 +13,9 @@ from scipy.stats import norm
 
 from jobs.runs import read_document
 from measurement.estimates import Estimate, Interval, LiftEstimate
+from measurement.settings import LiftTestSection
 from measurement.store import RunRecord, RunStore
-from measurement.workspace import LiftTestSection, Workspace
+from measurement.workspace import Workspace
 
 LEVEL = 0.9
 

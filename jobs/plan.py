@@ -21,8 +21,9 @@ from measurement.errors import InputError
 from measurement.plans import Allocation
 from measurement.progress import Progress, silent
 from measurement.readers.curves_table import read_curves, read_run_curves
+from measurement.settings import BudgetSection, FixedRule
 from measurement.store import RunRecord, RunStore, file_hash
-from measurement.workspace import BudgetSection, FixedRule, Workspace
+from measurement.workspace import Workspace
 
 if TYPE_CHECKING:
     from budget_optimizer.constraints import Rule

@@ -14,8 +14,9 @@ from decisions.plain import plain
 from measurement.checks import Check
 from measurement.errors import InputError
 from measurement.panel import Panel
+from measurement.settings import Section
 from measurement.store import RunRecord, RunStore, combined_hash
-from measurement.workspace import Section, Workspace
+from measurement.workspace import Workspace
 
 DEFAULT_SEED = 7
 

@@ -1,298 +1,18 @@
-"""The workspace: a folder with ``liftwerk.toml``, and that file's settings as frozen data."""
+"""The workspace: a folder with ``liftwerk.toml``."""
 
 from __future__ import annotations
 
-import datetime as dt
 import difflib
 import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from babel import Locale, UnknownLocaleError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ValidationError
 
 from measurement.errors import InputError, Problem, shorten
-
-SETTINGS_FILE = "liftwerk.toml"
-_PLACED = "placed"  # type of an error that brings its own place, remedy and value
-Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A frozen table of ``liftwerk.toml``; unknown keys are errors, so that a typing slip is never silent."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class WorkspaceSection(Section):
-    """``[workspace]``."""
-
-    name: str = "liftwerk"
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
-    locale: str = "en_GB"
-
-    @field_validator("locale")
-    @classmethod
-    def _known_locale(cls, value: str) -> str:
-        try:
-            Locale.parse(value)
-        except (UnknownLocaleError, ValueError) as unknown:
-            raise ValueError("unknown locale; use for example de_DE, en_GB or en_US") from unknown
-        return value
-
-
-class ChannelSection(Section):
-    """``[panel.channels.NAME]``."""
-
-    spend: str
-    exposure: str | None = None
-    reach: str | None = None
-    frequency: str | None = None
-
-
-class PanelSection(Section):
-    """``[panel]``: which columns hold what. ``last_complete`` is the last complete period; later rows are left out."""
-
-    file: str | None = None
-    url: str | None = None
-    table: str | None = None
-    date: str
-    geo: str | None = None
-    outcome: str
-    outcome_kind: Literal["revenue", "units"] = "revenue"
-    value_per_unit: float | str | None = None
-    population: str | None = None
-    controls: tuple[str, ...] = ()
-    organic: tuple[str, ...] = ()
-    holidays: str | None = None
-    last_complete: dt.date | None = None
-    channels: dict[str, ChannelSection] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _one_source(self) -> PanelSection:
-        if (self.file is None) == (self.url is None):
-            raise ValueError('name exactly one source: file = "data/panel.csv", or url and table')
-        if self.url is not None and self.table is None:
-            raise ValueError('a url needs table = "…" beside it')
-        if self.outcome_kind == "units" and self.value_per_unit is None:
-            raise ValueError('outcome_kind = "units" needs value_per_unit: a number or a column\'s name')
-        return self
-
-
-class RoasPrior(Section):
-    """``roas = {mean = 2.0, sd = 0.8}``."""
-
-    mean: Annotated[float, Field(gt=0)]
-    sd: Annotated[float, Field(gt=0)]
-
-
-class ChannelPrior(Section):
-    """``[mmm.priors.NAME]``."""
-
-    roas: RoasPrior | None = None
-
-
-class MmmSection(Section):
-    """``[mmm]``."""
-
-    adstock: Literal["geometric", "delayed", "weibull"] = "geometric"
-    saturation: Literal["hill", "logistic", "michaelis_menten", "tanh"] = "hill"
-    priors: dict[str, ChannelPrior] = Field(default_factory=dict)
-    draws: Annotated[int, Field(ge=50)] = 400
-    tune: Annotated[int, Field(ge=50)] = 200
-    chains: Annotated[int, Field(ge=2)] = 4
-
-
-class LiftTestSection(Section):
-    """``[[lift_tests]]``: a readout made elsewhere."""
-
-    channel: str
-    geos: tuple[str, ...] = ()
-    start: dt.date
-    end: dt.date
-    incremental_outcome: float
-    standard_error: Annotated[float, Field(gt=0)]
-    incremental_spend: float
-    measured_until: dt.date | None = None
-
-    @model_validator(mode="after")
-    def _ordered(self) -> LiftTestSection:
-        if self.end < self.start:
-            raise ValueError("end lies before start")
-        if self.measured_until is not None and self.measured_until < self.end:
-            raise ValueError("measured_until lies before end")
-        return self
-
-
-class BoundsRule(Section):
-    """``min`` ≤ spend of ``channel`` ≤ ``max``, money a week."""
-
-    kind: Literal["bounds"]
-    channel: str
-    min: Money = 0.0
-    max: Money | None = None
-
-
-class GroupRule(Section):
-    """Sum over ``channels`` within ``min``/``max`` (money a week) and ``min_share``/``max_share`` of the total."""
-
-    kind: Literal["group"]
-    channels: Annotated[tuple[str, ...], Field(min_length=1)]
-    name: str = ""
-    min: Money | None = None
-    max: Money | None = None
-    min_share: Share | None = None
-    max_share: Share | None = None
-
-
-class MinIfActiveRule(Section):
-    """Spend of ``channel`` is zero or at least ``min``."""
-
-    kind: Literal["min_if_active"]
-    channel: str
-    min: Money
-
-
-class TargetRoasRule(Section):
-    """Expected outcome ≥ ``value`` × spend, of ``channel`` or (left out) of the whole plan."""
-
-    kind: Literal["target_roas"]
-    value: Annotated[float, Field(gt=0)]
-    channel: str | None = None
-
-
-class FixedRule(Section):
-    """Spend of ``channel`` equals ``value``, money a week."""
-
-    kind: Literal["fixed"]
-    channel: str
-    value: Money
-
-
-class TargetCpaRule(Section):
-    """Spend ≤ ``value`` × expected outcome, of ``channel`` or (left out) of the whole plan."""
-
-    kind: Literal["target_cpa"]
-    value: Annotated[float, Field(gt=0)]
-    channel: str | None = None
-
-
-class MaxActiveRule(Section):
-    """At most ``count`` channels, of ``channels`` or (left out) of all, have any spend."""
-
-    kind: Literal["max_active"]
-    count: Annotated[int, Field(ge=0)]
-    channels: tuple[str, ...] = ()
-
-
-class ReserveRule(Section):
-    """``value`` of the total is kept out of the channels, money a week, for tests."""
-
-    kind: Literal["reserve"]
-    value: Money
-
-
-BudgetRule = Annotated[
-    BoundsRule | GroupRule | MinIfActiveRule | TargetRoasRule | FixedRule | TargetCpaRule | MaxActiveRule | ReserveRule,
-    Field(discriminator="kind"),
-]
-
-
-class BudgetSection(Section):
-    """``[budget]``: money a week."""
-
-    total: Annotated[float, Field(gt=0)] | None = None
-    total_min: Money | None = None
-    total_max: Annotated[float, Field(gt=0)] | None = None
-    weeks: Annotated[int, Field(ge=1, le=52)] = 4
-    max_change: Annotated[float, Field(gt=0, le=10)] | None = None
-    risk: Literal["cautious", "balanced", "bold"] = "balanced"
-    rules: tuple[BudgetRule, ...] = ()
-
-    @model_validator(mode="after")
-    def _one_total(self) -> BudgetSection:
-        if self.total is not None and (self.total_min is not None or self.total_max is not None):
-            raise ValueError("give total, or total_min and total_max, not both")
-        if self.total_min is not None and self.total_max is not None and self.total_min > self.total_max:
-            raise ValueError("total_min is larger than total_max")
-        return self
-
-
-class CreativesSection(Section):
-    """``[creatives]``."""
-
-    decisions: str
-    rewards: str
-
-
-class JourneysSection(Section):
-    """``[journeys]``."""
-
-    touchpoints: str
-
-
-class ContentSection(Section):
-    """``[content]``: where the pipeline's tables lie, and objectives by KPI (``objectives.latency_p95 = 4000``)."""
-
-    spans: str | None = None
-    tables: str | None = None
-    objectives: dict[str, float] = Field(default_factory=dict)
-
-
-class Settings(Section):
-    """All of ``liftwerk.toml``."""
-
-    workspace: WorkspaceSection = WorkspaceSection()
-    panel_section: PanelSection | None = Field(default=None, alias="panel")
-    mmm: MmmSection = MmmSection()
-    lift_tests: tuple[LiftTestSection, ...] = ()
-    budget: BudgetSection | None = None
-    creatives: CreativesSection | None = None
-    journeys: JourneysSection | None = None
-    content: ContentSection | None = None
-
-    @property
-    def panel(self) -> PanelSection:
-        """The ``[panel]`` table.
-
-        Raises
-        ------
-        InputError
-            Where the file has none: a plan from curves needs no panel, every model does.
-        """
-        if self.panel_section is None:
-            raise InputError.of(
-                "'panel' is missing",
-                "Add [panel] with file, date, outcome and the channels",
-                file=SETTINGS_FILE,
-                column="panel",
-            )
-        return self.panel_section
-
-    @model_validator(mode="after")
-    def _channels_exist(self) -> Settings:
-        if self.panel_section is None:
-            return self  # nothing to compare with: `plan --curves` checks the names against its curves
-        known = set(self.panel_section.channels)
-        named = [(f"lift_tests.{index}.channel", test.channel) for index, test in enumerate(self.lift_tests)]
-        named += [(f"mmm.priors.{name}", name) for name in self.mmm.priors]
-        for index, rule in enumerate(self.budget.rules if self.budget else ()):
-            field = "channels" if isinstance(rule, GroupRule | MaxActiveRule) else "channel"
-            channels = (
-                rule.channels if isinstance(rule, GroupRule | MaxActiveRule) else (getattr(rule, "channel", None),)
-            )
-            named += [(f"budget.rules.{index}.{field}", name) for name in channels if name is not None]
-        for place, name in named:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                remedy = f"Did you mean '{near[0]}'?" if near else f"Use one of: {', '.join(sorted(known)) or '(none)'}"
-                message = "this channel is not under [panel.channels]"
-                raise PydanticCustomError(_PLACED, message, {"place": place, "remedy": remedy, "value": name})
-        return self
+from measurement.settings import PLACED, SETTINGS_FILE, Settings, known_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,14 +103,14 @@ def read_settings(file: Path) -> Settings:
 def _setting_problem(file: str, text: str, detail: dict[str, Any]) -> Problem:
     """A pydantic error in the words of `Problem`."""
     keys = [str(key) for key in detail["loc"] if not str(key).startswith("function-")]
-    placed = detail["ctx"] if detail["type"] == _PLACED else {}
+    placed = detail["ctx"] if detail["type"] == PLACED else {}
     keys = str(placed["place"]).split(".") if placed else keys
     field = ".".join(keys)
     message, remedy = str(detail["msg"]).removeprefix("Value error, "), "Correct this setting"
     remedy = str(placed.get("remedy", remedy))
     if detail["type"] == "extra_forbidden":
         message = f"'{keys[-1]}' is not a setting liftwerk knows"
-        near = difflib.get_close_matches(keys[-1], _known_keys(), 1)
+        near = difflib.get_close_matches(keys[-1], known_keys(), 1)
         remedy = (
             f"Did you mean '{near[0]}'? Otherwise remove it"
             if near
@@ -408,31 +128,6 @@ def _setting_problem(file: str, text: str, detail: dict[str, Any]) -> Problem:
         column=field,
         value=value,
     )
-
-
-def _known_keys() -> list[str]:
-    sections: list[type[Section]] = [
-        WorkspaceSection,
-        PanelSection,
-        ChannelSection,
-        MmmSection,
-        LiftTestSection,
-        BudgetSection,
-        ContentSection,
-        Settings,
-    ]
-    rules: list[type[Section]] = [
-        BoundsRule,
-        GroupRule,
-        MinIfActiveRule,
-        TargetRoasRule,
-        FixedRule,
-        TargetCpaRule,
-        MaxActiveRule,
-        ReserveRule,
-    ]
-    fields = [pair for section in (*sections, *rules) for pair in section.model_fields.items()]
-    return sorted({field.alias or name for name, field in fields})
 
 
 def line_of_setting(text: str, keys: list[str]) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from measurement.errors import InputError
-from measurement.workspace import MmmSection
+from measurement.settings import MmmSection
 
 AdstockKind = Literal["geometric", "delayed", "weibull"]
 SaturationKind = Literal["hill", "logistic", "michaelis_menten", "tanh"]

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from measurement.errors import InputError
-from measurement.workspace import SETTINGS_FILE
+from measurement.settings import SETTINGS_FILE
 
 #: The workspace as shipped; `python -m sample_data.build` makes it anew.
 SAMPLE = Path(__file__).parent / "workspace"

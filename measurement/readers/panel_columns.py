@@ -9,7 +9,7 @@ from typing import Literal
 
 from measurement.readers.findings import Findings
 from measurement.readers.tables import RawTable
-from measurement.workspace import PanelSection
+from measurement.settings import PanelSection
 
 Role = Literal[
     "outcome", "value_per_unit", "population", "control", "organic", "spend", "exposure", "reach", "frequency"

@@ -16,7 +16,8 @@ from measurement.readers.findings import Findings, IntArray
 from measurement.readers.holiday_counts import holiday_control
 from measurement.readers.panel_checks import check_values
 from measurement.readers.panel_parse import FloatArray, ParsedPanel, parse_panel
-from measurement.workspace import ChannelSection, Workspace
+from measurement.settings import ChannelSection
+from measurement.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

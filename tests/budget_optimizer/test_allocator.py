@@ -27,7 +27,7 @@ from budget_optimizer.objective import profit
 from budget_optimizer.rows import row_matrix
 from measurement.curves import ResponseCurves
 from measurement.errors import InputError
-from measurement.workspace import (
+from measurement.settings import (
     BoundsRule,
     BudgetSection,
     FixedRule,

@@ -8,7 +8,7 @@ import pytest
 
 from measurement.errors import InputError
 from measurement.panel import Panel
-from measurement.workspace import MmmSection
+from measurement.settings import MmmSection
 from mmm.baseline import holiday_columns, random_walk_basis
 from mmm.design import build_design, log_normal, with_history
 from mmm.spec import ModelSpec, Prior

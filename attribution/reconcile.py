@@ -1,0 +1,305 @@
+"""Credit beside proof: what lift tests and the media mix model say of the credit on the paths.
+
+Credit of a channel is conversions that met it, not conversions it caused. Where an incremental estimate exists, its
+ratio to the credit is a calibration factor f. Log factors are modelled as log f_c = μ_group + δ_c, δ_c ~ N(0, τ²),
+measured with known error (normal-normal empirical Bayes; τ² by Paule & Mandel 1982, μ with its own error): measured
+factors are shrunk towards their group as far as their error warrants, untested channels take the group's, with the
+wider interval that this deserves. What no channel earns is the "not incremental" bucket: people who would have bought
+anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm, t
+
+from attribution.paths import FloatArray
+from measurement.errors import InputError
+from measurement.estimates import Estimate
+
+NOT_INCREMENTAL = "(not incremental)"
+#: Spread of log factors assumed where fewer than three were measured: 90% of channels within a factor 2.7 of the group.
+_DEFAULT_SPREAD = 0.6
+#: A factor below this is treated as this: a test may find no effect, the logarithm of 0 does not exist.
+_FLOOR = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What is known of a channel's incremental value, in the unit and over the time of the credit.
+
+    Attributes
+    ----------
+    channel
+        Name as on the paths.
+    incremental
+        Value caused, with interval.
+    source
+        ``"geo_lift"``, ``"mmm"`` or another short id.
+    """
+
+    channel: str
+    incremental: Estimate
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Calibration:
+    """Calibration factors.
+
+    Attributes
+    ----------
+    table
+        One row a channel and one for `NOT_INCREMENTAL`: channel, credit, credit_lower, credit_upper, proof,
+        proof_lower, proof_upper, source, factor, factor_lower, factor_upper, calibrated, calibrated_lower,
+        calibrated_upper, level, disagrees.
+    spread
+        τ: standard deviation of log factors between channels.
+    """
+
+    table: pd.DataFrame
+    spread: float
+
+    @property
+    def factors(self) -> dict[str, float]:
+        """Channel → factor."""
+        rows = self.table[self.table["channel"] != NOT_INCREMENTAL]
+        return dict(zip(rows["channel"], rows["factor"], strict=True))
+
+    def warnings(self) -> list[str]:
+        """One sentence for each channel where credit and proof disagree beyond their intervals."""
+        rows = self.table[self.table["disagrees"]]
+        return [
+            f"{row['channel']}: credit {row['credit']:,.0f} "
+            f"({row['credit_lower']:,.0f} to {row['credit_upper']:,.0f}), "
+            f"but {row['source']} finds {row['proof']:,.0f} ({row['proof_lower']:,.0f} to {row['proof_upper']:,.0f})"
+            for row in rows.to_dict("records")
+        ]
+
+    def spread_to(self, parts: pd.DataFrame, *, credit: str = "value") -> pd.DataFrame:
+        """Calibrated credit of campaigns, creatives or key words: each part's credit times its channel's factor.
+
+        Parameters
+        ----------
+        parts
+            Columns ``channel`` and the one named by ``credit``.
+        credit
+            Column to calibrate.
+
+        Returns
+        -------
+        The parts with ``calibrated``. Lift proves the channel's sum; how it divides within a channel is still credit.
+
+        Raises
+        ------
+        InputError
+            For a channel that was not calibrated.
+        """
+        unknown = sorted(set(parts["channel"]) - set(self.factors))
+        if unknown:
+            raise InputError.of(
+                "this channel has no calibration factor", "Calibrate every channel", column="channel", value=unknown[0]
+            )
+        return parts.assign(calibrated=parts[credit] * parts["channel"].map(self.factors))
+
+
+def reconcile(
+    credit: pd.DataFrame,
+    proofs: Sequence[Proof],
+    *,
+    total: float,
+    groups: Mapping[str, str] | None = None,
+    level: float = 0.9,
+    seed: int = 0,
+) -> Calibration:
+    """Hold credit against proof and calibrate it.
+
+    Parameters
+    ----------
+    credit
+        One method's credit: ``channel``, ``value``, ``lower``, ``upper`` (of the value, at ``level``).
+    proofs
+        Any number, several for a channel are pooled by their precision.
+    total
+        All value there is to explain, e.g. of all conversions; the bucket is what the channels leave of it.
+    groups
+        Channel → group whose factors resemble each other; left out, all are one group.
+    level
+        Of the intervals returned.
+    seed
+        Of the draws behind the intervals of the calibrated credit and of the bucket.
+
+    Raises
+    ------
+    InputError
+        Without proof, or for proof of a channel that earns no credit at all.
+
+    Examples
+    --------
+    >>> from measurement.estimates import Interval
+    >>> credit = pd.DataFrame({"channel": ["a", "b"], "value": [100., 50.], "lower": [90., 40.], "upper": [110., 60.]})
+    >>> lift = Estimate(value=40., interval=Interval(lower=30., upper=50., level=.9, kind="confidence"), unit="EUR",
+    ...                 method="geo lift")
+    >>> found = reconcile(credit, [Proof(channel="a", incremental=lift, source="geo_lift")], total=150.)
+    >>> found.table["channel"].tolist(), found.table["disagrees"].tolist()
+    (['a', 'b', '(not incremental)'], [True, False, False])
+    """
+    known = credit.set_index("channel")
+    pooled = _pooled(proofs, known)
+    names = list(known.index)
+    group = np.array([(groups or {}).get(name, "") for name in names])
+    factor, error = np.full(len(names), np.nan), np.full(len(names), np.inf)
+    for place, name in enumerate(names):
+        if name in pooled:
+            value, standard_error, _ = pooled[name]
+            factor[place], error[place] = _log_factor(value, standard_error, known.loc[name], level)
+    mean, deviation, spread = _shrunk(factor, error, group)
+    return Calibration(
+        table=_report(known, pooled, (mean, deviation), total=total, level=level, seed=seed), spread=spread
+    )
+
+
+def _pooled(proofs: Sequence[Proof], known: pd.DataFrame) -> dict[str, tuple[float, float, str]]:
+    """Incremental value, standard error and source by channel."""
+    if not proofs:
+        raise InputError.of("there is nothing to hold the credit against", "Read a geo test or fit the mix model first")
+    found: dict[str, list[tuple[float, float, str]]] = {}
+    for proof in proofs:
+        if proof.channel not in known.index or not (known["value"] > 0)[proof.channel]:
+            raise InputError.of(
+                "a channel with proof earns no credit on the paths",
+                "Use the same channel names on paths and in tests",
+                column="channel",
+                value=proof.channel,
+            )
+        interval = proof.incremental.interval
+        error = interval.width / (2 * norm.ppf((1 + interval.level) / 2))
+        if not (np.isfinite(error) and error > 0):
+            continue  # an unbounded interval proves nothing
+        found.setdefault(proof.channel, []).append((proof.incremental.value, float(error), proof.source))
+    if not found:
+        raise InputError.of("no proof has a bounded interval", "Run a longer or larger test", column="interval")
+    pooled = {}
+    for channel, each in found.items():
+        precision = np.array([1 / error**2 for _, error, _ in each])
+        value = float(precision @ np.array([value for value, _, _ in each]) / precision.sum())
+        pooled[channel] = value, float(precision.sum() ** -0.5), " + ".join(sorted({source for *_, source in each}))
+    return pooled
+
+
+def _log_factor(value: float, error: float, credit: pd.Series, level: float) -> tuple[float, float]:
+    """Log of proof over credit, and its standard error by the delta method (bounded for proofs near zero)."""
+    credited = float(credit["value"])
+    credit_error = float(credit["upper"] - credit["lower"]) / (2 * norm.ppf((1 + level) / 2))
+    ratio = max(value / credited, _FLOOR)
+    return float(np.log(ratio)), float(np.hypot(error / (ratio * credited), credit_error / credited))
+
+
+def _shrunk(factor: FloatArray, error: FloatArray, group: np.ndarray) -> tuple[FloatArray, FloatArray, float]:
+    """Posterior mean and deviation of every log factor, and τ."""
+    measured = np.isfinite(factor)
+    spread = _paule_mandel(factor[measured], error[measured], group[measured])
+    mean, deviation = np.empty(len(factor)), np.empty(len(factor))
+    for name in np.unique(group):
+        inside = group == name
+        used = inside & measured if (inside & measured).any() else measured  # a group without proof takes the rest's
+        weight = 1 / (spread**2 + error[used] ** 2)
+        centre, centre_variance = float(weight @ factor[used] / weight.sum()), float(1 / weight.sum())
+        if not (inside & measured).any():
+            centre_variance += spread**2
+        for place in np.flatnonzero(inside):
+            keep = spread**2 / (spread**2 + error[place] ** 2) if measured[place] else 0.0
+            own = factor[place] if measured[place] else 0.0
+            mean[place] = keep * own + (1 - keep) * centre
+            left = keep * error[place] ** 2 if measured[place] else spread**2
+            deviation[place] = np.sqrt(left + (1 - keep) ** 2 * centre_variance)
+    return mean, deviation, spread
+
+
+def _paule_mandel(factor: FloatArray, error: FloatArray, group: np.ndarray) -> float:
+    """τ from the spread of the measured log factors, mixed with the default as if that were two channels' worth."""
+
+    def excess(variance: float) -> float:
+        total, freedom = 0.0, 0
+        for name in np.unique(group):
+            inside = group == name
+            weight = 1 / (variance + error[inside] ** 2)
+            centre = weight @ factor[inside] / weight.sum()
+            total += float(weight @ (factor[inside] - centre) ** 2)
+            freedom += int(inside.sum()) - 1
+        return total - freedom
+
+    freedom = len(factor) - len(np.unique(group))
+    low, high = 0.0, 25.0
+    if freedom < 1:
+        return _DEFAULT_SPREAD
+    if excess(low) > 0:
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if excess(middle) > 0 else (low, middle)
+    return float(np.sqrt((freedom * low + 2 * _DEFAULT_SPREAD**2) / (freedom + 2)))
+
+
+def _report(
+    known: pd.DataFrame,
+    pooled: Mapping[str, tuple[float, float, str]],
+    shrunk: tuple[FloatArray, FloatArray],
+    *,
+    total: float,
+    level: float,
+    seed: int,
+) -> pd.DataFrame:
+    """The table of `Calibration`."""
+    mean, deviation = shrunk
+    value = known["value"].to_numpy(dtype=float)
+    # With few measured channels their spread is itself uncertain: t instead of normal.
+    freedom = max(len(pooled) + 1, 2)
+    rng = np.random.default_rng([seed, 93])
+    draws = np.exp(mean + deviation * t.rvs(freedom, size=(4_000, len(mean)), random_state=rng)) * value
+    half = t.ppf((1 + level) / 2, freedom) * deviation
+    normal = norm.ppf((1 + level) / 2)
+    rows = []
+    for place, name in enumerate(known.index):
+        credit = known.loc[name]
+        proof, error, source = pooled.get(name, (np.nan, np.nan, ""))
+        low, high = proof - normal * error, proof + normal * error
+        factor, factor_low, factor_high = np.exp([mean[place], mean[place] - half[place], mean[place] + half[place]])
+        rows.append(
+            {
+                "channel": name,
+                "credit": value[place],
+                "credit_lower": credit["lower"],
+                "credit_upper": credit["upper"],
+                "proof": proof,
+                "proof_lower": low,
+                "proof_upper": high,
+                "source": source,
+                "factor": factor,
+                "factor_lower": factor_low,
+                "factor_upper": factor_high,
+                "calibrated": factor * value[place],
+                "calibrated_lower": factor_low * value[place],
+                "calibrated_upper": factor_high * value[place],
+                "level": level,
+                "disagrees": bool(low > credit["upper"] or high < credit["lower"]),
+            }
+        )
+    left = np.maximum(total - draws.sum(axis=1), 0.0)
+    ends = np.quantile(left, [(1 - level) / 2, (1 + level) / 2])
+    rest = max(total - sum(row["calibrated"] for row in rows), 0.0)
+    rows.append(
+        {
+            "channel": NOT_INCREMENTAL,
+            "source": "",
+            "calibrated": rest,
+            "calibrated_lower": min(ends[0], rest),
+            "calibrated_upper": max(ends[1], rest),
+            "level": level,
+            "disagrees": False,
+        }
+    )
+    return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""The dashboard: which pages there are, and nothing else. Started by `app.launch.command`."""
+"""The dashboard: which pages there are, and nothing else. Started by `liftwerk app`."""
 
 from __future__ import annotations
 

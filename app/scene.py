@@ -13,12 +13,13 @@ import streamlit as st
 from babel import Locale
 
 from app.figures.canvas import Style
-from app.launch import WORKSPACE_VARIABLE
 from app.theme import Palette, palette
 from app.units import short_money
 from measurement.wording import LANGUAGES, Wording, load_wording
 from measurement.workspace import Workspace
 
+#: Environment variable that names the workspace to a server that starts the app by itself.
+WORKSPACE_VARIABLE = "LIFTWERK_WORKSPACE"
 _FALLBACK = {"en": "en_GB", "de": "de_DE"}
 _KEY = "lw_language"
 

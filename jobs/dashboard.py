@@ -57,8 +57,10 @@ def command(workspace: Path, port: int) -> list[str]:
         f"--server.port={port}",
         "--server.address=localhost",
         "--server.headless=true",
+        # Repeated from app/.streamlit/config.toml, because a user's environment variables outrank that file.
         "--browser.gatherUsageStats=false",
         "--client.showErrorDetails=none",
+        "--runner.magicEnabled=false",
         "--server.showEmailPrompt=false",
         "--",
         "--workspace",

@@ -11,7 +11,7 @@ from importlib.resources.abc import Traversable
 
 from babel import Locale
 from babel.dates import format_date
-from babel.numbers import format_compact_currency, format_currency, format_decimal, format_percent
+from babel.numbers import format_currency, format_decimal, format_percent
 
 LANGUAGES = ("en", "de")
 
@@ -61,10 +61,6 @@ class Wording:
         whole = pattern.replace("0.00", "0" + ("." + "0" * digits if digits else ""))
         text = str(format_currency(value, self.currency, whole, locale=self.locale, currency_digits=False))
         return f"+{text}" if signed and round(value, digits) > 0 else text
-
-    def money_short(self, value: float) -> str:
-        """An amount for a tile or an axis, ``12,3 Tsd. €``."""
-        return str(format_compact_currency(value, self.currency, locale=self.locale, fraction_digits=1))
 
     def number(self, value: float, *, digits: int = 2, signed: bool = False) -> str:
         """A plain number with ``digits`` decimals."""

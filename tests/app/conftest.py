@@ -10,7 +10,10 @@ from types import ModuleType
 
 import pytest
 
-from app.launch import WORKSPACE_VARIABLE, main_script
+import app
+from app.scene import WORKSPACE_VARIABLE
+
+MAIN_SCRIPT = Path(app.__file__).with_name("main.py")
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +60,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 
     def draw(folder: Path, path: str = "", language: str = "en") -> str:
         monkeypatch.setenv(WORKSPACE_VARIABLE, str(folder))
-        test = AppTest.from_file(str(main_script()), default_timeout=60)
+        test = AppTest.from_file(str(MAIN_SCRIPT), default_timeout=60)
         test.query_params["lang"] = language
         if path:
             test._page_hash = calc_hash(path)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from app.launch import command
+from jobs.dashboard import command
 
 pytestmark = pytest.mark.browser
 FLAGS = (

@@ -6,6 +6,7 @@ import re
 import string
 import tomllib
 from importlib import resources
+from pathlib import Path
 
 from app.units import KPI_UNITS
 from measurement.wording import read_catalogue
@@ -46,10 +47,12 @@ def test_no_message_is_empty_or_left_in_english() -> None:
 
 
 def test_the_theme_of_the_server_is_the_theme_of_the_figures() -> None:
-    from app.launch import main_script
+    import app
     from app.theme import DARK, LIGHT
 
-    config = tomllib.loads((main_script().parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
+    config = tomllib.loads((Path(app.__file__).parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))[
+        "theme"
+    ]
     for mode, colours in (("light", LIGHT), ("dark", DARK)):
         found = config[mode]
         assert (found["backgroundColor"], found["textColor"], found["primaryColor"]) == (

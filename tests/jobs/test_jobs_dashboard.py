@@ -6,20 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app.launch import command, main_script
+from jobs.dashboard import command
 
 
 def test_the_command_names_script_port_and_workspace(tmp_path: Path) -> None:
     words = command(tmp_path, 8765)
     assert words[0] == sys.executable
-    assert str(main_script()) in words
+    assert Path(words[words.index("run") + 1]).is_file()
     assert "--server.port=8765" in words
-    assert words[-2:] == ["--workspace", str(tmp_path.resolve())]
-    assert main_script().is_file()
+    assert words[-2:] == ["--workspace", str(tmp_path)]
 
 
 def test_nothing_is_sent_anywhere_and_no_traceback_is_shown(tmp_path: Path) -> None:
-    words = command(tmp_path)
+    words = command(tmp_path, 8501)
     assert "--browser.gatherUsageStats=false" in words
     assert "--client.showErrorDetails=none" in words
     assert "--runner.magicEnabled=false" in words
@@ -27,23 +26,13 @@ def test_nothing_is_sent_anywhere_and_no_traceback_is_shown(tmp_path: Path) -> N
 
 
 def test_importing_it_does_not_import_streamlit() -> None:
-    code = "import app.launch, sys; sys.exit('streamlit' in sys.modules or 'plotly' in sys.modules)"
+    code = "import jobs.dashboard, sys; sys.exit('streamlit' in sys.modules or 'plotly' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_folder_of_the_user_does_not_shadow_the_packages(tmp_path: Path) -> None:
     (tmp_path / "measurement.py").write_text("raise RuntimeError('shadowed')", encoding="utf-8")
-    words = command(tmp_path)
+    words = command(tmp_path, 8501)
     start = words[: words.index("-m")]
     code = "import measurement.wording"
     assert subprocess.run([*start, "-c", code], cwd=tmp_path, check=False).returncode == 0
-
-
-def test_the_jobs_start_it_with_the_same_words(tmp_path: Path) -> None:
-    # The rooms stand on one floor and do not import each other, so the jobs keep the command line themselves.
-    from jobs.dashboard import command as started_by_jobs
-
-    ours = command(tmp_path, 8600)
-    assert [word for word in ours if word in started_by_jobs(tmp_path.resolve(), 8600)] == started_by_jobs(
-        tmp_path.resolve(), 8600
-    )

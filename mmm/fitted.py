@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +172,8 @@ class FittedMMM:
             coords={"channel": list(panel.channels), "geo": list(panel.geos), "column": list(shared.names)},
             dims=dims,
         )
-        tree.attrs.update(format_version=FORMAT_VERSION, spec=self.spec.to_json(), seed=self.seed)
+        options = json.dumps(dict(self.options), sort_keys=True)
+        tree.attrs.update(format_version=FORMAT_VERSION, spec=self.spec.to_json(), seed=self.seed, options=options)
         return tree
 
     def save(self, path: str | Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -74,6 +75,7 @@ def test_posterior_is_saved_and_read(small_fit, tmp_path):
         assert roas.dims == ("chain", "draw", "channel")
         np.testing.assert_allclose(roas.to_numpy().reshape(-1, 4), small_fit.roas_draws)
         assert ModelSpec.from_json(tree.attrs["spec"]) == small_fit.spec
+        assert json.loads(tree.attrs["options"]) == small_fit.options
 
 
 def test_same_seed_same_result_and_progress_is_told(small_market):

@@ -9,12 +9,13 @@ counts as one without a conversion, as people who have not bought yet.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from attribution.paths import PathTable
+from attribution.paths import FloatArray, IntArray, PathTable
 from measurement.errors import InputError
 
 if TYPE_CHECKING:
@@ -197,7 +198,25 @@ def build_paths(touchpoints: pd.DataFrame, options: JourneyOptions | None = None
             rows = connection.to_pyarrow(expression)
     finally:
         connection.disconnect()
-    return _table(rows)
+    table = _table(rows)
+    return replace(table, cost=touch_cost(touchpoints, table))
+
+
+def touch_cost(touchpoints: pd.DataFrame, table: PathTable) -> FloatArray:
+    """Cost of all touches of the people in ``table`` by channel, shape (C,); also of touches no window counted."""
+    if "cost" not in touchpoints or table.people is None:
+        return np.zeros(len(table.channels))
+    inside = np.isin(person_numbers(touchpoints["unit_id"].to_numpy(dtype=object)), np.unique(table.people))
+    rows = touchpoints[inside & (touchpoints["kind"] != "conversion").to_numpy()]
+    sums = rows.groupby("channel")["cost"].sum()
+    return np.array([float(sums.get(name, 0.0)) for name in table.channels])
+
+
+def person_numbers(unit_ids: NDArray[np.object_]) -> IntArray:
+    """A number that stays with a person from one report to the next, whoever else is in the table."""
+    from pandas.util import hash_array
+
+    return np.asarray(hash_array(unit_ids) >> np.uint64(1), dtype=np.int64)
 
 
 def _plain(frame: pd.DataFrame) -> pa.Table:
@@ -227,7 +246,6 @@ def _plain(frame: pd.DataFrame) -> pa.Table:
 def _table(rows: pa.Table) -> PathTable:
     """Arrow rows of `journeys_expression` as a `PathTable`."""
     import pyarrow.compute as pc
-    from pandas.util import hash_array
 
     touched = pc.fill_null(pc.greater(pc.list_value_length(rows["keys"]), 0), fill_value=False)
     bare = rows.filter(pc.invert(touched))
@@ -243,8 +261,7 @@ def _table(rows: pa.Table) -> PathTable:
     length = pc.list_value_length(keys).to_numpy()
     us = pc.utf8_slice_codeunits(flat, 0, _WIDTH).cast("int64").to_numpy()
     ended = np.repeat(rows["ended_us"].to_numpy(), length)
-    # A number that stays with the person from one report to the next, whoever else is in the table.
-    people = (hash_array(rows["unit_id"].to_pandas().to_numpy(dtype=object)) >> 1).astype(np.int64)
+    people = person_numbers(rows["unit_id"].to_pandas().to_numpy(dtype=object))
     converted = rows["conversions"].to_numpy().astype(np.float64)
     return PathTable(
         channels=tuple(sorted(names.dictionary.to_pylist())),

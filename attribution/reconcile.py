@@ -24,8 +24,8 @@ from measurement.estimates import Estimate
 NOT_INCREMENTAL = "(not incremental)"
 #: Spread of log factors assumed where fewer than three were measured: 90% of channels within a factor 2.7 of the group.
 _DEFAULT_SPREAD = 0.6
-#: A factor below this is treated as this: a test may find no effect, the logarithm of 0 does not exist.
-_FLOOR = 0.02
+#: A proof below this many of its standard errors counts as this many: the logarithm of "no effect" does not exist.
+_FLOOR = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +195,7 @@ def _log_factor(value: float, error: float, credit: pd.Series, level: float) -> 
     """Log of proof over credit, and its standard error by the delta method (bounded for proofs near zero)."""
     credited = float(credit["value"])
     credit_error = float(credit["upper"] - credit["lower"]) / (2 * norm.ppf((1 + level) / 2))
-    ratio = max(value / credited, _FLOOR)
+    ratio = max(value, _FLOOR * error) / credited
     return float(np.log(ratio)), float(np.hypot(error / (ratio * credited), credit_error / credited))
 
 

@@ -173,7 +173,8 @@ def shapley_rate(table: PathTable, *, permutations: int = 4_000, seed: int = 0, 
     mean, variance = _sampled(sets, permutations, np.random.default_rng([seed, 91]))
     confidence = log(4.0 * width / (1.0 - level))
     # A rate lies in [0, top], hence a marginal contribution in [-top, top].
-    top = float(np.divide(sets.counts[0], sets.counts[2]).max())
+    seen = sets.counts[2] > 0
+    top = float((sets.counts[0][seen] / sets.counts[2][seen]).max())
     error = np.sqrt(2 * variance[:, 0] * confidence / permutations) + 2 * top * 7 * confidence / (
         3 * (permutations - 1)
     )

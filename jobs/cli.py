@@ -136,6 +136,14 @@ def creatives(workspace: Folder = None, seed: Seed = DEFAULT_SEED, as_json: Json
 
 
 @app.command()
+def attribute(workspace: Folder = None, seed: Seed = DEFAULT_SEED, as_json: Json = False, again: Again = False) -> None:
+    """Credit the channels on the paths to a purchase, and hold the credit against proof."""
+    from jobs import commands
+
+    _run(_session("attribute", workspace, seed, as_json=as_json), lambda one: commands.attribute(one, again=again))
+
+
+@app.command()
 def content(workspace: Folder = None, seed: Seed = DEFAULT_SEED, as_json: Json = False, again: Again = False) -> None:
     """Measure the content pipeline: KPIs, objectives, canaries, alerts."""
     from jobs import commands

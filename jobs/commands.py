@@ -92,6 +92,17 @@ def creatives(session: Session, *, again: bool) -> int:
     return _finish(session, workspace, record)
 
 
+def attribute(session: Session, *, again: bool) -> int:
+    """``liftwerk attribute``."""
+    from jobs.attribute import run_attribute, show_attribution
+
+    workspace = session.workspace()
+    with session.screen.progress() as progress:
+        record = run_attribute(workspace, seed=session.seed, progress=progress, again=again)
+    show_attribution(session.screen, workspace, record)
+    return _finish(session, workspace, record)
+
+
 def content(session: Session, *, again: bool) -> int:
     """``liftwerk content``."""
     from jobs.content import run_content

@@ -6,11 +6,11 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-BENCHES := bench-mmm bench-recovery bench-geo bench-budget bench-bandits bench-content bench-job
+BENCHES := bench-mmm bench-recovery bench-geo bench-budget bench-bandits bench-content bench-attribution bench-job
 .PHONY: help env demo test test-all lint format lock docs sample bench clean $(BENCHES)
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: .venv/.ready ## make .venv from requirements.lock
 
@@ -67,6 +67,9 @@ bench-bandits: env ## exactness, regret, fatigue
 
 bench-content: env ## canary false alarms, spans a second
 	@for name in canary speed; do $(BIN)/python benchmarks/content_$$name.py $(ARGS) || exit 1; done
+
+bench-attribution: env ## order, coverage and calibration on journeys with known truth
+	@$(BIN)/python benchmarks/attribution_recovery.py $(ARGS)
 
 bench-job: env ## a newcomer's two commands, from a fresh clone with empty caches
 	@$(BIN)/python benchmarks/main_job.py $(ARGS)

@@ -151,17 +151,6 @@ def _sessions(touches: Table, options: JourneyOptions) -> Table:
     return touches.mutate(opens=1 - same.cast("int64").fill_null(0))
 
 
-def path_counts_expression(journeys: Table) -> Table:
-    """Journeys counted by ``path`` ("a > b") and ``bucket``: what a warehouse sends, whatever the number of people."""
-    channels = journeys["keys"].map(lambda key: key.substr(_WIDTH))
-    named = journeys.filter(journeys["keys"].notnull()).select(
-        "bucket", "conversions", "value", path=channels.join(" > ")
-    )
-    return named.group_by("path", "bucket").agg(
-        conversions=named.conversions.sum(), nulls=(1 - named.conversions).sum(), value=named.value.sum()
-    )
-
-
 def build_paths(touchpoints: pd.DataFrame, options: JourneyOptions | None = None) -> PathTable:
     """Paths of a data frame of touchpoints, on DuckDB in this process.
 

@@ -39,7 +39,7 @@ class RunRecord:
     id
         Sorts by time: ``20261123T181502123456Z-9f3a``.
     kind
-        ``"mmm"``, ``"geo_design"``, ``"geo_readout"``, ``"creatives"``, ``"content"``, ``"plan"``, ``"weekly"``.
+        ``"mmm"``, ``"geo_design"``, ``"geo_readout"``, ``"creatives"``, ``"content"``, ``"plan"``, ``"attribution"``.
     created_at
         UTC, ISO 8601.
     code_version

@@ -165,7 +165,7 @@ def audit_verify(session: Session) -> int:
             file="audit/log.jsonl",
             line=found.line,
         )
-    session.screen.line(f"The audit log is sound: {found.entries} lines, head {found.head}")
+    session.screen.line(f"The audit log is sound. Lines: {found.entries}, head: {found.head}")
     session.screen.result({"status": "done", "entries": found.entries, "head": found.head})
     return DONE
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from measurement.panel import NATIONAL
@@ -144,9 +143,3 @@ def _check_currency_column(table: RawTable, currency: str, found: Findings) -> N
             f"Convert its amounts to {currency}, or change workspace.currency",
             value=partial(table.cell, str(column)),
         )
-
-
-def period_index(dates: NDArray[np.datetime64]) -> tuple[pd.DatetimeIndex, NDArray[np.int64]]:
-    """Distinct dates in order, and each row's position among them."""
-    distinct, codes = np.unique(dates, return_inverse=True)
-    return pd.DatetimeIndex(distinct), codes.astype(np.int64)

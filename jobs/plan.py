@@ -25,6 +25,7 @@ from measurement.errors import InputError
 from measurement.panel import Panel
 from measurement.plans import Allocation
 from measurement.progress import Progress, silent
+from measurement.readers.curves_robyn import read_robyn
 from measurement.readers.curves_table import read_curves, read_run_curves, write_curves
 from measurement.readers.panel_table import read_panel
 from measurement.settings import BudgetSection, FixedRule
@@ -197,11 +198,13 @@ def source_of_fit(workspace: Workspace, model: RunRecord | None = None, first_we
 
 
 def source_of_file(workspace: Workspace, file: Path) -> PlanSource:
-    """Curves that the user brings; weeks are planned from next Monday on."""
+    """Curves that the user brings, a table or a ``RobynModel-*.json``; weeks are planned from next Monday on."""
     place = file if file.is_file() else workspace.root / file
     if not place.is_file():
         raise InputError.of("there is no such file", "Correct the path", column="--curves", value=file)
-    curves = read_curves(place, workspace.settings.workspace.currency)
+    currency = workspace.settings.workspace.currency
+    robyn = place.suffix.lower() == ".json"
+    curves = read_robyn(place, currency) if robyn else read_curves(place, currency)
     return PlanSource(
         curves=curves,
         first_week=week_name(datetime.now(UTC).date() + timedelta(days=7)),

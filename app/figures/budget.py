@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -24,15 +25,16 @@ class Spot:
         Its name.
     hollow
         For comparison only: drawn open.
-    below
-        Whether the name stands below and to the right (rising lines have room there).
+    side
+        Where the name stands: a rising line has room below on the right and above on the left, a falling one above
+        on the right.
     """
 
     x: float
     y: float
     text: str
     hollow: bool = False
-    below: bool = True
+    side: Literal["below right", "above left", "above right"] = "below right"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ def frontier_line(
 
 def _money(style: Style, span: tuple[float, float]) -> Callable[[float], str]:
     """Whole amounts where shortened ones could not be told apart."""
-    narrow = span[1] - span[0] < 0.02 * max(abs(span[0]), abs(span[1]))
+    narrow = span[1] - span[0] < 0.05 * max(abs(span[0]), abs(span[1]))
     return style.wording.money if narrow else money_text(style, max(abs(span[0]), abs(span[1])))
 
 
@@ -108,9 +110,9 @@ def _spot(figure: go.Figure, spot: Spot, style: Style) -> None:
         y=spot.y,
         text=spot.text,
         showarrow=False,
-        xanchor="left" if spot.below else "right",
-        xshift=8 if spot.below else -8,
-        yshift=-13 if spot.below else 13,
+        xanchor="left" if "right" in spot.side else "right",
+        xshift=8 if "right" in spot.side else -8,
+        yshift=-13 if "below" in spot.side else 13,
         font={"size": 12, "color": colour},
     )
 

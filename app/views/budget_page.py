@@ -99,7 +99,7 @@ def _frontier(scene: Scene, run: RunRecord, plan: Mapping[str, Any]) -> None:
             x=float(plan["total_proposed"]),
             y=float(plan["expected_outcome"]),
             text=scene.text("media_mix.proposed"),
-            below=False,
+            side="above left",
         ),
     ]
     words = PlaneWords(
@@ -140,6 +140,7 @@ def _risk(scene: Scene, run: RunRecord, plan: Mapping[str, Any]) -> None:
             x=float(one["tail_outcome"]),
             y=float(one["expected_outcome"]),
             text=scene.text("budget.chosen", risk=scene.text(f"risk.{plan['risk']}")),
+            side="above right",
         )
         for _, one in chosen.iterrows()
     ]

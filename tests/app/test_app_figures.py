@@ -40,7 +40,7 @@ def _all_figures(style: Style) -> dict[str, go.Figure]:
     effect = pd.DataFrame({"date": DATES, "effect": np.arange(60.0)})
     frontier = pd.DataFrame({"total": [200.0, 100.0, 300.0], "outcome": [180.0, 110.0, None]})
     plane = PlaneWords(x="Ausgaben pro Woche, EUR", y="Ergebnis pro Woche, EUR")
-    spots = [Spot(x=150.0, y=140.0, text="heute", hollow=True), Spot(x=200.0, y=180.0, text="neu", below=False)]
+    spots = [Spot(x=150.0, y=140.0, text="heute", hollow=True), Spot(x=200.0, y=180.0, text="neu", side="above left")]
     stairs = [Stair(name="Neue Daten", change=12.0), Stair(name="Andere Regeln", change=-5.0)]
     geos = pd.DataFrame({"Bremen": [1.0, -2.0], "Hessen": [0.0, 3.0]}, index=["TV", "Radio"])
     return {

@@ -252,3 +252,19 @@ def test_rules_for_holds_keep_the_outlook_of_the_free_plan(tmp_path):
         assert held.file(name).read_bytes() == free.file(name).read_bytes()
     for name in ("next_test", "tests", "sensitivity", "difference"):
         assert read_document(held, "plan.json")[name] == read_document(free, "plan.json")[name]
+
+
+def test_a_model_exported_by_robyn_is_planned(tmp_path):
+    from tests.measurement.test_curves_of_others import export
+
+    (tmp_path / "liftwerk.toml").write_text("[budget]\nmax_change = 0.3\n", encoding="utf-8")
+    (tmp_path / "RobynModel-1.json").write_text(json.dumps(export()), encoding="utf-8")
+    result = call("plan", "--curves", tmp_path / "RobynModel-1.json", "-w", tmp_path, "--json")
+    assert result.exit_code == 0, result.stderr
+    plan = json.loads(result.stdout)["plan"]
+    assert set(plan["proposed"]) == {"tv_S", "search_S"}
+    assert plan["gap"] <= 1e-4
+    (tmp_path / "RobynModel-1.json").write_text("{}", encoding="utf-8")
+    result = call("plan", "--curves", tmp_path / "RobynModel-1.json", "-w", tmp_path)
+    assert result.exit_code == 2
+    assert "robyn_write" in result.stderr

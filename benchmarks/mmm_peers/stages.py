@@ -60,7 +60,7 @@ class Package:
 PACKAGES = {
     "ours": Package(worker="work_ours.py", cached=True),
     "pymc_marketing": Package(worker="work_pymc_marketing.py", draws=250, tune=250, cached=True),
-    "meridian": Package(worker="work_meridian.py", draws=250, tune=250, probe=True),
+    "meridian": Package(worker="work_meridian.py", draws=300, tune=300, probe=True),
 }
 PROBE = {"draws": 8, "tune": 8}
 

@@ -1,4 +1,9 @@
-"""Worker: Google Meridian on TensorFlow, CPU."""
+"""Worker: Google Meridian on TensorFlow, CPU, at its defaults but for the knots of the time effect.
+
+Its default for a panel of geos, a knot every week, is replaced by one every four weeks, as ours has: fewer parameters
+for the same data. Nationally its default, no time effect at all, is the cheapest and kept. One thread or two, and its
+JAX backend, made no difference beyond 10%; Normal instead of log-normal geo effects took longer for as many draws.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +39,22 @@ def input_data(job):
     return builder.build()
 
 
+#: As many weeks between knots as ours has.
+KNOT_EVERY = 4
+
+
+def model_spec(job):
+    """Defaults; with geos a knot every four weeks."""
+    geos, weeks = job.panel["outcome"].shape
+    return spec.ModelSpec(knots=weeks // KNOT_EVERY) if geos > 1 else spec.ModelSpec()
+
+
 def main():
     warnings.simplefilter("ignore")
     job = Job.from_command_line()
     effort = job.effort
     with job.phase("build"):
-        fitted = model.Meridian(input_data=input_data(job), model_spec=spec.ModelSpec())
+        fitted = model.Meridian(input_data=input_data(job), model_spec=model_spec(job))
     with job.phase("sample"):
         fitted.sample_posterior(
             n_chains=effort["chains"], n_adapt=effort["tune"], n_burnin=0, n_keep=effort["draws"], seed=effort["seed"]
@@ -51,7 +66,7 @@ def main():
         roi * job.panel["spend"].sum((0, 1)),
         divergences=stats["diverging"].sum(),
         gradients=stats["n_steps"].sum(),
-        setting="defaults",
+        setting="defaults" if len(job.panel["geos"]) == 1 else f"a knot every {KNOT_EVERY} weeks",
         versions={name: version(name) for name in ("google-meridian", "tensorflow")},
     )
 

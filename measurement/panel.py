@@ -13,21 +13,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from measurement.errors import InputError, Problem
+from measurement.panel_layout import DIMENSIONS, check_data, complete, frequency_notes, lay_out_data
 
 OutcomeKind = Literal["revenue", "units"]
 Period = Literal["week", "day"]
 NATIONAL = "national"
 
-#: Variables of the data set and their dimensions.
-DIMENSIONS: dict[str, tuple[str, ...]] = {
-    "outcome": ("geo", "date"),
-    "value_per_unit": ("geo", "date"),
-    "spend": ("geo", "date", "channel"),
-    "exposure": ("geo", "date", "channel"),
-    "control": ("geo", "date", "control_name"),
-    "organic": ("geo", "date", "organic_name"),
-    "population": ("geo",),
-}
+__all__ = ["DIMENSIONS", "NATIONAL", "OutcomeKind", "Panel", "Period", "detect_period"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,7 +33,10 @@ class Panel:
         ``outcome`` (G, T) in the outcome's own unit; ``value_per_unit`` (G, T), money per unit of outcome
         (ones where the outcome is revenue); ``spend`` (G, T, C) in money; ``exposure`` (G, T, C), spend itself
         where no exposure was measured; ``control`` (G, T, K); ``organic`` (G, T, O); ``population`` (G,), ones
-        where unknown. Coordinate ``date`` is ``datetime64``, the first day of the period.
+        where unknown. Coordinate ``date`` is ``datetime64``, the first day of the period. Without columns unless given:
+        ``reach``, people, and ``frequency``, contacts a person reached (G, T, R), of the channels ``rf_channel``, whose
+        exposure is their product; ``treatment`` (G, T, M), non-media treatments such as a price, whose contribution
+        counts against ``treatment_reference`` (M,); ``holiday`` (T, H), 1 in periods that hold a public holiday.
     currency
         ISO code of all money.
     outcome_kind
@@ -65,21 +60,8 @@ class Panel:
     notes: tuple[Problem, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, dims in DIMENSIONS.items():
-            if name not in self.data or self.data[name].dims != dims:
-                found = self.data[name].dims if name in self.data else "nothing"
-                raise InputError.of(
-                    f"a panel needs '{name}' with dimensions {dims}",
-                    "Build it with Panel.from_arrays",
-                    column=name,
-                    value=found,
-                )
-            if not np.isfinite(self.data[name].to_numpy()).all():
-                raise InputError.of(
-                    f"'{name}' has missing or infinite values", "Fill or drop them before building a Panel", column=name
-                )
-        if not self.data.indexes["date"].is_monotonic_increasing or not self.data.indexes["date"].is_unique:
-            raise InputError.of("dates of a panel must increase without repeats", "Sort the dates", column="date")
+        object.__setattr__(self, "data", complete(self.data))
+        check_data(self.data)
 
     @property
     def geos(self) -> tuple[str, ...]:
@@ -100,6 +82,26 @@ class Panel:
     def organic(self) -> tuple[str, ...]:
         """Names of the O organic media."""
         return tuple(str(name) for name in self.data["organic_name"].to_numpy())
+
+    @property
+    def reach_channels(self) -> tuple[str, ...]:
+        """Names of the R channels whose reach and frequency are known."""
+        return tuple(str(name) for name in self.data["rf_channel"].to_numpy())
+
+    @property
+    def treatments(self) -> tuple[str, ...]:
+        """Names of the M non-media treatments."""
+        return tuple(str(name) for name in self.data["treatment_name"].to_numpy())
+
+    @property
+    def holiday_names(self) -> tuple[str, ...]:
+        """Names of the H public holidays."""
+        return tuple(str(name) for name in self.data["holiday_name"].to_numpy())
+
+    @property
+    def holidays(self) -> xr.DataArray:
+        """Public holidays by period, shape (T, H): 1 where a period holds the whole holiday."""
+        return self.data["holiday"]
 
     @property
     def dates(self) -> pd.DatetimeIndex:
@@ -157,48 +159,61 @@ class Panel:
         spend: NDArray[np.float64] | None = None,
         channels: Sequence[str] = (),
         exposure: NDArray[np.float64] | None = None,
+        reach: NDArray[np.float64] | None = None,
+        frequency: NDArray[np.float64] | None = None,
+        reach_channels: Sequence[str] = (),
         control: NDArray[np.float64] | None = None,
         controls: Sequence[str] = (),
+        treatment: NDArray[np.float64] | None = None,
+        treatments: Sequence[str] = (),
+        treatment_reference: Sequence[float] | NDArray[np.float64] | None = None,
         organic: NDArray[np.float64] | None = None,
         organics: Sequence[str] = (),
+        holiday: NDArray[np.float64] | None = None,
+        holidays: Sequence[str] = (),
         population: NDArray[np.float64] | None = None,
         value_per_unit: NDArray[np.float64] | None = None,
         currency: str = "EUR",
         outcome_kind: OutcomeKind = "revenue",
         notes: tuple[Problem, ...] = (),
     ) -> Panel:
-        """A panel from plain arrays, with the shapes of `Panel.data`; what is left out is empty, ones, or spend."""
-        rows = (len(geos), len(dates))
+        """A panel from plain arrays; singular arguments are numbers, plural ones the names of their last dimension.
 
-        def block(values: NDArray[np.float64] | None, width: int) -> NDArray[np.float64]:
-            return (
-                np.zeros((*rows, width))
-                if values is None
-                else np.asarray(values, dtype=np.float64).reshape(*rows, width)
-            )
+        Shapes are those of `Panel.data`. What is left out is empty, ones, or zeros; exposure is then the spend, or
+        reach × frequency for ``reach_channels``; a treatment's reference is then its mean over all geos and dates.
 
-        money = block(spend, len(channels))
-        data = xr.Dataset(
-            {
-                "outcome": (DIMENSIONS["outcome"], np.asarray(outcome, dtype=np.float64).reshape(rows)),
-                "value_per_unit": (
-                    DIMENSIONS["value_per_unit"],
-                    np.ones(rows) if value_per_unit is None else value_per_unit,
-                ),
-                "spend": (DIMENSIONS["spend"], money),
-                "exposure": (DIMENSIONS["exposure"], money if exposure is None else block(exposure, len(channels))),
-                "control": (DIMENSIONS["control"], block(control, len(controls))),
-                "organic": (DIMENSIONS["organic"], block(organic, len(organics))),
-                "population": (DIMENSIONS["population"], np.ones(rows[0]) if population is None else population),
+        Raises
+        ------
+        InputError
+            Names the variable whose shape, values or names are wrong.
+        """
+        data = lay_out_data(
+            geos=geos,
+            dates=dates,
+            names={
+                "channel": channels,
+                "rf_channel": reach_channels,
+                "control_name": controls,
+                "treatment_name": treatments,
+                "organic_name": organics,
+                "holiday_name": holidays,
             },
-            coords={
-                "geo": list(geos),
-                "date": pd.DatetimeIndex(dates, name="date"),
-                "channel": list(channels),
-                "control_name": list(controls),
-                "organic_name": list(organics),
+            values={
+                "outcome": outcome,
+                "value_per_unit": value_per_unit,
+                "spend": spend,
+                "exposure": exposure,
+                "reach": reach,
+                "frequency": frequency,
+                "control": control,
+                "treatment": treatment,
+                "treatment_reference": treatment_reference,
+                "organic": organic,
+                "holiday": holiday,
+                "population": population,
             },
         )
+        notes = (*notes, *frequency_notes(data))
         return cls(data=data, currency=currency, outcome_kind=outcome_kind, period=detect_period(dates), notes=notes)
 
 

@@ -15,8 +15,8 @@ from mmm.compilation import compiled
 
 FloatArray = NDArray[np.float64]
 
-GEOMETRIC, DELAYED, WEIBULL = 0, 1, 2
-HILL, LOGISTIC, MICHAELIS_MENTEN, TANH = 0, 1, 2, 3
+GEOMETRIC, DELAYED, WEIBULL, NO_ADSTOCK = 0, 1, 2, 3
+HILL, LOGISTIC, MICHAELIS_MENTEN, TANH, NO_SATURATION = 0, 1, 2, 3, 4
 _NOTHING = 1e-12
 _HALF_MAXIMUM = math.atanh(0.5)
 
@@ -27,19 +27,24 @@ def _sigmoid(value: float) -> float:
 
 
 @compiled
-def weights_with_slopes(kind: int, first: float, second: float, out: FloatArray) -> None:
+def weights_with_slopes(kind: int, lags: int, first: float, second: float, out: FloatArray) -> None:
     """Adstock weights and their derivatives for one channel.
 
     Parameters
     ----------
     kind
-        `GEOMETRIC`, `DELAYED` or `WEIBULL`.
+        `GEOMETRIC`, `DELAYED`, `WEIBULL` or `NO_ADSTOCK`.
+    lags
+        Length of this channel's carry-over, at most L.
     first, second
         Unconstrained parameters; geometric ignores the second.
     out
-        Shape (3, L): weights, derivative by ``first``, derivative by ``second``.
+        Shape (3, L): weights, derivative by ``first``, derivative by ``second``; zero from ``lags`` on.
     """
-    lags = out.shape[1]
+    out[:] = 0.0
+    if kind == NO_ADSTOCK:
+        out[0, 0] = 1.0
+        return
     top = -np.inf
     for lag in range(lags):
         if kind == WEIBULL:
@@ -77,13 +82,13 @@ def weights_with_slopes(kind: int, first: float, second: float, out: FloatArray)
 
 
 @compiled
-def adstock_into(media: FloatArray, weights: FloatArray, out: FloatArray) -> None:
-    """Carry one series over; ``media`` (L − 1 + T,), ``weights`` (L,), ``out`` (T,)."""
-    lags, periods = len(weights), len(out)
+def carry_into(media: FloatArray, weights: FloatArray, lags: int, out: FloatArray) -> None:
+    """Carry one series over ``lags`` periods; ``media`` (L − 1 + T,), ``weights`` (L,), ``out`` (T,)."""
+    longest, periods = len(weights), len(out)
     for time in range(periods):
-        out[time] = 0.0
-    for lag in range(lags):
-        weight, start = weights[lag], lags - 1 - lag
+        out[time] = weights[0] * media[longest - 1 + time]
+    for lag in range(1, lags):
+        weight, start = weights[lag], longest - 1 - lag
         for time in range(periods):
             out[time] += weight * media[start + time]
 
@@ -95,7 +100,7 @@ def saturate_into(kind: int, log_half: float, log_slope: float, media: FloatArra
     Parameters
     ----------
     kind
-        `HILL`, `LOGISTIC`, `MICHAELIS_MENTEN` or `TANH`.
+        `HILL`, `LOGISTIC`, `MICHAELIS_MENTEN`, `TANH` or `NO_SATURATION`.
     log_half, log_slope
         Unconstrained parameters; only Hill uses the second.
     media
@@ -119,6 +124,11 @@ def saturate_into(kind: int, log_half: float, log_slope: float, media: FloatArra
             out[1, time] = steep / x
             out[2, time] = -steep
             out[3, time] = steep * logged
+        elif kind == NO_SATURATION:
+            out[0, time] = x
+            out[1, time] = 1.0
+            out[2, time] = 0.0
+            out[3, time] = 0.0
         elif kind == MICHAELIS_MENTEN:
             inverse = 1.0 / (x + half)
             out[0, time] = x * inverse
@@ -135,11 +145,22 @@ def saturate_into(kind: int, log_half: float, log_slope: float, media: FloatArra
 
 
 @compiled
-def media_slopes(media: FloatArray, carried_slope: FloatArray, slopes: FloatArray) -> None:
+def weight_slopes(media: FloatArray, by_carried: FloatArray, lags: int, slopes: FloatArray) -> None:
     """Add to ``slopes`` (L,) the derivative by each adstock weight, given that by the carried series (T,)."""
-    lags, periods = len(slopes), len(carried_slope)
+    longest, periods = len(slopes), len(by_carried)
     for lag in range(lags):
-        start, total = lags - 1 - lag, 0.0
+        start, total = longest - 1 - lag, 0.0
         for time in range(periods):
-            total += carried_slope[time] * media[start + time]
+            total += by_carried[time] * media[start + time]
         slopes[lag] += total
+
+
+@compiled
+def carry_back(by_carried: FloatArray, weights: FloatArray, lags: int, out: FloatArray) -> None:
+    """Derivative by the series before carry-over (L − 1 + T,), given that by the carried one (T,)."""
+    longest, periods = len(weights), len(by_carried)
+    out[:] = 0.0
+    for lag in range(lags):
+        weight, start = weights[lag], longest - 1 - lag
+        for time in range(periods):
+            out[start + time] += weight * by_carried[time]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mmm.compilation import compiled
+from mmm.compilation import inner_compiled
 from mmm.kernel_arrays import KernelData, Work
 
 FloatArray = NDArray[np.float64]
 
 
-@compiled
+@inner_compiled
 def lift_moments(data: KernelData, work: Work, shared_cov: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Covariances of the lift tests' predictions before the readouts are used.
 
@@ -19,20 +19,21 @@ def lift_moments(data: KernelData, work: Work, shared_cov: FloatArray) -> tuple[
     -------
     tuple
         With I lifts: their covariance with readout error (I, I), covariance with the geos' unit coefficients
-        (G, J, I), and with the shared coefficients (K, I).
+        (G, J, I), and with the shared coefficients (Q, I).
     """
-    geos, size, columns = work.gain.shape
+    geos, size, _ = work.rows.shape
+    columns = len(shared_cov)
     lifts, cells = len(data.lift_value), len(work.effect)
     loads = np.zeros((columns, lifts))
     with_units = np.zeros((geos, size, lifts))
     for cell in range(cells):
         geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
         size_ = work.effect[cell] * work.width[row]
-        loads[:, lift] += size_ * work.gain[geo, row]
-        with_units[geo, :, lift] += size_ * work.inverse[geo, :, row]
+        loads[:, lift] += size_ * work.gain[geo * size + row]
+        with_units[geo, :, lift] += size_ * work.block[geo, :, row]
     spread = np.dot(shared_cov, loads)
     for geo in range(geos):
-        with_units[geo] += np.dot(work.gain[geo], spread)
+        with_units[geo] += np.dot(work.gain[geo * size : (geo + 1) * size], spread)
     covariance = np.zeros((lifts, lifts))
     for lift in range(lifts):
         covariance[lift, lift] = data.lift_error[lift] ** 2
@@ -42,7 +43,7 @@ def lift_moments(data: KernelData, work: Work, shared_cov: FloatArray) -> tuple[
     return covariance, with_units, -spread
 
 
-@compiled
+@inner_compiled
 def lift_surprise(data: KernelData, work: Work, unit: FloatArray) -> FloatArray:
     """Readout minus the model's own lift, given unit coefficients (G, J); shape (I,)."""
     gap = data.lift_value.copy()
@@ -52,7 +53,7 @@ def lift_surprise(data: KernelData, work: Work, unit: FloatArray) -> FloatArray:
     return gap
 
 
-@compiled
+@inner_compiled
 def lift_slopes(
     data: KernelData,
     work: Work,

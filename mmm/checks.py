@@ -139,7 +139,7 @@ def fit_checks(facts: FitFacts, design: Design) -> list[Check]:
 
 def _roas_checks(roas: FloatArray, design: Design) -> list[Check]:
     median = np.median(roas, axis=0)
-    prior = np.exp(design.roas_log_mean)
+    prior = _prior_median(design)
     odd = [
         name
         for name, value, usual in zip(design.panel.channels, median, prior, strict=True)
@@ -176,6 +176,20 @@ def _roas_checks(roas: FloatArray, design: Design) -> list[Check]:
     ]
 
 
+def _prior_median(design: Design) -> FloatArray:
+    """Prior median of each paid channel's ROAS (P,), also where the prior is on another quantity."""
+    paid = slice(0, design.channels)
+    median = np.exp(design.effect_log_mean[paid])
+    value = float(design.panel.outcome_value.sum())
+    kinds = design.priors.kind[paid]
+    share = np.array([kind == "share" for kind in kinds])
+    whole = np.array([kind == "coefficient" for kind in kinds])
+    # A coefficient is the outcome of a period at full saturation; half of it is a fair guess of what was reached.
+    return np.asarray(
+        np.where(share, median * value / design.spend, np.where(whole, 0.5 * median * design.periods / design.spend, median))
+    )
+
+
 #: Overlap of prior and posterior above which the data are said to add little.
 OVERLAP = 0.8
 
@@ -186,7 +200,7 @@ def _overlap(roas: FloatArray, design: Design, channel: int) -> float:
 
     logged = np.log(np.maximum(roas, 1e-12))
     mean, sd = float(logged.mean()), max(float(logged.std()), 1e-6)
-    centre, spread = float(design.roas_log_mean[channel]), float(design.roas_log_sd[channel])
+    centre, spread = float(np.log(_prior_median(design)[channel])), float(design.effect_log_sd[channel])
     grid = np.linspace(min(mean - 5 * sd, centre - 5 * spread), max(mean + 5 * sd, centre + 5 * spread), 4001)
     shared = np.minimum(norm.pdf(grid, mean, sd), norm.pdf(grid, centre, spread))
     return float(np.trapezoid(shared, grid))

@@ -15,11 +15,11 @@ from measurement.panel import Panel
 from measurement.progress import Progress, silent
 from mmm import checks, contributions, response
 from mmm.calibration import LiftDesign, lift_design
-from mmm.contributions import Draws
 from mmm.design import Design, build_design
 from mmm.diagnostics import Convergence, convergence, e_bfmi
 from mmm.fitted import FittedMMM
 from mmm.lift_fit import conflict, predicted_lifts
+from mmm.media_response import Draws, collect_draws
 from mmm.parameters import Parameters, parameters
 from mmm.spec import ModelSpec
 
@@ -45,6 +45,7 @@ class _Attempt:
 
     draws: Draws
     contribution: FloatArray
+    organic: FloatArray
     marginal: FloatArray
     parameters: Mapping[str, FloatArray]
     diverging: NDArray[np.bool_]
@@ -105,7 +106,7 @@ class MMM:
         problem = _Problem(
             spec=self.spec,
             design=design,
-            lifts=lift_design(design, lifts),
+            lifts=lift_design(design, lifts, ageing=self.spec.lift_ageing),
             layout=parameters(design, self.spec),
             seed=seed,
         )
@@ -139,24 +140,30 @@ def _attempt(problem: _Problem, spec: ModelSpec, progress: Progress) -> _Attempt
     )
     chains, count = sampled.diverging.shape
     natural = problem.layout.natural(sampled.points)
-    draws = contributions.collect_draws(
+    draws = collect_draws(
         {name: values.reshape(chains * count, -1) for name, values in natural.items()},
-        sampled.by_geo.reshape(chains * count, *sampled.by_geo.shape[2:]),
-        sampled.shared.reshape(chains * count, -1),
+        (
+            sampled.by_geo.reshape(chains * count, *sampled.by_geo.shape[2:]),
+            sampled.shared.reshape(chains * count, -1),
+        ),
+        problem.layout,
+        problem.design,
         spec,
     )
-    marginal = response.marginal_roas(draws, response.steady_state(problem.design), spec).reshape(chains, count, -1)
+    marginal = response.marginal_roas(draws, problem.design, spec).reshape(chains, count, -1)
+    paid = sampled.contribution[..., : problem.design.channels]
     found = convergence(
         {
             "contribution": sampled.contribution,
             "marginal_roas": marginal,
-            "total_contribution": sampled.contribution.sum(axis=2, keepdims=True),
+            "total_contribution": paid.sum(axis=2, keepdims=True),
         }
     )
     diverged = int(sampled.diverging.sum())
     return _Attempt(
         draws=draws,
-        contribution=sampled.contribution,
+        contribution=paid,
+        organic=sampled.contribution[..., problem.design.channels :],
         marginal=marginal,
         parameters=natural,
         diverging=sampled.diverging,
@@ -184,6 +191,7 @@ def _fitted(problem: _Problem, attempt: _Attempt) -> FittedMMM:
         lifts=problem.lifts,
         draws=attempt.draws,
         contribution=attempt.contribution,
+        organic=attempt.organic,
         marginal=attempt.marginal,
         parameters=attempt.parameters,
         diverging=attempt.diverging,
@@ -194,7 +202,7 @@ def _fitted(problem: _Problem, attempt: _Attempt) -> FittedMMM:
     if "retried_after" in attempt.options:
         further.append(checks.retry_note(str(attempt.options["retried_after"])))
     if problem.lifts.lifts:
-        surprise = conflict(predicted_lifts(fitted.draws, problem.lifts, problem.spec), problem.lifts)
+        surprise = conflict(predicted_lifts(fitted.draws, problem.lifts, design, problem.spec), problem.lifts)
         further += checks.lift_checks(problem.lifts, surprise)
     return replace(fitted, checks=(*attempt.checks, *further))
 
@@ -210,7 +218,7 @@ def _facts(fitted: FittedMMM) -> checks.FitFacts:
         media = np.sum([parts[name] for name in design.panel.channels], axis=0)
         total = np.sum(list(parts.values()), axis=0)
         expected[geo], baseline[geo] = total.mean(axis=0), (total - media).mean(axis=0)
-        noisy = total + rng.standard_normal(total.shape) * draws.noise[:, geo, None] * design.money[geo]
+        noisy = total + contributions.noise_draws(draws, spec, geo, design.periods, rng) * design.money[geo]
         lower, upper = contributions.quantiles(noisy, 0.9)
         inside += float(((observed[geo] >= lower) & (observed[geo] <= upper)).mean()) / design.geos
     _, held = response.response_curves(draws, design, spec, points=20)

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from budget_optimizer.risk import RISK_LEVELS
 from decisions.evidence import ChannelEvidence
 from measurement.curves import ResponseCurves
 from measurement.estimates import Estimate, Interval
@@ -24,8 +25,6 @@ from measurement.plans import Action, Allocation, Decision
 
 FloatArray = NDArray[np.float64]
 Risk = Literal["cautious", "balanced", "bold"]
-#: Chance of a gain below which money stays where it is.
-CHANCE_LEVELS: dict[str, float] = {"cautious": 0.8, "balanced": 0.7, "bold": 0.6}
 LEVEL = 0.9
 #: A total that differs by less than this share from today's counts as unchanged.
 TOTAL_NOISE = 0.01
@@ -49,12 +48,12 @@ class Stability:
 
     smallest_change: float = 0.01
     switching_cost: float = 0.02
-    chance: float = CHANCE_LEVELS["balanced"]
+    chance: float = RISK_LEVELS["balanced"].chance_needed
 
     @classmethod
     def of_risk(cls, risk: Risk) -> Stability:
         """The rule for the workspace's appetite for risk."""
-        return cls(chance=CHANCE_LEVELS[risk])
+        return cls(chance=RISK_LEVELS[risk].chance_needed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

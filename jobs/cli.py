@@ -78,11 +78,17 @@ def init(
 
 
 @app.command()
-def check(workspace: Folder = None, as_json: Json = False) -> None:
+def check(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also say what the panel can and cannot teach a model, before a fit.")
+    ] = False,
+    workspace: Folder = None,
+    as_json: Json = False,
+) -> None:
     """Validate every input; list each problem with its place and remedy."""
     from jobs import commands
 
-    _run(_session("check", workspace, DEFAULT_SEED, as_json=as_json), commands.check)
+    _run(_session("check", workspace, DEFAULT_SEED, as_json=as_json), lambda one: commands.check(one, deep=deep))
 
 
 @app.command()

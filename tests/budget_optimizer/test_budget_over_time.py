@@ -1,4 +1,4 @@
-"""Flighting, explanation, the next test and stability."""
+"""Flighting, explanation and the next test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from budget_optimizer.constraints import Bounds, MaxActive, TargetRoas, TotalBud
 from budget_optimizer.explain import at_total, difference, frontier, risk_frontier, sensitivity, with_today
 from budget_optimizer.flighting import Calendar, plan_flight, weekly_outcome
 from budget_optimizer.next_test import TestDesign, information_value, next_test
-from budget_optimizer.stability import switching_cost, worth_moving
 from measurement.curves import ResponseCurves
 from measurement.errors import InputError
 
@@ -235,18 +234,6 @@ def test_no_information_is_worth_nothing():
     effect = rng.normal(size=2000)
     worth = np.column_stack([effect + 10, effect])
     assert information_value(effect, worth, 0.0, rng) == 0.0
-
-
-def test_holding_still():
-    gain = np.random.default_rng(1).normal(100.0, 150.0, 4000)
-    assert not worth_moving(gain, cost=50.0, risk="cautious").move
-    assert worth_moving(gain, cost=50.0, risk="bold").move
-    verdict = worth_moving(gain, cost=1e4)
-    assert verdict.rule == "gain_below_cost"
-    assert verdict.facts()["cost"] == 1e4
-    assert switching_cost(np.array([10.0, 5.0]), np.array([5.0, 10.0]), 0.1) == pytest.approx(1.0)
-    with pytest.raises(InputError, match="brave"):
-        worth_moving(gain, cost=1.0, risk="brave")
 
 
 def test_a_time_limit_gives_a_plan_with_its_honest_gap():

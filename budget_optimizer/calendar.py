@@ -22,11 +22,11 @@ class Calendar:
     weeks
         Weeks to plan.
     retention
-        θ by channel in [0, 1): share of adstock that is left a week later; channels not named have 0.
+        θ by channel (or cell) in [0, 1): share of adstock that is left a week later; those not named have 0.
     season
-        Factor on outcome by channel, each ``weeks`` long; channels not named have 1 throughout.
+        Factor on outcome by channel (or cell), each ``weeks`` long; channels not named have 1 throughout.
     carry_in
-        Adstocked spend of the week before the plan by channel; channels not named: today's steady spend.
+        Adstocked spend of the week before the plan by cell; cells not named: today's steady spend.
     tail_weeks
         Weeks after the horizon whose carried-over outcome counts (at the last week's season).
     """
@@ -45,10 +45,12 @@ def check_calendar(curves: ResponseCurves, calendar: Calendar, total: float) -> 
         (calendar.tail_weeks < 0, "tail_weeks", calendar.tail_weeks, "Use 0 or more"),
         (not total > 0, "total", total, "Give the money for the whole horizon"),
     ]
+    known = {*curves.channels, *curves.cells}
     for cell, theta in calendar.retention.items():
-        faults.append((cell not in curves.channels, "retention", cell, "Name a channel that has a curve"))
+        faults.append((cell not in known, "retention", cell, "Name a channel that has a curve"))
         faults.append((not 0 <= theta < 1, "retention", f"{cell}: {theta}", "Use a share in [0, 1)"))
     for cell, factors in (calendar.season or {}).items():
+        faults.append((cell not in known, "season", cell, "Name a channel that has a curve"))
         wrong = len(factors) != calendar.weeks or not all(np.isfinite(f) and f >= 0 for f in factors)
         faults.append((wrong, "season", cell, "Give one factor of 0 or more for every week"))
     for wrong, field, value, remedy in faults:
@@ -58,8 +60,8 @@ def check_calendar(curves: ResponseCurves, calendar: Calendar, total: float) -> 
 
 def carry_over(curves: ResponseCurves, calendar: Calendar) -> tuple[sp.csr_array, FloatArray, FloatArray]:
     """Adstock as a map (N, S), what the past carries in (N,), and the season factor (N,)."""
-    weeks, tail, cells = calendar.weeks, calendar.tail_weeks, len(curves.channels)
-    theta = np.array([calendar.retention.get(cell, 0.0) for cell in curves.channels])
+    weeks, tail, cells = calendar.weeks, calendar.tail_weeks, len(curves.cells)
+    theta = retention_of(curves, calendar)
     before = stock_before(curves, calendar)
     rows, columns, sizes = [], [], []
     at = np.arange(cells)
@@ -76,14 +78,24 @@ def carry_over(curves: ResponseCurves, calendar: Calendar) -> tuple[sp.csr_array
     )
     carried = np.concatenate([before * theta ** (w + 1) for w in range(weeks + tail)])
     factors = np.ones((weeks + tail, cells))
-    for cell, given in (calendar.season or {}).items():
-        column = curves.channels.index(cell)
-        factors[:weeks, column] = given
-        factors[weeks:, column] = given[-1]
+    seasons = calendar.season or {}
+    for column, (cell, channel) in enumerate(zip(curves.cells, curves.channels, strict=True)):
+        given = seasons.get(cell, seasons.get(channel))
+        if given is not None:
+            factors[:weeks, column] = given
+            factors[weeks:, column] = given[-1]
     return carry, carried, factors.ravel()
+
+
+def retention_of(curves: ResponseCurves, calendar: Calendar) -> FloatArray:
+    """θ of every cell, shape (C,): its own, else its channel's, else 0."""
+    given = calendar.retention
+    return np.array(
+        [given.get(cell, given.get(channel, 0.0)) for cell, channel in zip(curves.cells, curves.channels, strict=True)]
+    )
 
 
 def stock_before(curves: ResponseCurves, calendar: Calendar) -> FloatArray:
     """Adstocked spend of the week before the plan, shape (C,)."""
-    today = dict(zip(curves.channels, curves.observed_spend.tolist(), strict=True))
-    return np.array([(calendar.carry_in or {}).get(cell, today[cell]) for cell in curves.channels])
+    today = dict(zip(curves.cells, curves.observed_spend.tolist(), strict=True))
+    return np.array([(calendar.carry_in or {}).get(cell, today[cell]) for cell in curves.cells])

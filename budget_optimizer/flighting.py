@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
-from budget_optimizer.calendar import Calendar, carry_over, check_calendar, stock_before
+from budget_optimizer.calendar import Calendar, carry_over, check_calendar, retention_of, stock_before
 from budget_optimizer.cell_weeks import CellWeeks, Line
-from budget_optimizer.constraints import Rule, Scope, money
+from budget_optimizer.constraints import Rule, money, scope_of
 from budget_optimizer.objective import Goal
 from budget_optimizer.pieces import grid_points, shapes_of
 from budget_optimizer.relaxation import Problem
@@ -90,9 +90,9 @@ def plan_flight(
         A setting does not fit, or the rules cannot be met.
     """
     check_calendar(curves, calendar, total)
-    weeks, cells = calendar.weeks, len(curves.channels)
+    weeks, cells = calendar.weeks, len(curves.cells)
     rows = _rows(curves, calendar, total, rules, week_range)
-    names = tuple(_cell(w, cell) for w in range(weeks) for cell in curves.channels)
+    names = tuple(_cell(w, cell) for w in range(weeks) for cell in curves.cells)
     matrix = row_matrix(rows, names)
     low, high = bounds_from(matrix, np.zeros(len(names)), np.full(len(names), total))
     if (low > high + 1e-9 * total).any():
@@ -132,20 +132,20 @@ def _apart(
 ) -> list[CellWeeks]:
     """Every cell's own problem, in the units of the program."""
     unit, value_unit = units
-    weeks, cells = calendar.weeks, len(curves.channels)
+    weeks, cells = calendar.weeks, len(curves.cells)
     low, high = (end.reshape(weeks, cells) for end in ends)
     factors, mean = season.reshape(-1, cells), curves.mean()
-    before = stock_before(curves, calendar)
+    before, theta = stock_before(curves, calendar), retention_of(curves, calendar)
     return [
         CellWeeks(
             curve=Line(x=curves.spend[c] / unit, y=mean[c] / value_unit),
             season=factors[:, c],
-            retention=float(calendar.retention.get(name, 0.0)),
+            retention=float(theta[c]),
             before=float(before[c]) / unit,
             low=low[:, c],
             high=high[:, c],
         )
-        for c, name in enumerate(curves.channels)
+        for c in range(cells)
     ]
 
 
@@ -172,11 +172,9 @@ def _rows(
 ) -> list[Row]:
     """The total over the horizon, every rule in every week, and the range of a week."""
     weeks = range(calendar.weeks)
-    everything = {_cell(w, cell): 1.0 for w in weeks for cell in curves.channels}
+    everything = {_cell(w, cell): 1.0 for w in weeks for cell in curves.cells}
     rows = [Row(name=f"total over all weeks {money(total)}", spend=everything, limit=total, equal=True)]
-    scope = Scope(
-        cells=curves.channels, current=dict(zip(curves.channels, curves.observed_spend.tolist(), strict=True))
-    )
+    scope = scope_of(curves)
     weekly = [row for rule in rules for row in rule.rows(scope)]
     if any(row.outcome for row in weekly):
         raise InputError.of(
@@ -186,8 +184,8 @@ def _rows(
         )
     if week_range is not None:
         least, most = week_range
-        weekly.append(Row(name=f"at least {money(least)}", spend=dict.fromkeys(curves.channels, -1.0), limit=-least))
-        weekly.append(Row(name=f"at most {money(most)}", spend=dict.fromkeys(curves.channels, 1.0), limit=most))
+        weekly.append(Row(name=f"at least {money(least)}", spend=dict.fromkeys(curves.cells, -1.0), limit=-least))
+        weekly.append(Row(name=f"at most {money(most)}", spend=dict.fromkeys(curves.cells, 1.0), limit=most))
     for w in weeks:
         rows += [
             replace(
@@ -210,7 +208,7 @@ def _rows(
 def _repeat(curves: ResponseCurves, weeks: int) -> ResponseCurves:
     """The same curves once a week (mean only), for the breakpoints of week cells."""
     return ResponseCurves(
-        channels=tuple(_cell(w, cell) for w in range(weeks) for cell in curves.channels),
+        channels=tuple(_cell(w, cell) for w in range(weeks) for cell in curves.cells),
         spend=np.tile(curves.spend, (weeks, 1)),
         outcome=np.tile(curves.mean(), (weeks, 1))[None],
         observed_spend=np.tile(curves.observed_spend, weeks),
@@ -224,14 +222,14 @@ def _flight(curves: ResponseCurves, calendar: Calendar, found: Found, units: tup
     if found.spend is None:
         raise InputError.of("no plan over the weeks was found in time", "Raise time_limit", column="time_limit")
     unit, value_unit = units
-    weeks, cells = calendar.weeks, len(curves.channels)
+    weeks, cells = calendar.weeks, len(curves.cells)
     spend = np.maximum(found.spend, 0.0).reshape(weeks, cells) * unit
     outcome = weekly_outcome(curves, calendar, spend)
     value = float(outcome.sum())
     bound = max(found.bound * value_unit * (1 + 1e-9), value)
     even = np.tile(spend.mean(axis=0), (weeks, 1))
     return Flight(
-        cells=curves.channels,
+        cells=curves.cells,
         spend=spend,
         outcome=outcome,
         value=value,
@@ -245,7 +243,7 @@ def _flight(curves: ResponseCurves, calendar: Calendar, found: Found, units: tup
 def weekly_outcome(curves: ResponseCurves, calendar: Calendar, spend: FloatArray) -> FloatArray:
     """Expected outcome of spend (W, C) by week and cell, tail weeks included, shape (W + tail, C)."""
     carry, carried, season = carry_over(curves, calendar)
-    stock = (carry @ spend.ravel() + carried).reshape(-1, len(curves.channels))
+    stock = (carry @ spend.ravel() + carried).reshape(-1, len(curves.cells))
     mean = curves.mean()
-    outcome = np.stack([np.interp(stock[:, c], curves.spend[c], mean[c]) for c in range(len(curves.channels))], axis=1)
+    outcome = np.stack([np.interp(stock[:, c], curves.spend[c], mean[c]) for c in range(len(curves.cells))], axis=1)
     return np.asarray(outcome * season.reshape(outcome.shape), dtype=np.float64)

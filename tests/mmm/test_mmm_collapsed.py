@@ -76,7 +76,11 @@ def test_density_is_the_dense_marginal_likelihood(problem, case):
 @pytest.mark.parametrize("case", CASES)
 def test_gradient_against_finite_differences_of_the_compiled_entry(problem, case):
     found, step = problem(case), 1e-5
-    point, work, gradient = np.random.default_rng(2).normal(0.0, 0.5, found.size), new_work(found.data), np.zeros(found.size)
+    point, work, gradient = (
+        np.random.default_rng(2).normal(0.0, 0.5, found.size),
+        new_work(found.data),
+        np.zeros(found.size),
+    )
     log_density(point, found.data, work, gradient)
     expected, ignored = np.zeros(found.size), np.zeros(found.size)
     for index in range(found.size):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from measurement.progress import Progress
 from mmm.baseline import PROCESS, WALK
-from mmm.build_media import Medium, media_of, national_effects, panel_media
+from mmm.build_media import Medium, media_of, national_effects, panel_media, tensors
 from mmm.calibration import LiftDesign
 from mmm.design import Design
 from mmm.parameters import INTERCEPT_PRIOR, Parameters
@@ -33,9 +33,8 @@ def build_model(design: Design, layout: Parameters, lifts: LiftDesign, spec: Mod
     of the geos; and ``column`` (shared), the whitened shared coefficients and shocks.
     """
     import pymc as pm
-    import pytensor.tensor
 
-    pt: Any = pytensor.tensor  # only in part annotated
+    pt = tensors()
     shocks = [f"shock:{time}" for time in range(design.periods)] if design.shocks else []
     coords = {
         "geo": list(design.panel.geos),
@@ -68,8 +67,8 @@ def build_model(design: Design, layout: Parameters, lifts: LiftDesign, spec: Mod
 def _parameters(layout: Parameters, spec: ModelSpec) -> dict[str, Any]:
     """Whitened blocks, and what they are in natural units."""
     import pymc as pm
-    import pytensor.tensor as pt
 
+    pt = tensors()
     natural, start, media = {}, 0, len(layout.mix)
     for name, size in zip(layout.names, layout.sizes, strict=True):
         stop = start + size
@@ -94,8 +93,7 @@ def _parameters(layout: Parameters, spec: ModelSpec) -> dict[str, Any]:
 
 def _geo_moments(design: Design, natural: dict[str, Any], national: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
     """Prior means and standard deviations (J,) of a geo's coefficients: intercept, media, further rows."""
-    import pytensor.tensor as pt
-
+    pt = tensors()
     further = len(design.extra.group)
     mean = pt.concatenate([[INTERCEPT_PRIOR[0]], national, np.zeros(further)])
     level = natural["level_spread"] if design.geos > 1 else [INTERCEPT_PRIOR[1]]
@@ -106,8 +104,7 @@ def _geo_moments(design: Design, natural: dict[str, Any], national: Any) -> tupl
 
 def _shared_sd(design: Design, natural: dict[str, Any]) -> Any:  # noqa: ANN401 - a tensor
     """Prior standard deviations (Q,) of the shared columns, then the shocks."""
-    import pytensor.tensor as pt
-
+    pt = tensors()
     group = design.shared.group
     sd: Any = pt.as_tensor(design.shared.prior_sd)
     if (group == WALK).any():
@@ -123,8 +120,7 @@ def _shared_sd(design: Design, natural: dict[str, Any]) -> Any:  # noqa: ANN401 
 
 def _noise_sd(design: Design, natural: dict[str, Any]) -> Any:  # noqa: ANN401 - a tensor, (G, T) or (G, 1)
     """Standard deviation of the noise; σ/√λ with Gamma-distributed λ is Student-t noise of scale σ."""
-    import pytensor.tensor as pt
-
+    pt = tensors()
     sigma = natural["noise"][:, None]
     return sigma / pt.sqrt(natural["weight"].reshape(design.outcome.shape)) if "weight" in natural else sigma
 
@@ -132,8 +128,8 @@ def _noise_sd(design: Design, natural: dict[str, Any]) -> Any:  # noqa: ANN401 -
 def _add_lifts(lifts: LiftDesign, media: list[Medium], own: Any) -> None:  # noqa: ANN401 - a tensor
     """Readouts as observations of the model's own lift."""
     import pymc as pm
-    import pytensor.tensor as pt
 
+    pt = tensors()
     predicted: list[Any] = [pt.as_tensor(0.0) for _ in lifts.lifts]
     for cell, (geo, channel, lift) in enumerate(lifts.place):
         level = media[channel].respond(lifts.media[cell], lifts.reach[cell], lifts.time[cell])

@@ -23,6 +23,13 @@ from mmm.transforms import ADSTOCK_PARAMETERS, SATURATION_PARAMETERS
 FloatArray = NDArray[np.float64]
 
 
+def tensors() -> Any:  # noqa: ANN401 - a module
+    """PyTensor's array functions; they are annotated only in part."""
+    import pytensor.tensor
+
+    return pytensor.tensor
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Medium:
     """A paid channel or organic medium of the reference; T periods, L the longest carry-over of all media.
@@ -92,8 +99,7 @@ def media_of(design: Design, layout: Parameters, spec: ModelSpec, natural: dict[
 
 def adstock_weights(kind: AdstockKind, parameters: tuple[Any, ...], lags: int) -> Any:  # noqa: ANN401 - a tensor (lags,)
     """Normalised weights; see `mmm.transforms.adstock_weights`."""
-    import pytensor.tensor as pt
-
+    pt = tensors()
     if kind == "none":
         return np.ones(1)
     lag = np.arange(lags, dtype=np.float64)
@@ -110,8 +116,7 @@ def adstock_weights(kind: AdstockKind, parameters: tuple[Any, ...], lags: int) -
 
 def saturated(kind: SaturationKind, parameters: tuple[Any, ...], media: Any) -> Any:  # noqa: ANN401 - tensors
     """Diminishing returns; see `mmm.transforms.saturate`."""
-    import pytensor.tensor as pt
-
+    pt = tensors()
     if kind == "none":
         return media
     ratio = media / parameters[0]
@@ -127,8 +132,7 @@ def saturated(kind: SaturationKind, parameters: tuple[Any, ...], media: Any) -> 
 
 def _course(design: Design, layout: Parameters, natural: dict[str, Any], channel: int) -> Any:  # noqa: ANN401 - a tensor (T,)
     """Course over time of a varying effect: exp of a random walk."""
-    import pytensor.tensor as pt
-
+    pt = tensors()
     place = int(design.varying[channel])
     if place < 0:
         return None
@@ -140,8 +144,7 @@ def _course(design: Design, layout: Parameters, natural: dict[str, Any], channel
 
 def panel_media(design: Design, media: list[Medium]) -> Any:  # noqa: ANN401 - a tensor
     """Transformed media of the whole panel, tensor (G, C, T)."""
-    import pytensor.tensor as pt
-
+    pt = tensors()
     levels = [medium.respond(design.media[:, place], design.reach[:, place]) for place, medium in enumerate(media)]
     return pt.stack([pt.as_tensor(level) for level in levels], axis=1)
 
@@ -158,8 +161,7 @@ def national_effects(design: Design, media: list[Medium], effect: Any, level: An
     level
         Tensor (G, C, T) of `panel_media`.
     """
-    import pytensor.tensor as pt
-
+    pt = tensors()
     totals: list[Any] = []
     for place, (medium, normaliser) in enumerate(zip(media, design.priors.normaliser, strict=True)):
         total = (design.money * level[:, place]).sum()

@@ -42,10 +42,11 @@ class Identifiability:
     Attributes
     ----------
     table
-        Columns ``channel``, ``prior_sd`` and ``expected_sd`` (of the log effect, ROAS or what the channel's prior is on:
-        0.3 is about ±30%), ``ratio`` (expected over prior: 1 means that the data say nothing), ``partner`` and ``partner_correlation`` (the channel with which it is
-        most easily confused, and the posterior correlation of the two), ``test_sd`` (standard error, relative to the
-        return, of a lift test that would halve ``expected_sd``).
+        Columns ``channel``, ``prior_sd`` and ``expected_sd`` (of the log effect, be it a ROAS or what else the prior of
+        the channel is on: 0.3 is about ±30%), ``ratio`` (expected over prior: 1 means that the data say nothing),
+        ``partner`` and ``partner_correlation`` (the channel with which it is most easily confused, and the posterior
+        correlation of the two), ``test_sd`` (standard error, relative to the effect, of a lift test that would halve
+        ``expected_sd``).
     correlation
         Shape (P, P): posterior correlation of the log effects.
     noise
@@ -188,7 +189,7 @@ def _noise_and_scales(grams: Grams, model: Linearised, relative: FloatArray) -> 
     spreads = np.array([prior[1] for prior in model.scale_priors])
 
     def natural(point: FloatArray) -> tuple[float, FloatArray]:
-        logs = np.r_[point[1:], centres[free:]]
+        logs = np.concatenate([point[1:], centres[free:]])
         return float(np.exp(np.clip(point[0], -12.0, 5.0))), np.exp(np.clip(logs, -12.0, 5.0))
 
     def cost(point: FloatArray) -> float:
@@ -201,6 +202,7 @@ def _noise_and_scales(grams: Grams, model: Linearised, relative: FloatArray) -> 
         scale_prior = (np.log(scales) - centres) / spreads
         return float(rest - fitted + log_det + noise_prior**2 + (scale_prior**2).sum())
 
-    start = np.r_[0.0, centres[:free]]
-    options = {"xatol": 0.02, "fatol": 0.05, "maxiter": 60 * (1 + free)}
-    return natural(minimize(cost, start, method="Nelder-Mead", options=options).x)
+    start = np.concatenate([[0.0], centres[:free]])
+    evaluations = 60 * (1 + free)
+    found = minimize(cost, start, method="Nelder-Mead", options={"xatol": 0.02, "fatol": 0.05, "maxiter": evaluations})
+    return natural(found.x)

@@ -121,8 +121,8 @@ def _shape_columns(design: Design, spec: ModelSpec, layout: Parameters) -> list[
     if "path" in starts:
         first, steps = starts["path"], len(design.path)
         for number, channel in enumerate(layout.members["swing"]):
-            for step in range(first + number * steps, first + (number + 1) * steps):
-                columns.append(_slope(design, spec, layout, slice(step, step + 1))[:, [channel]])
+            places = range(first + number * steps, first + (number + 1) * steps)
+            columns += [_slope(design, spec, layout, slice(place, place + 1))[:, [channel]] for place in places]
     return columns
 
 

@@ -165,7 +165,7 @@ def _grid(design: Design, points: int) -> tuple[SteadyState, FloatArray, FloatAr
 
 
 def _recent_shares(design: Design) -> FloatArray:
-    """Share of national spend by geo and channel in the recent weeks, (G, P); of the whole panel where a channel rested."""
+    """Share of national spend by geo and channel in the recent weeks, (G, P); of the whole panel where it rested."""
     spend = design.panel.data["spend"].to_numpy().astype(np.float64)
     recent = spend[:, -RECENT_WEEKS * (7 // design.panel.days_per_period) :].sum(axis=1)
     amount = np.where(recent.sum(axis=0) > 0, recent, spend.sum(axis=1))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.mmm.dense_model import Problem, dense, log_prior, national_effects
-from tests.mmm.rich_panel import lifts_of, rich_panel
 from scipy.stats import multivariate_normal
 
 from mmm.channel_spec import ChannelModel, Prior
@@ -16,6 +14,8 @@ from mmm.kernel_arrays import new_work
 from mmm.lift_fit import predicted_lifts
 from mmm.media_response import collect_draws
 from mmm.spec import ModelSpec
+from tests.mmm.dense_model import Problem, dense, log_prior, national_effects
+from tests.mmm.rich_panel import lifts_of, rich_panel
 
 FORMS = {
     "tv": ChannelModel(varying=True, lags=3),

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from measurement.panel import Panel
-from mmm.design import build_design
 from mmm.channel_spec import ChannelModel, Prior
+from mmm.design import build_design
 from mmm.identifiability import identifiability, inner_products, posterior
 from mmm.linearisation import linearise, media_effect
 from mmm.parameters import parameters

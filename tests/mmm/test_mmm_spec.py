@@ -70,8 +70,12 @@ def test_settings_know_every_kind_of_prior(kind):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"adstock": "box"}, {"saturation": "root"}, {"lags": 0}, {"media_share": 1.5}, {"chains": 1}]
-    + [
+    [
+        {"adstock": "box"},
+        {"saturation": "root"},
+        {"lags": 0},
+        {"media_share": 1.5},
+        {"chains": 1},
         {"noise": "cauchy"},
         {"baseline": "spline"},
         {"group_correlation": 1.0},
@@ -169,7 +173,7 @@ def test_constant_columns_are_left_out_and_named():
 
 def test_named_holidays_of_the_panel_come_before_those_of_the_specification():
     design = build_design(rich_panel(2), ModelSpec(holidays="DE"))
-    found = {name: values for name, values in zip(design.shared.names, design.shared.values[0].T, strict=True)}
+    found = dict(zip(design.shared.names, design.shared.values[0].T, strict=True))
     assert [name for name in found if name.startswith("holiday:")] == ["holiday:Easter", "holiday:Labour Day"]
     assert found["holiday:Easter"].argmax() == 5
     assert build_design(_panel(), ModelSpec(holidays="DE")).shared.component.count("holidays") > 5

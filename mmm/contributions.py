@@ -6,6 +6,8 @@ missing without the channel.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -51,6 +53,32 @@ def _channel_totals(points: FloatArray, by_geo: FloatArray, data: KernelData, wo
                 total = np.dot(data.money[geo], work.rows[geo, channel + 1])
                 result[draw, channel] += by_geo[draw, geo, channel + 1] * total
     return result
+
+
+def channels_table(
+    channels: tuple[str, ...], spend: FloatArray, drawn: dict[str, FloatArray], whole: float, level: float
+) -> pd.DataFrame:
+    """One row a channel, as `mmm.fitted.FittedMMM.channels_table` describes it.
+
+    Parameters
+    ----------
+    channels, spend
+        Length C.
+    drawn
+        ``contribution``, ``roas``, ``marginal_roas``, each (D, C).
+    whole
+        Outcome value of the whole panel, of which the share is taken.
+    level
+        Of the intervals.
+    """
+    table = pd.DataFrame({"channel": list(channels), "spend": spend})
+    for name, values in drawn.items():
+        table[name] = values.mean(axis=0)
+        table[f"{name}_lower"], table[f"{name}_upper"] = quantiles(values, level)
+        if name == "contribution":
+            table["share"] = values.mean(axis=0) / whole
+    table["level"] = level
+    return table
 
 
 def component_names(design: Design) -> dict[str, str]:
@@ -119,17 +147,14 @@ def fit_table(draws: Draws, design: Design, spec: ModelSpec, *, level: float, se
 
     The interval is that of a new observation (posterior predictive), noise included.
     """
-    rng = np.random.default_rng([seed, 11])
     observed, frames = design.panel.outcome_value, []
-    for geo, name in enumerate(design.panel.geos):
-        expected = np.sum(list(geo_parts(draws, design, spec, geo).values()), axis=0)
-        noise = noise_draws(draws, spec, geo, design.periods, rng) * design.money[geo]
+    for geo, (expected, noise) in enumerate(_predictive(draws, design, spec, seed)):
         lower, upper = quantiles(expected + noise, level)
         frames.append(
             pd.DataFrame(
                 {
                     "date": design.panel.dates,
-                    "geo": name,
+                    "geo": design.panel.geos[geo],
                     "observed": observed[geo],
                     "mean": expected.mean(axis=0),
                     "lower": lower,
@@ -138,6 +163,26 @@ def fit_table(draws: Draws, design: Design, spec: ModelSpec, *, level: float, se
             )
         )
     return pd.concat(frames, ignore_index=True)
+
+
+def national_fit_table(draws: Draws, design: Design, spec: ModelSpec, *, level: float, seed: int) -> pd.DataFrame:
+    """The same for all geos together: columns date, observed, mean, lower, upper (money)."""
+    expected, noise = np.zeros((2, len(draws), design.periods))
+    for one, new in _predictive(draws, design, spec, seed):
+        expected += one
+        noise += new
+    lower, upper = quantiles(expected + noise, level)
+    observed = design.panel.outcome_value.sum(axis=0)
+    values = {"observed": observed, "mean": expected.mean(axis=0), "lower": lower, "upper": upper}
+    return pd.DataFrame({"date": design.panel.dates, **values})
+
+
+def _predictive(draws: Draws, design: Design, spec: ModelSpec, seed: int) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Expected outcome and new noise of one geo after the other, (D, T) each, money."""
+    rng = np.random.default_rng([seed, 11])
+    for geo in range(design.geos):
+        expected = np.sum(list(geo_parts(draws, design, spec, geo).values()), axis=0)
+        yield expected, noise_draws(draws, spec, geo, design.periods, rng) * design.money[geo]
 
 
 def quantiles(values: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:

@@ -138,22 +138,29 @@ def response_curves(
 
 def geo_response_curves(
     draws: Draws, design: Design, spec: ModelSpec, *, points: int = 40, run: str = ""
-) -> dict[str, ResponseCurves]:
-    """Curves of each geo by its own spend a week, at the share of national spend that it has now."""
+) -> ResponseCurves:
+    """A curve for each channel and geo by its own spend a week, up to the share of national spend that it has now.
+
+    A channel has no curve in a geo where it has no spend.
+    """
     state, current, grid = _grid(design, points)
-    share = _recent_shares(design)
-    outcome = np.stack(
-        [
-            outcome_of(draws, state, spec, name, channel, grid[channel])
-            for channel, name in enumerate(design.panel.channels)
-        ],
-        axis=2,
+    share, panel = _recent_shares(design), design.panel
+    by_channel = [
+        outcome_of(draws, state, spec, name, channel, grid[channel]) for channel, name in enumerate(panel.channels)
+    ]
+    cells = [(geo, channel) for channel in range(len(panel.channels)) for geo in np.flatnonzero(share[:, channel] > 0)]
+    outcome = np.stack([by_channel[channel][:, geo] for geo, channel in cells], axis=1)
+    part = np.array([share[geo, channel] for geo, channel in cells])
+    places = [channel for _, channel in cells]
+    return ResponseCurves(
+        channels=tuple(panel.channels[channel] for channel in places),
+        geos=tuple(panel.geos[geo] for geo, _ in cells),
+        spend=grid[places] * part[:, None],
+        outcome=np.maximum.accumulate(np.maximum(outcome, 0.0), axis=2),
+        observed_spend=current[places] * part,
+        currency=panel.currency,
+        run=run,
     )
-    rising = np.maximum.accumulate(np.maximum(outcome, 0.0), axis=3)
-    return {
-        geo: _curves(design, grid * share[place][:, None], rising[:, place], current * share[place], run)
-        for place, geo in enumerate(design.panel.geos)
-    }
 
 
 def _grid(design: Design, points: int) -> tuple[SteadyState, FloatArray, FloatArray]:

@@ -40,26 +40,35 @@ def kernel_folder() -> Path:
     return cache_folder() / f"mmm-{digest.hexdigest()[:16]}"
 
 
+#: Sums may be reordered and products contracted; NaN and infinity are kept.
+_LOOSE = frozenset({"reassoc", "contract", "arcp", "nsz"})
+_EXACT = frozenset({"contract"})
+
+
 def compiled[F: Callable[..., Any]](function: F) -> F:
     """``numba.njit`` without the interpreter lock, cached on disk; sums may be reordered, NaN is kept."""
-    return _compiled(function, inner=False)
+    return _compiled(function, _LOOSE)
 
 
 def inner_compiled[F: Callable[..., Any]](function: F) -> F:
     """The same for a function that only compiled code calls: the entry from Python, half the compile time, is left out."""
-    return _compiled(function, inner=True)
+    return _compiled(function, _LOOSE, no_cpython_wrapper=True)
 
 
-def _compiled[F: Callable[..., Any]](function: F, *, inner: bool) -> F:
+def exact_compiled[F: Callable[..., Any]](function: F) -> F:
+    """`inner_compiled` for arithmetic that relies on the order of its operations."""
+    return _compiled(function, _EXACT, no_cpython_wrapper=True)
+
+
+def _compiled[F: Callable[..., Any]](function: F, fastmath: frozenset[str], **options: bool) -> F:
     import numba
 
     config: Any = numba.config
     before = config.CACHE_DIR
     config.CACHE_DIR = before or str(kernel_folder())  # read when the function is decorated
-    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True} if inner else {}
     try:
         jitted: Any = numba.njit(
-            cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"}, **options
+            cache=True, nogil=True, error_model="numpy", fastmath=set(fastmath), no_cfunc_wrapper=True, **options
         )(function)
     finally:
         config.CACHE_DIR = before

@@ -11,7 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mmm.compilation import compiled
+from mmm.compilation import compiled, inner_compiled
+from mmm.elementary_kernel import exponential, logarithm
 
 FloatArray = NDArray[np.float64]
 
@@ -21,7 +22,7 @@ _NOTHING = 1e-12
 _HALF_MAXIMUM = math.atanh(0.5)
 
 
-@compiled
+@inner_compiled
 def _sigmoid(value: float) -> float:
     return 1.0 / (1.0 + math.exp(-value))
 
@@ -106,45 +107,46 @@ def saturate_into(kind: int, log_half: float, log_slope: float, media: FloatArra
     media
         Shape (T,), ≥ 0.
     out
-        Shape (4, T): value, derivative by media, by ``log_half``, by ``log_slope``.
+        Shape (4, at least T): value, derivative by media, by ``log_half``, by ``log_slope``.
     """
-    half, slope = math.exp(log_half), math.exp(log_slope)
-    for time in range(media.shape[0]):
+    if kind == HILL:
+        _hill_into(log_half, math.exp(log_slope), media, out)
+        return
+    half = math.exp(log_half)
+    rate = _HALF_MAXIMUM / half  # logistic is the same curve: (1 − e^(−z))/(1 + e^(−z)) = tanh(z/2)
+    for time in range(len(media)):
         x = media[time]
-        if x < _NOTHING:
-            out[0, time] = 0.0
-            out[1, time] = 0.0
-            out[2, time] = 0.0
-            out[3, time] = 0.0
-        elif kind == HILL:
-            logged = math.log(x) - log_half
-            value = 1.0 / (1.0 + math.exp(-slope * logged))
-            steep = value * (1.0 - value) * slope
-            out[0, time] = value
-            out[1, time] = steep / x
-            out[2, time] = -steep
-            out[3, time] = steep * logged
-        elif kind == NO_SATURATION:
-            out[0, time] = x
-            out[1, time] = 1.0
-            out[2, time] = 0.0
-            out[3, time] = 0.0
-        elif kind == MICHAELIS_MENTEN:
-            inverse = 1.0 / (x + half)
-            out[0, time] = x * inverse
-            out[1, time] = half * inverse * inverse
-            out[2, time] = -x * half * inverse * inverse
-            out[3, time] = 0.0
-        else:
-            rate = _HALF_MAXIMUM / half  # logistic is the same curve: (1 − e^(−z))/(1 + e^(−z)) = tanh(z/2)
-            value = math.tanh(rate * x)
-            out[0, time] = value
-            out[1, time] = (1.0 - value * value) * rate
-            out[2, time] = -(1.0 - value * value) * rate * x
-            out[3, time] = 0.0
+        value, by_media, by_half = 0.0, 0.0, 0.0
+        if x >= _NOTHING:
+            if kind == NO_SATURATION:
+                value, by_media = x, 1.0
+            elif kind == MICHAELIS_MENTEN:
+                inverse = 1.0 / (x + half)
+                value, by_media, by_half = x * inverse, half * inverse * inverse, -x * half * inverse * inverse
+            else:
+                value = math.tanh(rate * x)
+                by_media = (1.0 - value * value) * rate
+                by_half = -by_media * x
+        out[0, time], out[1, time], out[2, time], out[3, time] = value, by_media, by_half, 0.0
 
 
-@compiled
+@inner_compiled
+def _hill_into(log_half: float, slope: float, media: FloatArray, out: FloatArray) -> None:
+    """Hill saturation without branches or library calls, so that several periods are worked on at once."""
+    value, by_media, by_half, by_slope = out[0], out[1], out[2], out[3]
+    for time in range(len(media)):
+        x = max(media[time], _NOTHING)
+        live = 1.0 if media[time] >= _NOTHING else 0.0
+        logged = logarithm(x) - log_half
+        share = live / (1.0 + exponential(-slope * logged))
+        steep = share * (1.0 - share) * slope
+        value[time] = share
+        by_media[time] = steep / x
+        by_half[time] = -steep
+        by_slope[time] = steep * logged
+
+
+@inner_compiled
 def weight_slopes(media: FloatArray, by_carried: FloatArray, lags: int, slopes: FloatArray) -> None:
     """Add to ``slopes`` (L,) the derivative by each adstock weight, given that by the carried series (T,)."""
     longest, periods = len(slopes), len(by_carried)
@@ -155,7 +157,7 @@ def weight_slopes(media: FloatArray, by_carried: FloatArray, lags: int, slopes: 
         slopes[lag] += total
 
 
-@compiled
+@inner_compiled
 def carry_back(by_carried: FloatArray, weights: FloatArray, lags: int, out: FloatArray) -> None:
     """Derivative by the series before carry-over (L − 1 + T,), given that by the carried one (T,)."""
     longest, periods = len(weights), len(by_carried)

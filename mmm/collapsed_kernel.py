@@ -31,6 +31,8 @@ from mmm.linear_kernel import PLAIN, invert_positive, product
 from mmm.media_kernel import media_chain_rule, transform_cells, transform_media
 
 FloatArray = NDArray[np.float64]
+#: How far `evaluate` goes.
+MEDIA, MOMENTS, SLOPES = range(3)
 
 
 def log_density(point: FloatArray, data: KernelData, work: Work, gradient: FloatArray) -> float:
@@ -50,33 +52,45 @@ def log_density(point: FloatArray, data: KernelData, work: Work, gradient: Float
     float
         −∞, with a gradient of zero, where a covariance is not positive definite in floating point.
     """
-    return float(evaluate(point, data, work, gradient, True))
+    return float(evaluate(point, data, work, gradient, SLOPES))
+
+
+def transform(point: FloatArray, data: KernelData, work: Work) -> None:
+    """Fill scales, national effects and transformed media (``mean``, ``width``, ``rows`` … of ``work``) for a point."""
+    evaluate(point, data, work, np.empty(0), MEDIA)
 
 
 @compiled
-def evaluate(point: FloatArray, data: KernelData, work: Work, gradient: FloatArray, slopes: bool) -> float:
-    """`log_density`; without ``slopes`` it stops short of the prior and the gradient.
+def evaluate(point: FloatArray, data: KernelData, work: Work, gradient: FloatArray, extent: int) -> float:
+    """`log_density`, or the first steps of it: the one entry from Python, because each takes seconds to compile.
 
-    ``work`` then holds the moments of the linear coefficients before the lift tests' readouts. One compiled entry
-    for both, because compiling it takes a large part of a first fit's time.
+    Parameters
+    ----------
+    point, data, work, gradient
+        As in `log_density`.
+    extent
+        `MEDIA`: scales and transformed media. `MOMENTS`: also the moments of the linear coefficients, before the lift
+        tests' readouts. `SLOPES`: all.
     """
     _set_parameters(point, data, work)
     transform_media(data, work)
     transform_cells(data, work)
+    if extent == MEDIA:
+        return 0.0
     logp = eliminate_geos(data, work)
-    logp += _solve_shared(work)
+    logp += _solve_shared(work.shared_sd, work.shared_cov, work.shared_score, work.shared_mean)
     if not np.isfinite(logp):
         for index in range(len(gradient)):
             gradient[index] = 0.0
         return -np.inf
-    fill_units(work)
+    fill_units((work.load, work.scaled, work.inverse), work.shared_mean, work.unit_mean)
     lifts = len(data.lift_value)
-    if slopes or lifts > 0:
+    if extent == SLOPES or lifts > 0:
         rows, shared = work.scaled.shape
         product((rows, shared, shared), (1.0, 0.0), work.scaled, work.shared_cov, PLAIN, work.scaled_cov)
     if lifts > 0:
         lift_moments(data, work)
-    if not slopes:
+    if extent == MOMENTS:
         return logp
     if lifts > 0:
         logp += use_lifts(data, work)
@@ -86,7 +100,7 @@ def evaluate(point: FloatArray, data: KernelData, work: Work, gradient: FloatArr
     lift_slopes(data, work)
     media_chain_rule(data, work, gradient)
     _scale_slopes(data, work, gradient)
-    return logp + _prior(point, data, work, gradient)
+    return logp + _prior(point, (data.mix, data.spread, work.values), (data.blocks[WEIGHT], data.degrees), gradient)
 
 
 @inner_compiled
@@ -103,12 +117,17 @@ def _set_parameters(point: FloatArray, data: KernelData, work: Work) -> None:
     work.width[0] = math.exp(values[blocks[LEVEL]]) if blocks[LEVEL] >= 0 else data.intercept[1]
     for row in range(data.extra.shape[1]):
         work.width[1 + channels + row] = math.exp(values[blocks[EXTRA] + data.extra_group[row]])
-    geos, periods = data.outcome.shape
-    for geo in range(geos):
+    for geo in range(len(work.sigma)):
         work.sigma[geo] = math.exp(values[blocks[NOISE] + geo])
-        for time in range(periods):
-            weight = 1.0 if data.degrees == 0.0 else math.exp(values[blocks[WEIGHT] + geo * periods + time])
-            work.precision[geo, time] = weight / work.sigma[geo] ** 2
+        start = blocks[WEIGHT] + geo * data.outcome.shape[1]
+        _set_precision(values[start:] if data.degrees > 0.0 else values[:0], work.sigma[geo], work.precision[geo])
+    _set_shared_sd(data, work)
+
+
+@inner_compiled
+def _set_shared_sd(data: KernelData, work: Work) -> None:
+    """Prior standard deviations of the shared coefficients."""
+    values, blocks = work.values, data.blocks
     for column in range(len(work.shared_sd)):
         if column >= len(data.group):
             work.shared_sd[column] = math.exp(values[blocks[SHOCK]])
@@ -117,25 +136,46 @@ def _set_parameters(point: FloatArray, data: KernelData, work: Work) -> None:
         elif data.group[column] == 0:
             work.shared_sd[column] = math.exp(values[blocks[WALK]])
         else:
-            length, frequency = math.exp(values[blocks[GP_LENGTH]]), data.frequency[column]
-            power = math.sqrt(math.sqrt(2.0 * math.pi) * length) * math.exp(-0.25 * (length * frequency) ** 2)
-            work.shared_sd[column] = math.exp(values[blocks[GP_SD]]) * power + 1e-9
+            size, length = values[blocks[GP_SD]], values[blocks[GP_LENGTH]]
+            work.shared_sd[column] = _spectral_sd(size, length, data.frequency[column])
 
 
 @inner_compiled
-def _solve_shared(work: Work) -> float:
-    """Mean and covariance of the shared coefficients from precision and score; gives their part of the log density."""
-    shared, logp = len(work.shared_sd), 0.0
-    for column in range(shared):
-        work.shared_cov[column, column] += 1.0 / work.shared_sd[column] ** 2
-        logp -= math.log(work.shared_sd[column])
-    logp -= invert_positive(work.shared_cov)
-    for column in range(shared):
-        mean = 0.0
-        for other in range(shared):
-            mean += work.shared_cov[column, other] * work.shared_score[other]
-        work.shared_mean[column] = mean
-        logp += 0.5 * mean * work.shared_score[column]
+def _set_precision(log_weights: FloatArray, sigma: float, precision: FloatArray) -> None:
+    """Precision of a geo's observations; without weights (those of Student-t noise) it is the same in all periods."""
+    for time in range(len(precision)):
+        weight = math.exp(log_weights[time]) if len(log_weights) > 0 else 1.0
+        precision[time] = weight / sigma**2
+
+
+@inner_compiled
+def _spectral_sd(log_sd: float, log_length: float, frequency: float) -> float:
+    """Prior standard deviation of a Gaussian process's column, from its spectral density; never quite zero."""
+    length = math.exp(log_length)
+    power = math.sqrt(math.sqrt(2.0 * math.pi) * length) * math.exp(-0.25 * (length * frequency) ** 2)
+    return math.exp(log_sd) * power + 1e-9
+
+
+@inner_compiled
+def _solve_shared(sd: FloatArray, covariance: FloatArray, score: FloatArray, mean: FloatArray) -> float:
+    """Mean and covariance of the shared coefficients from their score and, in place, the data's precision.
+
+    Returns
+    -------
+    float
+        Their part of the log density.
+    """
+    logp = 0.0
+    for column in range(len(sd)):
+        covariance[column, column] += 1.0 / sd[column] ** 2
+        logp -= math.log(sd[column])
+    logp -= invert_positive(covariance)
+    for column in range(len(sd)):
+        total = 0.0
+        for other in range(len(sd)):
+            total += covariance[column, other] * score[other]
+        mean[column] = total
+        logp += 0.5 * total * score[column]
     return logp
 
 
@@ -164,21 +204,38 @@ def _scale_slopes(data: KernelData, work: Work, gradient: FloatArray) -> None:
 
 
 @inner_compiled
-def _prior(point: FloatArray, data: KernelData, work: Work, gradient: FloatArray) -> float:
-    """Log prior; turns the gradient by values into that by the point."""
-    channels, weights, logp = data.media.shape[1], data.blocks[WEIGHT], 0.0
+def _prior(
+    point: FloatArray,
+    scales: tuple[FloatArray, FloatArray, FloatArray],
+    noise: tuple[int, float],
+    gradient: FloatArray,
+) -> float:
+    """Log prior; turns the gradient by values into that by the point.
+
+    Parameters
+    ----------
+    point, gradient
+        As in `log_density`.
+    scales
+        Mix, spread, and the values they lead to.
+    noise
+        Start of the log weights of Student-t noise (−1: none), and degrees of freedom.
+    """
+    mix, spread, values = scales
+    weights, degrees = noise
+    channels, logp = len(mix), 0.0
     for channel in range(channels):  # mix is lower triangular: entries still to come are not needed here
         mixed = 0.0
         for other in range(channel, channels):
-            mixed += data.mix[other, channel] * gradient[other]
+            mixed += mix[other, channel] * gradient[other]
         gradient[channel] = mixed
     for index in range(channels, len(point)):
-        gradient[index] *= data.spread[index]
+        gradient[index] *= spread[index]
     for index in range(len(point)):
         if weights >= 0 and index >= weights:  # log of a Gamma(ν/2, ν/2) variable
-            half, value = 0.5 * data.degrees, work.values[index]
+            half, value = 0.5 * degrees, values[index]
             logp += half * (value - math.exp(value))
-            gradient[index] += half * (1.0 - math.exp(value)) * data.spread[index]
+            gradient[index] += half * (1.0 - math.exp(value)) * spread[index]
         else:
             logp -= 0.5 * point[index] ** 2
             gradient[index] -= point[index]
@@ -206,7 +263,7 @@ def draw_coefficients(
     """
     geos, size, _ = work.rows.shape
     shared_size, lifts = len(work.shared_sd), len(data.lift_value)
-    evaluate(point, data, work, np.empty(0), False)
+    evaluate(point, data, work, np.empty(0), MOMENTS)
     shared = work.shared_mean + np.linalg.cholesky(work.shared_cov) @ normals[:shared_size]
     noise = normals[shared_size : shared_size + geos * size].reshape(geos, size)
     whitened = work.load - (work.scaled @ shared).reshape(geos, size) + noise

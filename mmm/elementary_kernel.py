@@ -30,7 +30,7 @@ _L6, _L7, _L8, _L9, _L10 = (1.0 / power for power in range(13, 23, 2))
 def exponential(value: float) -> float:
     """``exp(value)``, of ±700 where the value lies beyond.
 
-    ``exp(x) = 2ⁿ exp(r)`` with the whole number n next to x / log 2, and the Taylor series of ``exp(r)``, |r| ≤ ½ log 2.
+    ``exp(x) = 2ⁿ exp(r)`` with the whole number n next to x / log 2, and the Taylor series of ``exp(r)``.
     """
     value = min(max(value, -_LARGEST), _LARGEST)
     shifted = value * _PER_LOG_2 + _ROUNDING

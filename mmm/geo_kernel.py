@@ -137,18 +137,22 @@ def _whiten(data: KernelData, work: Work, geo: int) -> float:
 
 
 @inner_compiled
-def fill_units(work: Work) -> None:
-    """Means of the geos' unit coefficients, given the mean of the shared ones: L⁻ᵀ (load − scaled · mean)."""
-    geos, size, _ = work.rows.shape
-    for geo in range(geos):
+def fill_units(geos: tuple[FloatArray, FloatArray, FloatArray], shared: FloatArray, unit: FloatArray) -> None:
+    """Means (G, J) of the geos' unit coefficients, given shared ones (Q,): L⁻ᵀ (load − scaled · shared).
+
+    ``geos`` holds ``load``, ``scaled`` and ``inverse`` of `Work`.
+    """
+    load, scaled, inverse = geos
+    size = load.shape[1]
+    for geo in range(len(load)):
         for i in range(size):
-            work.unit_mean[geo, i] = 0.0
+            unit[geo, i] = 0.0
         for j in range(size):
-            rest, scaled = work.load[geo, j], work.scaled[geo * size + j]
-            for column in range(len(work.shared_mean)):
-                rest -= scaled[column] * work.shared_mean[column]
+            rest, row = load[geo, j], scaled[geo * size + j]
+            for column in range(len(shared)):
+                rest -= row[column] * shared[column]
             for i in range(size):
-                work.unit_mean[geo, i] += work.inverse[geo, j, i] * rest
+                unit[geo, i] += inverse[geo, j, i] * rest
 
 
 @inner_compiled

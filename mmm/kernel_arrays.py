@@ -72,8 +72,9 @@ class Work(NamedTuple):
     carried: FloatArray  # (G, C, L-1+T)
     saturated: FloatArray  # (G, C, 4, L-1+T)
     factor: FloatArray  # (C, T) course of a varying effect
-    nudged: FloatArray  # (3, L-1+T) 1% more media, carried, and their result
+    nudged: FloatArray  # (2, L-1+T) 1% more media, carried
     nudged_saturated: FloatArray  # (4, L-1+T)
+    nudged_result: FloatArray  # (T,)
     cell_carried: FloatArray  # (N, 2, L-1+W)
     cell_saturated: FloatArray  # (N, 2, 4, L-1+W)
     cell_value: FloatArray  # (N, 2, W)
@@ -135,8 +136,9 @@ def new_work(data: KernelData) -> Work:
         "carried": (geos, channels, reach),
         "saturated": (geos, channels, 4, reach),
         "factor": (channels, periods),
-        "nudged": (3, reach),
+        "nudged": (2, reach),
         "nudged_saturated": (4, reach),
+        "nudged_result": (periods,),
         "cell_carried": (cells, 2, lags - 1 + window),
         "cell_saturated": (cells, 2, 4, lags - 1 + window),
         "cell_value": (cells, 2, window),

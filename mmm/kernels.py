@@ -1,4 +1,4 @@
-"""Compiled transforms: adstock weights and saturation with their derivatives.
+"""Compiled transforms of one series: adstock and saturation with their derivatives, alone and one after the other.
 
 Same formulas as `mmm.transforms`, on unconstrained parameters (logit of a retention, log of a scale), because the
 sampler works there. Imported by the collapsed engine only: it needs numba.
@@ -11,8 +11,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mmm.compilation import compiled, inner_compiled
+from mmm.compilation import inner_compiled
 from mmm.elementary_kernel import exponential, logarithm
+from mmm.kernel_arrays import LAGS, ORDER, SATURATION, IntArray
 
 FloatArray = NDArray[np.float64]
 
@@ -27,7 +28,7 @@ def _sigmoid(value: float) -> float:
     return 1.0 / (1.0 + math.exp(-value))
 
 
-@compiled
+@inner_compiled
 def weights_with_slopes(kind: int, lags: int, first: float, second: float, out: FloatArray) -> None:
     """Adstock weights and their derivatives for one channel.
 
@@ -82,7 +83,7 @@ def weights_with_slopes(kind: int, lags: int, first: float, second: float, out: 
         out[2, lag] = out[0, lag] * (out[2, lag] - mean_second)
 
 
-@compiled
+@inner_compiled
 def carry_into(media: FloatArray, weights: FloatArray, lags: int, out: FloatArray) -> None:
     """Carry one series over ``lags`` periods; ``media`` (L − 1 + T,), ``weights`` (L,), ``out`` (T,)."""
     longest, periods = len(weights), len(out)
@@ -94,7 +95,7 @@ def carry_into(media: FloatArray, weights: FloatArray, lags: int, out: FloatArra
             out[time] += weight * media[start + time]
 
 
-@compiled
+@inner_compiled
 def saturate_into(kind: int, log_half: float, log_slope: float, media: FloatArray, out: FloatArray) -> None:
     """Saturate one series.
 
@@ -166,3 +167,80 @@ def carry_back(by_carried: FloatArray, weights: FloatArray, lags: int, out: Floa
         weight, start = weights[lag], longest - 1 - lag
         for time in range(periods):
             out[start + time] += weight * by_carried[time]
+
+
+@inner_compiled
+def respond(
+    kinds: IntArray,
+    shape: tuple[float, float],
+    media: FloatArray,
+    reach: FloatArray,
+    weights: FloatArray,
+    kept: tuple[FloatArray, FloatArray, FloatArray],
+) -> None:
+    """Transform one series.
+
+    Parameters
+    ----------
+    kinds
+        Shape (6,), the channel's row of `KernelData.kinds`.
+    shape
+        Log half saturation and log slope.
+    media, reach
+        Shape (L − 1 + T,).
+    weights
+        Shape (3, L).
+    kept
+        Written: carried (L − 1 + T,), saturated (4, L − 1 + T) and the result (T,).
+    """
+    carried, saturated, out = kept
+    if kinds[ORDER] == 0:
+        inner = carried[: len(out)]
+        carry_into(media, weights[0], kinds[LAGS], inner)
+        saturate_into(kinds[SATURATION], shape[0], shape[1], inner, saturated)
+        for time in range(len(out)):
+            out[time] = saturated[0, time]
+    else:
+        saturate_into(kinds[SATURATION], shape[0], shape[1], media, saturated)
+        for time in range(len(media)):
+            carried[time] = saturated[0, time] * reach[time]
+        carry_into(carried, weights[0], kinds[LAGS], out)
+
+
+@inner_compiled
+def respond_back(
+    kinds: IntArray,
+    by_series: FloatArray,
+    media: FloatArray,
+    reach: FloatArray,
+    weights: FloatArray,
+    kept: tuple[FloatArray, FloatArray, FloatArray],
+) -> tuple[float, float]:
+    """The chain rule of `respond`: derivatives by log half saturation and log slope; adds those by the weights.
+
+    Parameters
+    ----------
+    kinds, media, reach, weights
+        As in `respond`.
+    by_series
+        Shape (2, at least L − 1 + T): the derivative by the result in the first row; the second is overwritten.
+    kept
+        Carried and saturated of `respond`, and the slopes by the weights (L,), which are added to.
+    """
+    carried, saturated, by_weight = kept
+    periods = len(media) - len(by_weight) + 1
+    by_out, inner = by_series[0][:periods], by_series[1][: len(media)]
+    half, steep = 0.0, 0.0
+    if kinds[ORDER] == 0:
+        for time in range(periods):
+            half += by_out[time] * saturated[2, time]
+            steep += by_out[time] * saturated[3, time]
+            inner[time] = by_out[time] * saturated[1, time]
+        weight_slopes(media, inner[:periods], kinds[LAGS], by_weight)
+    else:
+        weight_slopes(carried, by_out, kinds[LAGS], by_weight)
+        carry_back(by_out, weights[0], kinds[LAGS], inner)
+        for time in range(len(media)):
+            half += inner[time] * reach[time] * saturated[2, time]
+            steep += inner[time] * reach[time] * saturated[3, time]
+    return half, steep

@@ -23,9 +23,7 @@ def lift_moments(data: KernelData, work: Work) -> None:
     geos, size, _ = work.rows.shape
     shared, lifts = len(work.shared_sd), len(data.lift_value)
     for geo in range(geos):
-        for row in range(size):
-            for lift in range(lifts):
-                work.lift_load[geo, row, lift] = 0.0
+        _clear(work.lift_load[geo])
     for cell in range(len(work.effect)):
         geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
         for i in range(size):
@@ -44,6 +42,20 @@ def lift_moments(data: KernelData, work: Work) -> None:
             for lift in range(lifts):
                 white[row, lift] += load[row, lift]
         product((size, lifts, size), (1.0, 0.0), work.inverse[geo], white, FIRST_TRANSPOSED, work.lift_units[geo])
+    _predict_covariance(data, work)
+
+
+@inner_compiled
+def _clear(matrix: FloatArray) -> None:
+    for row in range(matrix.shape[0]):
+        for column in range(matrix.shape[1]):
+            matrix[row, column] = 0.0
+
+
+@inner_compiled
+def _predict_covariance(data: KernelData, work: Work) -> None:
+    """Covariance of the lift tests, readout error included, from that with the units."""
+    lifts = len(data.lift_value)
     for lift in range(lifts):
         for other in range(lifts):
             work.lift_cov[lift, other] = data.lift_error[lift] ** 2 if lift == other else 0.0

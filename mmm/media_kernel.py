@@ -23,19 +23,16 @@ from mmm.kernel_arrays import (
     HALF,
     LAGS,
     MARGINAL,
-    ORDER,
     PATH,
-    SATURATION,
     SECOND,
     SLOPE,
     SPREAD,
     SWING,
     VARYING,
-    IntArray,
     KernelData,
     Work,
 )
-from mmm.kernels import carry_back, carry_into, saturate_into, weight_slopes, weights_with_slopes
+from mmm.kernels import respond, respond_back, weights_with_slopes
 
 FloatArray = NDArray[np.float64]
 #: Media are raised by this share to read a marginal return.
@@ -46,83 +43,6 @@ NUDGE = 0.01
 def _value(values: FloatArray, slot: int) -> float:
     """A parameter, 0 where the channel has none."""
     return values[slot] if slot >= 0 else 0.0
-
-
-@inner_compiled
-def respond(
-    kinds: IntArray,
-    shape: tuple[float, float],
-    media: FloatArray,
-    reach: FloatArray,
-    weights: FloatArray,
-    kept: tuple[FloatArray, FloatArray, FloatArray],
-) -> None:
-    """Transform one series.
-
-    Parameters
-    ----------
-    kinds
-        Shape (6,), the channel's row of `KernelData.kinds`.
-    shape
-        Log half saturation and log slope.
-    media, reach
-        Shape (L − 1 + T,).
-    weights
-        Shape (3, L).
-    kept
-        Written: carried (L − 1 + T,), saturated (4, L − 1 + T) and the result (T,).
-    """
-    carried, saturated, out = kept
-    if kinds[ORDER] == 0:
-        inner = carried[: len(out)]
-        carry_into(media, weights[0], kinds[LAGS], inner)
-        saturate_into(kinds[SATURATION], shape[0], shape[1], inner, saturated)
-        for time in range(len(out)):
-            out[time] = saturated[0, time]
-    else:
-        saturate_into(kinds[SATURATION], shape[0], shape[1], media, saturated)
-        for time in range(len(media)):
-            carried[time] = saturated[0, time] * reach[time]
-        carry_into(carried, weights[0], kinds[LAGS], out)
-
-
-@inner_compiled
-def respond_back(
-    kinds: IntArray,
-    by_series: FloatArray,
-    media: FloatArray,
-    reach: FloatArray,
-    weights: FloatArray,
-    kept: tuple[FloatArray, FloatArray, FloatArray],
-) -> tuple[float, float]:
-    """The chain rule of `respond`: derivatives by log half saturation and log slope; adds those by the weights.
-
-    Parameters
-    ----------
-    kinds, media, reach, weights
-        As in `respond`.
-    by_series
-        Shape (2, at least L − 1 + T): the derivative by the result in the first row; the second is overwritten.
-    kept
-        Carried and saturated of `respond`, and the slopes by the weights (L,), which are added to.
-    """
-    carried, saturated, by_weight = kept
-    periods = len(media) - len(by_weight) + 1
-    by_out, inner = by_series[0][:periods], by_series[1][: len(media)]
-    half, steep = 0.0, 0.0
-    if kinds[ORDER] == 0:
-        for time in range(periods):
-            half += by_out[time] * saturated[2, time]
-            steep += by_out[time] * saturated[3, time]
-            inner[time] = by_out[time] * saturated[1, time]
-        weight_slopes(media, inner[:periods], kinds[LAGS], by_weight)
-    else:
-        weight_slopes(carried, by_out, kinds[LAGS], by_weight)
-        carry_back(by_out, weights[0], kinds[LAGS], inner)
-        for time in range(len(media)):
-            half += inner[time] * reach[time] * saturated[2, time]
-            steep += inner[time] * reach[time] * saturated[3, time]
-    return half, steep
 
 
 @inner_compiled
@@ -149,7 +69,7 @@ def transform_media(data: KernelData, work: Work) -> None:
             total = -total / NUDGE
             for geo in range(geos):
                 _nudge(data, work, geo, channel, shape)
-                total += _follow_course(work.factor[channel], data.money[geo], _nudged_result(data, work)) / NUDGE
+                total += _follow_course(work.factor[channel], data.money[geo], work.nudged_result) / NUDGE
         work.total[channel] = total
         work.mean[channel + 1] = math.exp(values[channel]) * data.basis[channel] / total
         spread = math.exp(values[slots[SPREAD]]) if slots[SPREAD] >= 0 else 0.0
@@ -201,13 +121,8 @@ def _nudge(data: KernelData, work: Work, geo: int, channel: int, shape: tuple[fl
     more, media = work.nudged[0], data.media[geo, channel]
     for time in range(len(media)):
         more[time] = (1.0 + NUDGE) * media[time]
-    kept = (work.nudged[1], work.nudged_saturated, _nudged_result(data, work))
+    kept = (work.nudged[1], work.nudged_saturated, work.nudged_result)
     respond(data.kinds[channel], shape, more, data.reach[geo, channel], work.weights[channel], kept)
-
-
-@inner_compiled
-def _nudged_result(data: KernelData, work: Work) -> FloatArray:
-    return work.nudged[2][: data.money.shape[1]]
 
 
 @inner_compiled
@@ -228,10 +143,8 @@ def media_chain_rule(data: KernelData, work: Work, gradient: FloatArray) -> None
             gradient[slots[SPREAD]] = work.by_width[row]
             by_mean += work.by_width[row]
         gradient[channel] = by_mean
-        for lag in range(len(work.by_weight)):
-            work.by_weight[lag] = 0.0
-        for time in range(len(work.by_course)):
-            work.by_course[time] = 0.0
+        work.by_weight[:] = 0.0
+        work.by_course[:] = 0.0
         half, steep = _panel_slopes(data, work, channel, -by_mean / work.total[channel])
         cell_half, cell_steep = _cell_slopes(data, work, channel)
         if slots[HALF] >= 0:
@@ -244,12 +157,21 @@ def media_chain_rule(data: KernelData, work: Work, gradient: FloatArray) -> None
             gradient[slots[SECOND]] = _inner(work.by_weight, work.weights[channel, 2])
         if data.kinds[channel, VARYING] >= 0:
             start = data.blocks[PATH] + data.kinds[channel, VARYING] * len(data.path)
-            size, by_size = math.exp(work.values[slots[SWING]]), 0.0
-            for time in range(len(work.by_course)):
-                by_size += work.by_course[time] * math.log(work.factor[channel, time])
-            for step in range(len(data.path)):
-                gradient[start + step] = size * _inner(data.path[step], work.by_course)
-            gradient[slots[SWING]] = by_size
+            steps, size = gradient[start : start + len(data.path)], math.exp(work.values[slots[SWING]])
+            gradient[slots[SWING]] = _course_slopes(work.by_course, work.factor[channel], data.path, size, steps)
+
+
+@inner_compiled
+def _course_slopes(
+    by_course: FloatArray, factor: FloatArray, path: FloatArray, size: float, steps: FloatArray
+) -> float:
+    """From slopes by the log course (T,) to those by its steps (B,), written, and by their log size, returned."""
+    by_size = 0.0
+    for time in range(len(by_course)):
+        by_size += by_course[time] * math.log(factor[time])
+    for step in range(len(path)):
+        steps[step] = size * _inner(path[step], by_course)
+    return by_size
 
 
 @inner_compiled
@@ -279,7 +201,7 @@ def _panel_slopes(data: KernelData, work: Work, channel: int, through_total: flo
         half, steep = half + found[0], steep + found[1]
         if marginal:
             _nudge(data, work, geo, channel, (_value(work.values, slots[HALF]), _value(work.values, slots[SLOPE])))
-            row = _nudged_result(data, work)
+            row = work.nudged_result
             for time in range(len(row)):
                 by_out[time] = (through_total / NUDGE) * money[time] * factor[time]
                 work.by_course[time] += by_out[time] * row[time]

@@ -22,6 +22,28 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NextTest:
+    """The experiment worth most.
+
+    Attributes
+    ----------
+    channel
+        What to test.
+    value
+        Money a week that the better plan after it is worth, ``None`` where unknown.
+    cost
+        Of the test, money in all; ``None`` where unknown.
+    design
+        Kind, geos and weeks as in ``plan.json``, ``None`` where it was assumed.
+    """
+
+    channel: str
+    value: float | None = None
+    cost: float | None = None
+    design: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelLine:
     """One channel's row. Money a week.
 
@@ -96,7 +118,7 @@ class Brief:
     chance_of_loss: float
     lines: Sequence[ChannelLine]
     checks: Sequence[Mapping[str, Any]]
-    next_test: tuple[str, float | None] | None
+    next_test: NextTest | None
     creatives: Sequence[Mapping[str, Any]]
     canaries: Sequence[Mapping[str, Any]]
     gap: float
@@ -179,11 +201,16 @@ def _range(tree: Mapping[str, Any]) -> Range:
     return Range(value=float(tree["value"]), **ends)
 
 
-def _next_test(tree: Mapping[str, Any] | None) -> tuple[str, float | None] | None:
+def _next_test(tree: Mapping[str, Any] | None) -> NextTest | None:
     if tree is None:
         return None
-    value = tree.get("value")
-    return str(tree["channel"]), None if value is None else float(value)
+    value, cost = tree.get("value"), tree.get("cost")
+    return NextTest(
+        channel=str(tree["channel"]),
+        value=None if value is None else float(value),
+        cost=None if cost is None else float(cost),
+        design=tree.get("design"),
+    )
 
 
 def _line(tree: Mapping[str, Any], language: str) -> ChannelLine:

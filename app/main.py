@@ -9,11 +9,20 @@ import streamlit as st
 from app.frame import View, run_view, show_problems, sidebar
 from app.scene import open_scene, wording_for
 from app.theme import style_sheet
-from app.views import content_page, creatives_page, data_health_page, geo_lift_page, media_mix_page, this_week
+from app.views import (
+    budget_page,
+    content_page,
+    creatives_page,
+    data_health_page,
+    geo_lift_page,
+    media_mix_page,
+    this_week,
+)
 from measurement.errors import LiftwerkError
 
 VIEWS = (
     View(id="this_week", path="this-week", show=this_week.show),
+    View(id="budget", path="budget", show=budget_page.show),
     View(id="media_mix", path="media-mix", show=media_mix_page.show),
     View(id="geo_lift", path="geo-lift", show=geo_lift_page.show),
     View(id="creatives", path="creatives", show=creatives_page.show),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from measurement.store import RunRecord
@@ -37,6 +38,30 @@ def weekly_proposal(plan: pd.DataFrame) -> dict[str, float]:
     """Proposed spend of the plan's first week by channel, summed over geos."""
     first = plan[plan["week"] == plan["week"].min()] if "week" in plan.columns and plan["week"].notna().any() else plan
     return {str(name): float(value) for name, value in first.groupby("channel")["proposed"].sum().items()}
+
+
+def change_by_geo(plan: pd.DataFrame) -> pd.DataFrame | None:
+    """Proposed minus today's spend of the plan's first week, channels by geos; ``None`` for a plan over all geos."""
+    first = plan[plan["week"] == plan["week"].min()]
+    if first["geo"].nunique() < 2:
+        return None
+    moved = first.assign(change=first["proposed"] - first["current"])
+    return pd.DataFrame(
+        moved.pivot_table(index="channel", columns="geo", values="change", aggfunc="sum", observed=True)
+    )
+
+
+def largest_cell(wide: pd.DataFrame) -> tuple[str, str]:
+    """Row and column of the largest number in size.
+
+    Examples
+    --------
+    >>> largest_cell(pd.DataFrame({"Bremen": [1.0, -5.0], "Hessen": [2.0, 3.0]}, index=["tv", "radio"]))
+    ('radio', 'Bremen')
+    """
+    sizes = np.nan_to_num(np.abs(wide.to_numpy(dtype=np.float64)))
+    row, column = divmod(int(sizes.argmax()), sizes.shape[1])
+    return str(wide.index[row]), str(wide.columns[column])
 
 
 def cumulative_effect(series: pd.DataFrame, start: pd.Timestamp) -> pd.DataFrame:

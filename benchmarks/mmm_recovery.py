@@ -1,102 +1,127 @@
-"""Recovery study: simulated markets with known truth, fitted at the defaults, coverage and error reported.
+"""Recovery study: simulated markets with known truth, fitted, coverage and error by kind of market.
 
-python benchmarks/mmm_recovery.py --markets 10 --geos 12 --channels 6 --random-channels
-python benchmarks/mmm_recovery.py --markets 5 --preset wandering
+    python benchmarks/mmm_recovery.py --kinds plain,random_walk --markets 10
+    python benchmarks/mmm_recovery.py --kinds all --markets 100 --jobs 2 --out build/recovery.jsonl
+    python benchmarks/mmm_recovery.py --kinds delayed_adstock --spec '{"adstock": "delayed"}'
+
+Every fit is one line of ``--out``; a study that was stopped goes on where it stood. Truth is what each market states:
+ROAS over the panel, marginal ROAS as the model defines it (the next euro at the mean spend of the last 8 weeks in
+steady state), and the contribution of all channels together.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import time
-from concurrent.futures import ProcessPoolExecutor
+from collections import defaultdict
 
-import numpy as np
+from mmm_studies import add_study_options, fitted_row, middle, model_spec, run_study, settings, share, table
+from mmm_worlds import KINDS, SIZED, add_size_options, cases, world
 
-
-def study(task):
-    """Fit one market; plain values of what came out."""
-    seed, arguments = task
-    from mmm.model import MMM
-    from mmm.spec import ModelSpec
-    from simulation.market import simulate_market
-    from simulation.market_spec import market_spec
-
-    world = market_spec(
-        arguments["preset"],
-        n_geos=arguments["geos"],
-        n_weeks=arguments["weeks"],
-        n_channels=arguments["channels"],
-        channel_seed=seed if arguments["random_channels"] else None,
-    )
-    market = simulate_market(seed, world)
-    spec = ModelSpec(holidays="DE", **json.loads(arguments["spec"]))
-    started = time.process_time()
-    fitted = MMM(spec).fit(market.panel, seed=1)
-    seconds = time.process_time() - started
-    table, truth = fitted.channels_table(), market.truth
-    roas = np.array([truth["roas"][name] for name in table["channel"]])
-    marginal = np.array([truth["marginal_roas_recent"][name] for name in table["channel"]])
-    total = fitted.total_contribution()
-    found = {check.name: check.value for check in fitted.checks}
-    return {
-        "seed": seed,
-        "cpu_s": seconds,
-        "healthy": fitted.healthy,
-        "failed": [check.name for check in fitted.checks if check.blocking and not check.passed],
-        "retried": fitted.options.get("retried_after", ""),
-        "r_hat": found["r_hat"],
-        "ess": min(found["ess_bulk"], found["ess_tail"]),
-        "divergences": found["divergences"],
-        "inside": int(((table["roas_lower"] <= roas) & (roas <= table["roas_upper"])).sum()),
-        "marginal_inside": int(
-            ((table["marginal_roas_lower"] <= marginal) & (marginal <= table["marginal_roas_upper"])).sum()
-        ),
-        "roas_error": np.abs(table["roas"] / roas - 1).tolist(),
-        "marginal_error": np.abs(table["marginal_roas"] / marginal - 1).tolist(),
-        "total_error": total.value / truth["total_contribution"] - 1,
-        "total_inside": bool(total.interval.contains(truth["total_contribution"])),
-    }
+COLUMNS = (
+    "kind",
+    "markets",
+    "healthy",
+    "ROAS in 90%",
+    "healthy only",
+    "marginal in 90%",
+    "total in 90%",
+    "ROAS error",
+    "bias",
+    "marginal error",
+    "total error",
+    "width",
+    "R-hat",
+    "min ESS",
+    "CPU s (most)",
+)
 
 
-def main():
+def study(case: dict) -> dict:
+    """Fit one market."""
+    one = world(case)
+    _, row = fitted_row(case, one.panel, one.holidays)
+    for name in ("roas", "marginal_roas_recent", "contribution"):
+        row[f"true_{name}"] = [one.truth[name][channel] for channel in row["channels"]]
+    return row | {"true_total": one.truth["total_contribution"]}
+
+
+def inside(row: dict, name: str, truth: str) -> list[bool]:
+    """Which channels' 90% intervals hold the truth."""
+    ends = zip(row[f"{name}_lower"], row[truth], row[f"{name}_upper"], strict=True)
+    return [lower <= true <= upper for lower, true, upper in ends]
+
+
+def errors(rows: list[dict], name: str, truth: str) -> list[float]:
+    """Estimate over truth, minus 1, of every channel."""
+    return [
+        value / true - 1.0 for row in rows for value, true in zip(row[name], row[truth], strict=True) if true != 0.0
+    ]
+
+
+def summary(name: str, rows: list[dict]) -> list[str]:
+    """A line of the table."""
+    roas = [inside(row, "roas", "true_roas") for row in rows]
+    healthy = [one for one, row in zip(roas, rows, strict=True) if row["healthy"]]
+    total = [[row["total_lower"] <= row["true_total"] <= row["total_upper"]] for row in rows]
+    off = errors(rows, "roas", "true_roas")
+    width = [
+        (upper - lower) / true
+        for row in rows
+        for lower, upper, true in zip(row["roas_lower"], row["roas_upper"], row["true_roas"], strict=True)
+    ]
+    return [
+        name,
+        str(len(rows)),
+        f"{sum(row['healthy'] for row in rows) / len(rows):.0%}",
+        share(roas),
+        share(healthy),
+        share([inside(row, "marginal_roas", "true_marginal_roas_recent") for row in rows]),
+        share(total),
+        middle(abs(value) for value in off),
+        middle(off, "+.1%"),
+        middle(abs(value) for value in errors(rows, "marginal_roas", "true_marginal_roas_recent")),
+        middle(abs(row["total"] / row["true_total"] - 1.0) for row in rows),
+        middle(width, ".0%"),
+        middle((row["r_hat"] for row in rows), ".3f"),
+        middle((min(row["ess_bulk"], row["ess_tail"]) for row in rows), ".0f"),
+        f"{middle((row['cpu_s'] for row in rows), '.0f')} ({max(row['cpu_s'] for row in rows):.0f})",
+    ]
+
+
+def report(rows: list[dict]) -> None:
+    """Well specified and misspecified kinds apart, with what failed where."""
+    groups: dict[bool, dict[str, list[dict]]] = {True: defaultdict(list), False: defaultdict(list)}
+    for row in rows:
+        kind = KINDS[row["case"]["kind"]]
+        spec = model_spec(row["case"], "DE" if kind.name in SIZED else None)
+        groups[kind.well_specified(spec)][kind.name].append(row)
+    for well, kinds in groups.items():
+        if not kinds:
+            continue
+        print("\n" + ("Well specified" if well else "Misspecified") + "\n")
+        every = [row for found in kinds.values() for row in found]
+        lines = [summary(name, found) for name, found in kinds.items()]
+        table(list(COLUMNS), lines if len(kinds) == 1 else [*lines, summary("together", every)])
+    failed: dict[str, int] = defaultdict(int)
+    for row in rows:
+        for name in row["failed"]:
+            failed[f"{row['case']['kind']}: {name}"] += 1
+    for name, count in sorted(failed.items()):
+        print(f"failed {name} in {count}")
+    print(f"sampled twice: {sum(bool(row['retried']) for row in rows)} of {len(rows)}")
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--markets", type=int, default=10)
-    parser.add_argument("--first-seed", type=int, default=101)
-    parser.add_argument("--preset", default="plain")
-    parser.add_argument("--geos", type=int, default=16)
-    parser.add_argument("--weeks", type=int, default=130)
-    parser.add_argument("--channels", type=int, default=8)
-    parser.add_argument("--random-channels", action="store_true")
-    parser.add_argument("--spec", default="{}", help="fields of ModelSpec as JSON")
-    parser.add_argument("--jobs", type=int, default=1)
-    arguments = vars(parser.parse_args())
-    tasks = [(arguments["first_seed"] + index, arguments) for index in range(arguments["markets"])]
-    print("| market | CPU s | healthy | R-hat | min ESS | ROAS inside 90% | marginal inside | median error | total |")
-    print("|---|---|---|---|---|---|---|---|---|", flush=True)
-    rows = []
-    with ProcessPoolExecutor(arguments["jobs"]) as pool:
-        for row in pool.map(study, tasks):
-            rows.append(row)
-            state = "yes" if row["healthy"] else "no: " + ", ".join(row["failed"])
-            state += " (retried)" if row["retried"] else ""
-            print(
-                f"| {row['seed']} | {row['cpu_s']:.0f} | {state} | {row['r_hat']:.3f} | {row['ess']:.0f} "
-                f"| {row['inside']} of {arguments['channels']} | {row['marginal_inside']} of {arguments['channels']} "
-                f"| {np.median(row['roas_error']):.0%} | {row['total_error']:+.1%} |",
-                flush=True,
-            )
-    cells = len(rows) * arguments["channels"]
-    print(
-        f"\nROAS in 90% interval: {sum(row['inside'] for row in rows) / cells:.0%} of {cells} · marginal ROAS: "
-        f"{sum(row['marginal_inside'] for row in rows) / cells:.0%} · total: "
-        f"{np.mean([row['total_inside'] for row in rows]):.0%} · median absolute error ROAS "
-        f"{np.median([row['roas_error'] for row in rows]):.1%}, marginal "
-        f"{np.median([row['marginal_error'] for row in rows]):.1%}, total "
-        f"{np.median([abs(row['total_error']) for row in rows]):.1%} · healthy "
-        f"{np.mean([row['healthy'] for row in rows]):.0%} · median CPU "
-        f"{np.median([row['cpu_s'] for row in rows]):.0f} s"
-    )
+    add_size_options(parser, markets=10, kinds="plain")
+    add_study_options(parser, out="build/mmm_recovery.jsonl")
+    arguments = parser.parse_args()
+    todo = [case | settings(arguments) for case in cases(arguments)]
+    rows = run_study(study, todo, arguments)
+    if rows:
+        report(rows)
+    if len(rows) < len(todo) and not arguments.report_only:
+        raise SystemExit(f"{len(todo) - len(rows)} of {len(todo)} fits are missing")
 
 
 if __name__ == "__main__":

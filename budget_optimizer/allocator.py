@@ -53,9 +53,9 @@ class Model:
     """
 
     def __init__(self, curves: ResponseCurves, rows: Sequence[Row], goal: Goal) -> None:
-        cells = len(curves.channels)
+        cells = len(curves.cells)
         rows = [*known_range(curves), *rows]
-        matrix = row_matrix(rows, curves.channels)
+        matrix = row_matrix(rows, curves.cells)
         low, high = bounds_from(matrix, np.zeros(cells), np.full(cells, np.inf))
         # nothing limits these cells: beyond the curve the response is flat, and as much as any rule asks must fit
         asked = float(sum(abs(row.limit) + sum(row.active.values()) for row in rows if row.unit == "money"))
@@ -127,7 +127,7 @@ def known_range(curves: ResponseCurves) -> list[Row]:
     """A curve that starts above zero says nothing below its first point: the plan stays where it is known."""
     return [
         Row(name=f"curve of {cell} is known from {money(start)}", spend={cell: -1.0}, limit=-float(start))
-        for cell, start in zip(curves.channels, curves.spend[:, 0], strict=True)
+        for cell, start in zip(curves.cells, curves.spend[:, 0], strict=True)
         if start > 0
     ]
 
@@ -210,12 +210,12 @@ class Allocator:
         names = model.matrix.names
         worth = {name: float(d) for name, d in zip(names, duals, strict=True) if abs(d) > 1e-9 * _rate(model)}
         return Allocation(
-            spend=dict(zip(curves.channels, map(float, spend), strict=True)),
-            current=dict(zip(curves.channels, map(float, curves.observed_spend), strict=True)),
+            spend=dict(zip(curves.cells, map(float, spend), strict=True)),
+            current=dict(zip(curves.cells, map(float, curves.observed_spend), strict=True)),
             expected_outcome=float(outcome.mean()),
             upper_bound=float(bound),
             gap=float(gap),
-            marginal_roas=dict(zip(curves.channels, map(float, curves.marginal_at(spend).mean(axis=0)), strict=True)),
+            marginal_roas=dict(zip(curves.cells, map(float, curves.marginal_at(spend).mean(axis=0)), strict=True)),
             binding=tuple(worth),
             shadow_prices=worth,
             gain=gain_estimate(outcome - before, self.level, curves.run),
@@ -265,7 +265,7 @@ def _excess(spend: FloatArray, model: Model, active: FloatArray) -> float:
 def plan_checks(curves: ResponseCurves, spend: FloatArray, gap: float) -> tuple[Check, ...]:
     """What the reader must know of a plan: its certificate, and money beyond what the curves know."""
     beyond = [
-        name for name, x, grid in zip(curves.channels, spend, curves.spend, strict=True) if x > grid[-1] * (1 + 1e-9)
+        name for name, x, grid in zip(curves.cells, spend, curves.spend, strict=True) if x > grid[-1] * (1 + 1e-9)
     ]
     return (
         Check(

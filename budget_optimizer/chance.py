@@ -102,7 +102,7 @@ def _at(curves: ResponseCurves, rules: Sequence[Rule], goal: Goal, time_limit: f
 
 def reached(curves: ResponseCurves, plan: Allocation, target_roas: float) -> float:
     """Share of draws in which the plan's ROAS is at least ``target_roas``."""
-    spend = np.array([plan.spend[channel] for channel in curves.channels])
+    spend = np.array([plan.spend[channel] for channel in curves.cells])
     outcome = curves.outcome_at(spend).sum(axis=1)
     needed = target_roas * spend.sum()
     return float((outcome >= needed - 1e-9 * abs(needed)).mean())

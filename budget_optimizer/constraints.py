@@ -7,44 +7,54 @@ All money is a week's spend in the currency of the curves. A rule that cannot be
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from budget_optimizer.rows import Row
 from measurement.curves import ResponseCurves
 from measurement.errors import InputError
-from measurement.settings import (
-    BoundsRule,
-    BudgetRule,
-    BudgetSection,
-    FixedRule,
-    GroupRule,
-    MaxActiveRule,
-    MinIfActiveRule,
-    ReserveRule,
-    TargetCpaRule,
-    TargetRoasRule,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What a rule needs to know of the plan: the cells, today's spend, and money that is set aside."""
+    """What a rule needs to know of the plan.
+
+    Attributes
+    ----------
+    cells
+        Names of the cells: channels, or channels in geos.
+    current
+        Today's spend by cell.
+    reserved
+        Money that is set aside.
+    members
+        Cells by channel; a channel not named is a cell itself.
+    """
 
     cells: tuple[str, ...]
     current: Mapping[str, float]
     reserved: float = 0.0
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def require(self, *cells: str) -> None:
-        """Raise where a rule names a cell that has no curve."""
-        for cell in cells:
-            if cell not in self.current:
+    def of(self, *names: str) -> tuple[str, ...]:
+        """The cells of channels (or cells) that a rule names."""
+        found: list[str] = []
+        for name in names:
+            if name not in self.members and name not in self.current:
+                known = tuple(self.members) or self.cells
                 raise InputError.of(
                     "a budget rule names a channel that has no response curve",
-                    f"Use one of: {', '.join(self.cells[:12])}",
+                    f"Use one of: {', '.join(known[:12])}",
                     column="budget.rules",
-                    value=cell,
+                    value=name,
                 )
+            found += self.members.get(name, (name,))
+        return tuple(found)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """All channels."""
+        return tuple(self.members) or self.cells
 
 
 class Rule(Protocol):
@@ -117,14 +127,14 @@ class Bounds:
 
     def rows(self, scope: Scope) -> list[Row]:
         """One row an end."""
-        scope.require(self.channel)
+        cells = scope.of(self.channel)
         rows = []
         if self.minimum > 0:
             name = f"{self.channel} at least {money(self.minimum)}"
-            rows.append(Row(name=name, spend={self.channel: -1.0}, limit=-self.minimum))
+            rows.append(Row(name=name, spend=dict.fromkeys(cells, -1.0), limit=-self.minimum))
         if self.maximum is not None:
             name = f"{self.channel} at most {money(self.maximum)}"
-            rows.append(Row(name=name, spend={self.channel: 1.0}, limit=self.maximum))
+            rows.append(Row(name=name, spend=dict.fromkeys(cells, 1.0), limit=self.maximum))
         return rows
 
 
@@ -137,9 +147,8 @@ class Fixed:
 
     def rows(self, scope: Scope) -> list[Row]:
         """One equality."""
-        scope.require(self.channel)
         name = f"{self.channel} fixed at {money(self.value)}"
-        return [Row(name=name, spend={self.channel: 1.0}, limit=self.value, equal=True)]
+        return [Row(name=name, spend=dict.fromkeys(scope.of(self.channel), 1.0), limit=self.value, equal=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +164,13 @@ class Group:
 
     def rows(self, scope: Scope) -> list[Row]:
         """One row a limit."""
-        scope.require(*self.channels)
+        chosen = scope.of(*self.channels)
         label = self.name or " + ".join(self.channels)
-        members = set(self.channels)
+        members = set(chosen)
         rows = []
         for limit, sign, word in ((self.minimum, -1.0, "at least"), (self.maximum, 1.0, "at most")):
             if limit is not None:
-                spend = dict.fromkeys(self.channels, sign)
+                spend = dict.fromkeys(chosen, sign)
                 rows.append(Row(name=f"{label} {word} {money(limit)}", spend=spend, limit=sign * limit))
         for share, sign, word in ((self.min_share, -1.0, "at least"), (self.max_share, 1.0, "at most")):
             if share is not None:
@@ -172,7 +181,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class MaxChange:
-    """No channel moves by more than ``share`` of today's spend.
+    """No channel moves by more than ``share`` of today's spend, in no geo where there are geos.
 
     A channel without spend today stays at zero, unless ``start`` allows that much to begin with.
     """
@@ -204,10 +213,11 @@ class MinIfActive:
     minimum: float
 
     def rows(self, scope: Scope) -> list[Row]:
-        """X ≥ minimum · on."""
-        scope.require(self.channel)
+        """X ≥ minimum · on, for whichever cell of the channel is on."""
+        cells = scope.of(self.channel)
         name = f"{self.channel} zero or at least {money(self.minimum)}"
-        return [Row(name=name, spend={self.channel: -1.0}, active={self.channel: self.minimum}, limit=0.0)]
+        spend = dict.fromkeys(cells, -1.0)
+        return [Row(name=name, spend=spend, active={cell: self.minimum}, limit=0.0, family=name) for cell in cells]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +228,17 @@ class MaxActive:
     channels: tuple[str, ...] = ()
 
     def rows(self, scope: Scope) -> list[Row]:
-        """Σ on ≤ count."""
-        scope.require(*self.channels)
-        chosen = self.channels or scope.cells
+        """Σ on ≤ count; the cells of a channel are on or off together (a cell that is on may still spend nothing)."""
+        members = [scope.of(channel) for channel in self.channels or scope.channels]
         of = f" of {' + '.join(self.channels)}" if self.channels else ""
         name = f"at most {self.count} active channels{of}"
-        return [Row(name=name, active=dict.fromkeys(chosen, 1.0), limit=float(self.count), unit="count")]
+        together = [
+            Row(name=name, active={cells[0]: 1.0, cell: -1.0}, limit=0.0, equal=True, unit="count", family=name)
+            for cells in members
+            for cell in cells[1:]
+        ]
+        active = {cells[0]: 1.0 for cells in members}
+        return [Row(name=name, active=active, limit=float(self.count), unit="count", family=name), *together]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +250,7 @@ class TargetRoas:
 
     def rows(self, scope: Scope) -> list[Row]:
         """value·x − f(x) ≤ 0."""
-        cells = scope.cells if self.channel is None else (self.channel,)
-        scope.require(*cells)
+        cells = scope.cells if self.channel is None else scope.of(self.channel)
         whose = "of the plan" if self.channel is None else f"of {self.channel}"
         return [
             Row(
@@ -263,59 +277,23 @@ class TargetCpa:
         return [Row(name=name, spend=row.spend, outcome=row.outcome, limit=0.0)]
 
 
+def scope_of(curves: ResponseCurves, reserved: float = 0.0) -> Scope:
+    """What the rules need to know of these curves."""
+    cells = curves.cells
+    return Scope(
+        cells=cells,
+        current=dict(zip(cells, map(float, curves.observed_spend), strict=True)),
+        reserved=reserved,
+        members={channel: tuple(cells[c] for c in at) for channel, at in curves.members.items()},
+    )
+
+
 def compile_rules(rules: Sequence[Rule], curves: ResponseCurves) -> list[Row]:
     """All rows of all rules, names made unique."""
-    current = dict(zip(curves.channels, map(float, curves.observed_spend), strict=True))
-    reserved = sum(rule.amount for rule in rules if isinstance(rule, Reserve))
-    scope = Scope(cells=curves.channels, current=current, reserved=reserved)
+    scope = scope_of(curves, reserved=sum(rule.amount for rule in rules if isinstance(rule, Reserve)))
     rows, seen = [], dict[str, int]()
     for row in (row for rule in rules for row in rule.rows(scope)):
         seen[row.name] = seen.get(row.name, 0) + 1
         name = row.name if seen[row.name] == 1 else f"{row.name} ({seen[row.name]})"
         rows.append(replace(row, name=name))
     return rows
-
-
-def rules_from_settings(budget: BudgetSection | None, curves: ResponseCurves) -> list[Rule]:
-    """The rules of ``[budget]`` in ``liftwerk.toml``.
-
-    ``total`` is spent to the last cent; without ``total``, ``total_min`` and ``total_max`` the total stays what it is
-    today. ``max_change`` counts against ``curves.observed_spend``.
-    """
-    section = budget if budget is not None else BudgetSection()
-    as_today = section.total is None and section.total_min is None and section.total_max is None
-    if (as_today or section.max_change is not None) and not curves.observed_spend.any():
-        raise InputError.of(
-            "today's spend is unknown, and the budget is set relative to it",
-            "Set budget.total and leave out max_change, or add a column current_spend to the curves",
-            column="budget.max_change" if section.max_change is not None else "budget.total",
-        )
-    if as_today:
-        rules: list[Rule] = [TotalBudget(float(curves.observed_spend.sum()))]
-    else:
-        rules = [TotalBudget(section.total, section.total_min, section.total_max)]
-    if section.max_change is not None:
-        rules.append(MaxChange(section.max_change))
-    for given in section.rules:
-        rules.append(_rule_of(given))
-    return rules
-
-
-def _rule_of(given: BudgetRule) -> Rule:  # noqa: PLR0911 - one case a kind
-    match given:
-        case BoundsRule():
-            return Bounds(given.channel, given.min, given.max)
-        case GroupRule():
-            return Group(given.channels, given.name, given.min, given.max, given.min_share, given.max_share)
-        case MinIfActiveRule():
-            return MinIfActive(given.channel, given.min)
-        case TargetRoasRule():
-            return TargetRoas(given.value, given.channel)
-        case FixedRule():
-            return Fixed(given.channel, given.value)
-        case TargetCpaRule():
-            return TargetCpa(given.value, given.channel)
-        case MaxActiveRule():
-            return MaxActive(given.count, given.channels)
-        case ReserveRule():
-            return Reserve(given.value)

@@ -2,52 +2,31 @@
 
 A week's outcome is ``season · f(a)`` with the steady-state response curve ``f`` and the adstocked spend
 ``a_w = (1 − θ) x_w + θ a_{w−1}`` (normalised: steady spend x gives a = x). ``a`` is linear in spend, so the plan is
-the allocator's problem over week cells: one linear program where curves are concave, mixed-integer with the same
-certificate where they are S-shaped. Weeks after the horizon without spend collect what was carried over, so that
+the allocator's problem over week cells: one linear program where curves are concave. Where they are S-shaped the cells
+are taken apart and each is solved exactly at prices of the shared money (`budget_optimizer.weeks_apart`); what gap
+that leaves, branching closes. Weeks after the horizon without spend collect what was carried over, so that
 the plan does not starve its own end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 
-from budget_optimizer.constraints import Rule, Scope, money
+from budget_optimizer.calendar import Calendar, carry_over, check_calendar, retention_of, stock_before
+from budget_optimizer.cell_weeks import CellWeeks, Line
+from budget_optimizer.constraints import Rule, money, scope_of
 from budget_optimizer.objective import Goal
 from budget_optimizer.pieces import grid_points, shapes_of
 from budget_optimizer.relaxation import Problem
 from budget_optimizer.rows import FloatArray, Row, bounds_from, row_matrix
-from budget_optimizer.search import Effort, Found, Search
+from budget_optimizer.search import Effort, Found
+from budget_optimizer.weeks_apart import search_weeks
 from measurement.curves import ResponseCurves
 from measurement.errors import InputError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Calendar:
-    """When money works.
-
-    Attributes
-    ----------
-    weeks
-        Weeks to plan.
-    retention
-        θ by channel in [0, 1): share of adstock that is left a week later; channels not named have 0.
-    season
-        Factor on outcome by channel, each ``weeks`` long; channels not named have 1 throughout.
-    carry_in
-        Adstocked spend of the week before the plan by channel; channels not named: today's steady spend.
-    tail_weeks
-        Weeks after the horizon whose carried-over outcome counts (at the last week's season).
-    """
-
-    weeks: int
-    retention: Mapping[str, float]
-    season: Mapping[str, Sequence[float]] | None = None
-    carry_in: Mapping[str, float] | None = None
-    tail_weeks: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,15 +89,15 @@ def plan_flight(
     InputError
         A setting does not fit, or the rules cannot be met.
     """
-    _check(curves, calendar, total)
-    weeks, cells = calendar.weeks, len(curves.channels)
+    check_calendar(curves, calendar, total)
+    weeks, cells = calendar.weeks, len(curves.cells)
     rows = _rows(curves, calendar, total, rules, week_range)
-    names = tuple(_cell(w, cell) for w in range(weeks) for cell in curves.channels)
+    names = tuple(_cell(w, cell) for w in range(weeks) for cell in curves.cells)
     matrix = row_matrix(rows, names)
     low, high = bounds_from(matrix, np.zeros(len(names)), np.full(len(names), total))
     if (low > high + 1e-9 * total).any():
         raise _impossible()
-    unit, carry, carried, season = total / len(names), *_carry(curves, calendar)
+    unit, carry, carried, season = total / len(names), *carry_over(curves, calendar)
     mean = curves.mean()
     value_unit = max(float(np.abs(mean[:, -1]).mean()), 1e-12)
     ends = [carry @ side + carried for side in (np.minimum(low, high), high)]
@@ -139,8 +118,35 @@ def plan_flight(
         carry=carry,
         carried=carried / unit,
     )
-    found = Search(problem, curves, ends[0] / unit, ends[1] / unit).find(Effort(gap=gap, seconds=time_limit))
+    own = _apart(curves, calendar, (low / unit, high / unit), season, (unit, value_unit))
+    found = search_weeks(problem, own, curves, (ends[0] / unit, ends[1] / unit), Effort(gap=gap, seconds=time_limit))
     return _flight(curves, calendar, found, (unit, value_unit))
+
+
+def _apart(
+    curves: ResponseCurves,
+    calendar: Calendar,
+    ends: tuple[FloatArray, FloatArray],
+    season: FloatArray,
+    units: tuple[float, float],
+) -> list[CellWeeks]:
+    """Every cell's own problem, in the units of the program."""
+    unit, value_unit = units
+    weeks, cells = calendar.weeks, len(curves.cells)
+    low, high = (end.reshape(weeks, cells) for end in ends)
+    factors, mean = season.reshape(-1, cells), curves.mean()
+    before, theta = stock_before(curves, calendar), retention_of(curves, calendar)
+    return [
+        CellWeeks(
+            curve=Line(x=curves.spend[c] / unit, y=mean[c] / value_unit),
+            season=factors[:, c],
+            retention=float(theta[c]),
+            before=float(before[c]) / unit,
+            low=low[:, c],
+            high=high[:, c],
+        )
+        for c in range(cells)
+    ]
 
 
 def _impossible() -> InputError:
@@ -151,23 +157,6 @@ def _impossible() -> InputError:
     )
     assert isinstance(error, InputError)  # noqa: S101 - `of` is a constructor of its own class
     return error
-
-
-def _check(curves: ResponseCurves, calendar: Calendar, total: float) -> None:
-    faults: list[tuple[bool, str, object, str]] = [
-        (calendar.weeks < 1, "weeks", calendar.weeks, "Plan at least one week"),
-        (calendar.tail_weeks < 0, "tail_weeks", calendar.tail_weeks, "Use 0 or more"),
-        (not total > 0, "total", total, "Give the money for the whole horizon"),
-    ]
-    for cell, theta in calendar.retention.items():
-        faults.append((cell not in curves.channels, "retention", cell, "Name a channel that has a curve"))
-        faults.append((not 0 <= theta < 1, "retention", f"{cell}: {theta}", "Use a share in [0, 1)"))
-    for cell, factors in (calendar.season or {}).items():
-        wrong = len(factors) != calendar.weeks or not all(np.isfinite(f) and f >= 0 for f in factors)
-        faults.append((wrong, "season", cell, "Give one factor of 0 or more for every week"))
-    for wrong, field, value, remedy in faults:
-        if wrong:
-            raise InputError.of("the calendar of the plan does not fit", remedy, column=field, value=value)
 
 
 def _cell(week: int, cell: str) -> str:
@@ -183,11 +172,9 @@ def _rows(
 ) -> list[Row]:
     """The total over the horizon, every rule in every week, and the range of a week."""
     weeks = range(calendar.weeks)
-    everything = {_cell(w, cell): 1.0 for w in weeks for cell in curves.channels}
+    everything = {_cell(w, cell): 1.0 for w in weeks for cell in curves.cells}
     rows = [Row(name=f"total over all weeks {money(total)}", spend=everything, limit=total, equal=True)]
-    scope = Scope(
-        cells=curves.channels, current=dict(zip(curves.channels, curves.observed_spend.tolist(), strict=True))
-    )
+    scope = scope_of(curves)
     weekly = [row for rule in rules for row in rule.rows(scope)]
     if any(row.outcome for row in weekly):
         raise InputError.of(
@@ -197,8 +184,8 @@ def _rows(
         )
     if week_range is not None:
         least, most = week_range
-        weekly.append(Row(name=f"at least {money(least)}", spend=dict.fromkeys(curves.channels, -1.0), limit=-least))
-        weekly.append(Row(name=f"at most {money(most)}", spend=dict.fromkeys(curves.channels, 1.0), limit=most))
+        weekly.append(Row(name=f"at least {money(least)}", spend=dict.fromkeys(curves.cells, -1.0), limit=-least))
+        weekly.append(Row(name=f"at most {money(most)}", spend=dict.fromkeys(curves.cells, 1.0), limit=most))
     for w in weeks:
         rows += [
             replace(
@@ -218,38 +205,10 @@ def _rows(
     return rows
 
 
-def _carry(curves: ResponseCurves, calendar: Calendar) -> tuple[sp.csr_array, FloatArray, FloatArray]:
-    """Adstock as a map (N, S), what the past carries in (N,), and the season factor (N,)."""
-    weeks, tail, cells = calendar.weeks, calendar.tail_weeks, len(curves.channels)
-    theta = np.array([calendar.retention.get(cell, 0.0) for cell in curves.channels])
-    today = dict(zip(curves.channels, curves.observed_spend.tolist(), strict=True))
-    before = np.array([(calendar.carry_in or {}).get(cell, today[cell]) for cell in curves.channels])
-    rows, columns, sizes = [], [], []
-    at = np.arange(cells)
-    for w in range(weeks + tail):
-        for v in range(min(w + 1, weeks)):
-            share = (1 - theta) * theta ** (w - v)
-            used = np.flatnonzero(share > 1e-12)
-            rows.append(w * cells + at[used])
-            columns.append(v * cells + at[used])
-            sizes.append(share[used])
-    carry = sp.csr_array(
-        (np.concatenate(sizes), (np.concatenate(rows), np.concatenate(columns))),
-        ((weeks + tail) * cells, weeks * cells),
-    )
-    carried = np.concatenate([before * theta ** (w + 1) for w in range(weeks + tail)])
-    factors = np.ones((weeks + tail, cells))
-    for cell, given in (calendar.season or {}).items():
-        column = curves.channels.index(cell)
-        factors[:weeks, column] = given
-        factors[weeks:, column] = given[-1]
-    return carry, carried, factors.ravel()
-
-
 def _repeat(curves: ResponseCurves, weeks: int) -> ResponseCurves:
     """The same curves once a week (mean only), for the breakpoints of week cells."""
     return ResponseCurves(
-        channels=tuple(_cell(w, cell) for w in range(weeks) for cell in curves.channels),
+        channels=tuple(_cell(w, cell) for w in range(weeks) for cell in curves.cells),
         spend=np.tile(curves.spend, (weeks, 1)),
         outcome=np.tile(curves.mean(), (weeks, 1))[None],
         observed_spend=np.tile(curves.observed_spend, weeks),
@@ -263,14 +222,14 @@ def _flight(curves: ResponseCurves, calendar: Calendar, found: Found, units: tup
     if found.spend is None:
         raise InputError.of("no plan over the weeks was found in time", "Raise time_limit", column="time_limit")
     unit, value_unit = units
-    weeks, cells = calendar.weeks, len(curves.channels)
+    weeks, cells = calendar.weeks, len(curves.cells)
     spend = np.maximum(found.spend, 0.0).reshape(weeks, cells) * unit
     outcome = weekly_outcome(curves, calendar, spend)
     value = float(outcome.sum())
     bound = max(found.bound * value_unit * (1 + 1e-9), value)
     even = np.tile(spend.mean(axis=0), (weeks, 1))
     return Flight(
-        cells=curves.channels,
+        cells=curves.cells,
         spend=spend,
         outcome=outcome,
         value=value,
@@ -283,8 +242,8 @@ def _flight(curves: ResponseCurves, calendar: Calendar, found: Found, units: tup
 
 def weekly_outcome(curves: ResponseCurves, calendar: Calendar, spend: FloatArray) -> FloatArray:
     """Expected outcome of spend (W, C) by week and cell, tail weeks included, shape (W + tail, C)."""
-    carry, carried, season = _carry(curves, calendar)
-    stock = (carry @ spend.ravel() + carried).reshape(-1, len(curves.channels))
+    carry, carried, season = carry_over(curves, calendar)
+    stock = (carry @ spend.ravel() + carried).reshape(-1, len(curves.cells))
     mean = curves.mean()
-    outcome = np.stack([np.interp(stock[:, c], curves.spend[c], mean[c]) for c in range(len(curves.channels))], axis=1)
+    outcome = np.stack([np.interp(stock[:, c], curves.spend[c], mean[c]) for c in range(len(curves.cells))], axis=1)
     return np.asarray(outcome * season.reshape(outcome.shape), dtype=np.float64)

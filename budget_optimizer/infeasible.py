@@ -113,7 +113,7 @@ def find_clash(curves: ResponseCurves, rows: Sequence[Row], goal: Goal | None = 
     from budget_optimizer.allocator import known_range
 
     rows = [*known_range(curves), *rows]
-    matrix = row_matrix(rows, curves.channels)
+    matrix = row_matrix(rows, curves.cells)
     program = _Elastic(matrix, curves)
     suspects = program.support()
     if suspects is not None:
@@ -160,9 +160,9 @@ class _Elastic:
         self.raw = matrix
         self.plain = np.diff(matrix.outcome.indptr) == 0
         sizes = np.abs(matrix.limit)[self.plain]
-        self.money = max(float(sizes.max(initial=0.0)), float(curves.observed_spend.sum()), 1.0) / len(curves.channels)
+        self.money = max(float(sizes.max(initial=0.0)), float(curves.observed_spend.sum()), 1.0) / len(curves.cells)
         self.rows = matrix.scaled(self.money, 1.0)
-        self.most = 10.0 * len(curves.channels)
+        self.most = 10.0 * len(curves.cells)
 
     def solve(self, keep: IntArray, loose: IntArray, *, integer: bool) -> tuple[FloatArray, FloatArray] | None:
         """Least breakage of ``loose`` rows with all of ``keep`` in force: signed breakage and dual by row."""

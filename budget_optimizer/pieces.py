@@ -133,7 +133,7 @@ def view_values(curves: ResponseCurves, points: tuple[FloatArray, ...], views: F
     """Views of shape (V, C, P) on the grid, read off at the breakpoints of each cell."""
     return tuple(
         np.array([np.interp(points[cell], curves.spend[cell], view[cell]) for view in views])
-        for cell in range(len(curves.channels))
+        for cell in range(len(curves.cells))
     )
 
 

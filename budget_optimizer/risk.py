@@ -35,7 +35,7 @@ class RiskLevel:
     tail_weight, tail_share
         Weight of the mean over the worst ``tail_share`` of draws; the expected outcome has the rest.
     chance_needed
-        Posterior chance of a gain a weekly move must have before it is proposed (`budget_optimizer.stability`).
+        Posterior chance of a gain a weekly move must have before it is proposed (`decisions.recommendation.Stability`).
     """
 
     name: str
@@ -48,9 +48,9 @@ class RiskLevel:
 #: before it moves money. ``cautious`` weighs the worst tenth of what the model thinks possible as much as the mean.
 RISK_LEVELS: Mapping[str, RiskLevel] = MappingProxyType(
     {
-        "cautious": RiskLevel(name="cautious", tail_weight=0.5, tail_share=0.1, chance_needed=0.9),
-        "balanced": RiskLevel(name="balanced", tail_weight=0.0, tail_share=0.1, chance_needed=0.8),
-        "bold": RiskLevel(name="bold", tail_weight=0.0, tail_share=0.1, chance_needed=0.65),
+        "cautious": RiskLevel(name="cautious", tail_weight=0.5, tail_share=0.1, chance_needed=0.8),
+        "balanced": RiskLevel(name="balanced", tail_weight=0.0, tail_share=0.1, chance_needed=0.7),
+        "bold": RiskLevel(name="bold", tail_weight=0.0, tail_share=0.1, chance_needed=0.6),
     }
 )
 

@@ -74,9 +74,11 @@ class Search:
         self.best: tuple[FloatArray, FloatArray, FloatArray] | None = None
         self.value, self.bound = -np.inf, np.inf
 
-    def find(self, effort: Effort) -> Found:
-        """Alternate relaxation, polish and splits until value and bound meet."""
+    def find(self, effort: Effort, known: Found | None = None) -> Found:
+        """Alternate relaxation, polish and splits until value and bound meet, from what is ``known`` on."""
         deadline = time.monotonic() + effort.seconds
+        if known is not None and known.spend is not None and known.argument is not None and known.active is not None:
+            self.best, self.value, self.bound = (known.spend, known.argument, known.active), known.value, known.bound
         self._start_views()
         rounds, tight = 0, effort.gap / 4
         accuracy = tight

@@ -9,7 +9,7 @@ for the trouble of switching is held: liftwerk does not move money back and fort
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from budget_optimizer.risk import RISK_LEVELS
 from decisions.evidence import ChannelEvidence
 from measurement.curves import ResponseCurves
 from measurement.estimates import Estimate, Interval
@@ -24,8 +25,6 @@ from measurement.plans import Action, Allocation, Decision
 
 FloatArray = NDArray[np.float64]
 Risk = Literal["cautious", "balanced", "bold"]
-#: Chance of a gain below which money stays where it is.
-CHANCE_LEVELS: dict[str, float] = {"cautious": 0.8, "balanced": 0.7, "bold": 0.6}
 LEVEL = 0.9
 #: A total that differs by less than this share from today's counts as unchanged.
 TOTAL_NOISE = 0.01
@@ -49,12 +48,12 @@ class Stability:
 
     smallest_change: float = 0.01
     switching_cost: float = 0.02
-    chance: float = CHANCE_LEVELS["balanced"]
+    chance: float = RISK_LEVELS["balanced"].chance_needed
 
     @classmethod
     def of_risk(cls, risk: Risk) -> Stability:
         """The rule for the workspace's appetite for risk."""
-        return cls(chance=CHANCE_LEVELS[risk])
+        return cls(chance=RISK_LEVELS[risk].chance_needed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,27 +105,40 @@ def total_changes(plan: tuple[Move, ...]) -> bool:
 
 
 def moves(allocation: Allocation, curves: ResponseCurves) -> tuple[Move, ...]:
-    """Every channel's move with its own gain, in the order of the curves."""
-    now = np.array([allocation.current[channel] for channel in curves.channels])
-    then = np.array([allocation.spend[channel] for channel in curves.channels])
+    """Every channel's move with its own gain, over all its geos, channels in the order of the curves."""
+    now = np.array([allocation.current[cell] for cell in curves.cells])
+    then = np.array([allocation.spend[cell] for cell in curves.cells])
     share = now * (then.sum() / now.sum()) if now.sum() > 0 else then
     shift = np.where(np.abs(then - share) < DUST * then.sum(), 0.0, then - share)
-    outcome = curves.outcome_at(share + shift) - curves.outcome_at(share)
+    at = curves.members.values()
+    outcome = _by_channel(curves.outcome_at(share + shift) - curves.outcome_at(share), at)
+    shift = _by_channel(shift, at)
     gain = outcome - _earned_elsewhere(outcome, shift) * shift
     slope = curves.marginal_at(then)
     return tuple(
         Move(
             channel=channel,
-            current=float(now[c]),
-            proposed=float(then[c]),
-            share=float(share[c]),
+            current=float(now[list(cells)].sum()),
+            proposed=float(then[list(cells)].sum()),
+            share=float(share[list(cells)].sum()),
             outcome=_estimate(outcome[:, c], curves, allocation.currency),
             gain=_estimate(gain[:, c], curves, allocation.currency),
             chance=float((gain[:, c] > 0).mean()),
-            marginal_roas=_estimate(slope[:, c], curves, "ratio"),
+            marginal_roas=_estimate(_weighted(slope[:, list(cells)], then[list(cells)]), curves, "ratio"),
         )
-        for c, channel in enumerate(curves.channels)
+        for c, (channel, cells) in enumerate(curves.members.items())
     )
+
+
+def _by_channel(values: FloatArray, at: Iterable[tuple[int, ...]]) -> FloatArray:
+    """Sums over the cells of every channel, along the last axis."""
+    return np.stack([values[..., list(cells)].sum(axis=-1) for cells in at], axis=-1)
+
+
+def _weighted(slope: FloatArray, spend: FloatArray) -> FloatArray:
+    """The next unit of money spread over a channel's cells as its spend is, shape (D,)."""
+    weights = spend / spend.sum() if spend.sum() > 0 else np.full(len(spend), 1.0 / len(spend))
+    return np.asarray(slope @ weights, dtype=np.float64)
 
 
 def holds(plan: tuple[Move, ...], stability: Stability) -> dict[str, str]:

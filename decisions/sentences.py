@@ -78,8 +78,15 @@ def next_test(decision: WeekDecision, words: Wording) -> str:
         return words.text("text.no_next_test")
     text = words.text("text.next_test", channel=label(str(test["channel"])))
     if isinstance(test.get("value"), int | float):
-        value, weeks = words.money(float(test["value"])), words.number(float(test["weeks"]), digits=0)
-        text += " " + words.text("text.next_test_value", value=value, weeks=weeks)
+        facts = {"value": words.money(float(test["value"])), "weeks": words.number(float(test["weeks"]), digits=0)}
+        design = test.get("design")
+        if design:
+            facts |= {
+                "geos": ", ".join(map(str, design["treated"])),
+                "test_weeks": words.number(float(design["weeks"]), digits=0),
+                "cost": words.money(float(test["cost"])),
+            }
+        text += " " + words.text(f"text.next_test_{design['kind'] if design else 'value'}", **facts)
     return text
 
 

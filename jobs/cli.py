@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -78,19 +79,34 @@ def init(
 
 
 @app.command()
-def check(workspace: Folder = None, as_json: Json = False) -> None:
+def check(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also say what the panel can and cannot teach a model, before a fit.")
+    ] = False,
+    workspace: Folder = None,
+    as_json: Json = False,
+) -> None:
     """Validate every input; list each problem with its place and remedy."""
     from jobs import commands
 
-    _run(_session("check", workspace, DEFAULT_SEED, as_json=as_json), commands.check)
+    _run(_session("check", workspace, DEFAULT_SEED, as_json=as_json), lambda one: commands.check(one, deep=deep))
 
 
 @app.command()
-def fit(workspace: Folder = None, seed: Seed = DEFAULT_SEED, as_json: Json = False, again: Again = False) -> None:
+def fit(
+    preview: Annotated[
+        bool, typer.Option("--preview", help="A quick look in seconds: shows returns, writes no run, decides nothing.")
+    ] = False,
+    workspace: Folder = None,
+    seed: Seed = DEFAULT_SEED,
+    as_json: Json = False,
+    again: Again = False,
+) -> None:
     """Fit the media mix model with every known lift test."""
     from jobs import commands
 
-    _run(_session("fit", workspace, seed, as_json=as_json), lambda one: commands.fit(one, again=again))
+    work = commands.preview if preview else partial(commands.fit, again=again)
+    _run(_session("fit", workspace, seed, as_json=as_json), work)
 
 
 @geo.command("design")

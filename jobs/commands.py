@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 
 from jobs.faults import as_rows, show_problems
@@ -13,6 +14,7 @@ from measurement.store import RunRecord
 from measurement.workspace import Workspace
 
 DONE, WRONG_INPUT, GATED = 0, 2, 3
+PREVIEW_LEVEL = 0.9
 
 
 def init(session: Session, directory: Path) -> int:
@@ -26,21 +28,37 @@ def init(session: Session, directory: Path) -> int:
     return DONE
 
 
-def check(session: Session) -> int:
-    """``liftwerk check``."""
+def check(session: Session, *, deep: bool = False) -> int:
+    """``liftwerk check``; ``deep`` adds what the panel can teach, which never changes the exit status."""
     from measurement.readers.checks import check_workspace
 
-    problems = check_workspace(session.workspace())
+    workspace = session.workspace()
+    problems = check_workspace(workspace)
     errors = [problem for problem in problems if problem.severity == "error"]
     show_problems(problems, session.screen)
     warnings = len(problems) - len(errors)
     count = f"{len(errors)} error{'s' * (len(errors) != 1)}, {warnings} warning{'s' * (warnings != 1)}"
     session.screen.line("Every input is in order." if not problems else count)
     status = WRONG_INPUT if errors else DONE
-    session.screen.result(
-        {"status": "error" if errors else "done", "exit_status": status, "problems": as_rows(problems)}
-    )
+    answer = {"status": "error" if errors else "done", "exit_status": status, "problems": as_rows(problems)}
+    session.screen.result({**answer, "deep": _explored(session, workspace)} if deep else answer)
     return status
+
+
+def _explored(session: Session, workspace: Workspace) -> dict[str, object] | None:
+    """What a look at the panel found; nothing where errors keep the panel from being read."""
+    from jobs.show import show_exploration
+    from measurement.readers.panel_table import load_panel
+    from mmm.exploration import explore
+    from mmm.spec import ModelSpec
+
+    panel = load_panel(workspace).panel
+    if panel is None:
+        session.screen.line("The panel cannot be read yet, so there is nothing to look into: mend the errors first.")
+        return None
+    found = explore(panel, ModelSpec.from_settings(workspace.settings.mmm))
+    show_exploration(session.screen, workspace, found)
+    return found.to_dict()
 
 
 def fit(session: Session, *, again: bool) -> int:
@@ -53,6 +71,25 @@ def fit(session: Session, *, again: bool) -> int:
         record = run_fit(workspace, seed=session.seed, progress=progress, again=again)
     show_fit(session.screen, workspace, record)
     return _finish(session, workspace, record)
+
+
+def preview(session: Session) -> int:
+    """``liftwerk fit --preview``: nothing is written."""
+    from jobs.preview import run_preview
+    from jobs.show import show_preview
+
+    workspace = session.workspace()
+    with session.screen.progress() as progress:
+        found = run_preview(workspace, seed=session.seed, progress=progress)
+    table = found.roas_table(PREVIEW_LEVEL)
+    show_preview(session.screen, workspace, table, found.label)
+    answer = {
+        "label": found.label,
+        "pareto_k": found.pareto_k if isfinite(found.pareto_k) else None,
+        "channels": table.to_dict("records"),
+    }
+    session.screen.result({"status": "preview", "exit_status": DONE, **answer})
+    return DONE
 
 
 def geo_design(session: Session, request: DesignRequest, *, again: bool) -> int:

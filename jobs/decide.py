@@ -67,7 +67,7 @@ def steady_plan(
         if not new:
             break
         rejected = {move.channel: move for move in best.plan if move.channel in new} | rejected
-        found = _with_holds(workspace, source, stability, best, {**held, **new}, seed=seed, again=again)
+        found = _with_holds(workspace, source, stability, (best, record), {**held, **new}, seed=seed, again=again)
         if found is None:
             break
         best, held = found
@@ -78,20 +78,24 @@ def _with_holds(
     workspace: Workspace,
     source: PlanSource,
     stability: Stability,
-    best: SteadyPlan,
+    plans: tuple[SteadyPlan, RunRecord],
     wanted: Mapping[str, str],
     *,
     seed: int,
     again: bool,
 ) -> tuple[SteadyPlan, dict[str, str]] | None:
-    """The best plan with as many of the ``wanted`` holds as the rules allow, and these holds."""
+    """The best plan with as many of the ``wanted`` holds as the rules allow, and these holds.
+
+    ``plans`` are the best so far, and the run of the one without holds.
+    """
+    best, free = plans
     chance = {move.channel: move.chance for move in best.plan}
     order = sorted(wanted, key=lambda channel: chance[channel])
     still = {move.channel: move.share if total_changes(best.plan) else move.current for move in best.plan}
     for count in range(len(order), 0, -1):
         held = {channel: wanted[channel] for channel in order[:count]}
         amounts = {channel: round(still[channel], 2) for channel in held}
-        kept = Holds(spend=amounts, next_test=read_document(best.record, "plan.json")["next_test"])
+        kept = Holds(spend=amounts, free=free)
         try:
             record = run_plan(workspace, seed=seed, again=again, source=source, holds=kept)
         except InputError:
@@ -111,13 +115,18 @@ def read_allocation(record: RunRecord) -> Allocation:
     tree = read_document(record, "plan.json")
     gain = tree["gain"]
     ends = Interval(lower=gain["lower"], upper=gain["upper"], level=gain["level"], kind=gain["kind"])
+    cells = {f"{cell['channel']} in {cell['geo']}": cell for cell in tree.get("cells", ())}
+
+    def of(name: str) -> dict[str, float]:
+        return {cell: line[name] for cell, line in cells.items()} if cells else tree[name]
+
     return Allocation(
-        spend=tree["proposed"],
-        current=tree["current"],
+        spend=of("proposed"),
+        current=of("current"),
         expected_outcome=tree["expected_outcome"],
         upper_bound=tree["upper_bound"],
         gap=tree["gap"],
-        marginal_roas=tree["marginal_roas"],
+        marginal_roas=of("marginal_roas"),
         binding=tuple(tree["binding"]),
         shadow_prices=tree["shadow_prices"],
         gain=Estimate(value=gain["value"], interval=ends, unit=tree["currency"], method=gain["method"], run=record.id),

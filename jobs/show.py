@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,6 +14,9 @@ from jobs.screen import Screen
 from measurement.store import RunRecord
 from measurement.wording import Wording, load_wording
 from measurement.workspace import Workspace
+
+if TYPE_CHECKING:  # the model's room is read by the one command that looks into a panel
+    from mmm.exploration import Exploration
 
 
 def words_of(workspace: Workspace) -> Wording:
@@ -47,6 +50,33 @@ def show_checks(screen: Screen, checks: Sequence[Mapping[str, Any]]) -> None:
     screen.table(("", "check", "found", "limit", "what to do"), rows, right=(2, 3))
 
 
+def show_exploration(screen: Screen, workspace: Workspace, found: Exploration) -> None:
+    """What the panel can and cannot teach: a row a channel, then the findings."""
+    words = words_of(workspace)
+    rows = [
+        (
+            label(str(row["channel"])),
+            words.percent(row["spend_share"]) if pd.notna(row["spend_share"]) else "–",
+            words.percent(row["on_air"]),
+            _range_of_levels(row, words),
+            "–" if pd.isna(row["closest"]) else f"{label(str(row['closest']))} ({words.number(row['correlation'])})",
+            _number(row["inflation"], words),
+            _number(row["season"], words),
+            "–" if pd.isna(row["ratio"]) else words.percent(row["ratio"]),
+        )
+        for row in found.channels_table().to_dict("records")
+    ]
+    screen.title("What the panel can teach")
+    header = ("channel", "spend", "on air", "4-week level", "moves most with", "VIF", "season", "will stay unknown")
+    screen.table(header, rows, right=(1, 2, 3, 5, 6, 7))
+    if not found.findings:
+        screen.line("\nNothing stands in the way of a fit.")
+        return
+    screen.title("Worth knowing before a fit (none of it blocks)")
+    told = [(finding.severity, _about(finding.subject), finding.sentence, finding.remedy) for finding in found.findings]
+    screen.table(("", "about", "what was found", "what to do"), told)
+
+
 def show_fit(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
     """Return and marginal return of every channel."""
     words, table = words_of(workspace), pd.read_csv(record.file("channels.csv"))
@@ -63,6 +93,24 @@ def show_fit(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
     screen.title(f"Return of each channel ({words.percent(float(table['level'].iloc[0]))} intervals)")
     screen.table(("channel", "spend", "contribution", "ROAS", "next unit earns"), rows, right=(1, 2, 3, 4))
     show_run(screen, workspace, record)
+
+
+def show_preview(screen: Screen, workspace: Workspace, table: pd.DataFrame, note: str) -> None:
+    """Return of every channel in a preview, under a line that says what it is."""
+    words = words_of(workspace)
+    rows = [
+        (
+            label(str(row["channel"])),
+            words.money(row["spend"]),
+            words.money(row["contribution"]),
+            _interval(row, "roas", words),
+        )
+        for row in table.to_dict("records")
+    ]
+    screen.title(f"Preview: return of each channel ({words.percent(float(table['level'].iloc[0]))} intervals)")
+    screen.table(("channel", "spend", "contribution", "ROAS"), rows, right=(1, 2, 3))
+    screen.line(note)
+    screen.line("Nothing was written, and nothing can be decided on it: run liftwerk fit.")
 
 
 def show_designs(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
@@ -217,6 +265,23 @@ def _ends(tree: Mapping[str, Any], words: Wording, digits: int) -> str:
         for name in ("lower", "upper")
     )
     return f"({lower} to {upper})"
+
+
+def _about(subject: str) -> str:
+    return " + ".join(label(name) for name in subject.split(" + "))
+
+
+def _range_of_levels(row: Mapping[Any, Any], words: Wording) -> str:
+    if pd.isna(row["lowest"]):
+        return "–"
+    return f"{words.percent(row['lowest'])} to {words.percent(row['highest'])}"
+
+
+def _number(value: float, words: Wording) -> str:
+    """A number with one or two decimals; a dash where there is none."""
+    if pd.isna(value):
+        return "–"
+    return "∞" if value == float("inf") else words.number(value, digits=1 if abs(value) >= 1 else 2)
 
 
 def _short(value: object) -> str:

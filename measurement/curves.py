@@ -14,12 +14,14 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ResponseCurves:
-    """Outcome per week as a function of steady weekly spend, one piecewise-linear curve a channel and draw.
+    """Outcome per week as a function of steady weekly spend, one piecewise-linear curve a cell and draw.
+
+    A cell is a channel, or a channel in one geo where ``geos`` is given.
 
     Attributes
     ----------
     channels
-        Names, length C.
+        Channel of every cell, length C.
     spend
         Grid, shape (C, P), in ``currency`` a week, strictly increasing along P, first point ≥ 0.
     outcome
@@ -30,11 +32,23 @@ class ResponseCurves:
         ISO code.
     run
         Run id of the fit, ``""`` for curves brought by the user.
+    geos
+        Geo of every cell, length C; left out, every cell is a channel over all geos.
 
     Raises
     ------
     InputError
-        Names the channel where the grid is not increasing, a value is missing or the response falls.
+        Names the cell where the grid is not increasing, a value is missing or the response falls; a cell is given
+        twice.
+
+    Examples
+    --------
+    >>> line = np.array([[0.0, 10.0], [0.0, 10.0]])
+    >>> ResponseCurves(
+    ...     channels=("tv", "tv"), geos=("Bremen", "Hamburg"), spend=line, outcome=2 * line[None],
+    ...     observed_spend=np.array([4.0, 5.0]), currency="EUR",
+    ... ).cells
+    ('tv in Bremen', 'tv in Hamburg')
     """
 
     channels: tuple[str, ...]
@@ -43,11 +57,41 @@ class ResponseCurves:
     observed_spend: FloatArray
     currency: str
     run: str = ""
+    geos: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_shapes()
+        self._check_names()
+        for index, cell in enumerate(self.cells):
+            self._check_cell(index, cell)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Unique names, length C: the channel, with its geo where there are geos."""
+        if not self.geos:
+            return self.channels
+        return tuple(f"{channel} in {geo}" for channel, geo in zip(self.channels, self.geos, strict=True))
+
+    @property
+    def members(self) -> dict[str, tuple[int, ...]]:
+        """Indices of the cells of every channel, channels in their order."""
+        found: dict[str, list[int]] = {}
         for index, channel in enumerate(self.channels):
-            self._check_channel(index, channel)
+            found.setdefault(channel, []).append(index)
+        return {channel: tuple(indices) for channel, indices in found.items()}
+
+    def _check_names(self) -> None:
+        if self.geos and len(self.geos) != len(self.channels):
+            raise InputError.of(
+                "every curve needs its geo, or none has one",
+                "Give one geo a cell",
+                column="geo",
+                value=f"{len(self.geos)} geos for {len(self.channels)} curves",
+            )
+        cells = self.cells
+        if len(set(cells)) < len(cells):
+            twice = next(cell for cell in cells if cells.count(cell) > 1)
+            raise InputError.of("a curve is given twice", "Keep one curve a cell", column="channel", value=twice)
 
     def _check_shapes(self) -> None:
         channels = len(self.channels)
@@ -73,9 +117,9 @@ class ResponseCurves:
                 value=f"shape {self.observed_spend.shape}",
             )
 
-    def _check_channel(self, index: int, channel: str) -> None:
+    def _check_cell(self, index: int, cell: str) -> None:
         grid, response = self.spend[index], self.outcome[:, index]
-        place = f"curve of {channel}"
+        place = f"curve of {cell}"
         if not (np.isfinite(grid).all() and np.isfinite(response).all() and np.isfinite(self.observed_spend[index])):
             raise InputError.of("the curve has missing or infinite values", "Fill or drop those points", column=place)
         if grid[0] < 0 or self.observed_spend[index] < 0:

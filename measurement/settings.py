@@ -3,26 +3,56 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 from typing import Annotated, Literal
 
 from babel import Locale, UnknownLocaleError
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, field_validator, model_validator
 
 from measurement.errors import InputError
+from measurement.mmm_settings import (
+    ChannelPrior,
+    CoefficientPrior,
+    MmmChannelSection,
+    MmmSection,
+    PositivePrior,
+    SharePrior,
+)
+from measurement.panel_settings import ChannelSection, PanelSection, TreatmentSection
+from measurement.settings_section import PLACED, Money, Section, Share, one_of, placed
 
 SETTINGS_FILE = "liftwerk.toml"
-#: Type of a pydantic error that brings its own place, remedy and value.
-PLACED = "placed"
-Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A frozen table of ``liftwerk.toml``; unknown keys are errors, so that a typing slip is never silent."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+#: One door: other rooms take every table from here.
+__all__ = [
+    "PLACED",
+    "SETTINGS_FILE",
+    "BoundsRule",
+    "BudgetRule",
+    "BudgetSection",
+    "ChannelPrior",
+    "ChannelSection",
+    "CoefficientPrior",
+    "ContentSection",
+    "CreativesSection",
+    "FixedRule",
+    "GroupRule",
+    "JourneysSection",
+    "LiftTestSection",
+    "MaxActiveRule",
+    "MinIfActiveRule",
+    "MmmChannelSection",
+    "MmmSection",
+    "PanelSection",
+    "PositivePrior",
+    "ReserveRule",
+    "Section",
+    "Settings",
+    "SharePrior",
+    "TargetCpaRule",
+    "TargetRoasRule",
+    "TreatmentSection",
+    "WorkspaceSection",
+    "known_keys",
+]
 
 
 class WorkspaceSection(Section):
@@ -40,68 +70,6 @@ class WorkspaceSection(Section):
         except (UnknownLocaleError, ValueError) as unknown:
             raise ValueError("unknown locale; use for example de_DE, en_GB or en_US") from unknown
         return value
-
-
-class ChannelSection(Section):
-    """``[panel.channels.NAME]``."""
-
-    spend: str
-    exposure: str | None = None
-    reach: str | None = None
-    frequency: str | None = None
-
-
-class PanelSection(Section):
-    """``[panel]``: which columns hold what. ``last_complete`` is the last complete period; later rows are left out."""
-
-    file: str | None = None
-    url: str | None = None
-    table: str | None = None
-    date: str
-    geo: str | None = None
-    outcome: str
-    outcome_kind: Literal["revenue", "units"] = "revenue"
-    value_per_unit: float | str | None = None
-    population: str | None = None
-    controls: tuple[str, ...] = ()
-    organic: tuple[str, ...] = ()
-    holidays: str | None = None
-    last_complete: dt.date | None = None
-    channels: dict[str, ChannelSection] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _one_source(self) -> PanelSection:
-        if (self.file is None) == (self.url is None):
-            raise ValueError('name exactly one source: file = "data/panel.csv", or url and table')
-        if self.url is not None and self.table is None:
-            raise ValueError('a url needs table = "…" beside it')
-        if self.outcome_kind == "units" and self.value_per_unit is None:
-            raise ValueError('outcome_kind = "units" needs value_per_unit: a number or a column\'s name')
-        return self
-
-
-class RoasPrior(Section):
-    """``roas = {mean = 2.0, sd = 0.8}``."""
-
-    mean: Annotated[float, Field(gt=0)]
-    sd: Annotated[float, Field(gt=0)]
-
-
-class ChannelPrior(Section):
-    """``[mmm.priors.NAME]``."""
-
-    roas: RoasPrior | None = None
-
-
-class MmmSection(Section):
-    """``[mmm]``."""
-
-    adstock: Literal["geometric", "delayed", "weibull"] = "geometric"
-    saturation: Literal["hill", "logistic", "michaelis_menten", "tanh"] = "hill"
-    priors: dict[str, ChannelPrior] = Field(default_factory=dict)
-    draws: Annotated[int, Field(ge=50)] = 400
-    tune: Annotated[int, Field(ge=50)] = 200
-    chains: Annotated[int, Field(ge=2)] = 4
 
 
 class LiftTestSection(Section):
@@ -276,7 +244,6 @@ class Settings(Section):
             return self  # nothing to compare with: `plan --curves` checks the names against its curves
         known = set(self.panel_section.channels)
         named = [(f"lift_tests.{index}.channel", test.channel) for index, test in enumerate(self.lift_tests)]
-        named += [(f"mmm.priors.{name}", name) for name in self.mmm.priors]
         for index, rule in enumerate(self.budget.rules if self.budget else ()):
             field = "channels" if isinstance(rule, GroupRule | MaxActiveRule) else "channel"
             channels = (
@@ -285,10 +252,9 @@ class Settings(Section):
             named += [(f"budget.rules.{index}.{field}", name) for name in channels if name is not None]
         for place, name in named:
             if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                remedy = f"Did you mean '{near[0]}'?" if near else f"Use one of: {', '.join(sorted(known)) or '(none)'}"
-                message = "this channel is not under [panel.channels]"
-                raise PydanticCustomError(PLACED, message, {"place": place, "remedy": remedy, "value": name})
+                told = "this channel is not under [panel.channels]"
+                raise placed(told, one_of(name, known), place=place, value=name)
+        self.mmm.check_names(known, set(self.panel_section.organic))
         return self
 
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from measurement.errors import InputError, Problem, shorten
 from measurement.settings import PLACED, SETTINGS_FILE, Settings, known_keys
+from measurement.settings_section import one_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,8 @@ def _setting_problem(file: str, text: str, detail: dict[str, Any]) -> Problem:
     """A pydantic error in the words of `Problem`."""
     keys = [str(key) for key in detail["loc"] if not str(key).startswith("function-")]
     placed = detail["ctx"] if detail["type"] == PLACED else {}
-    keys = str(placed["place"]).split(".") if placed else keys
+    keys = str(placed["place"]).split(".") if placed.get("place") else keys
+    keys += [str(placed["key"])] if placed.get("key") else []
     field = ".".join(keys)
     message, remedy = str(detail["msg"]).removeprefix("Value error, "), "Correct this setting"
     remedy = str(placed.get("remedy", remedy))
@@ -116,10 +118,12 @@ def _setting_problem(file: str, text: str, detail: dict[str, Any]) -> Problem:
             if near
             else "Remove it, or see the list of settings in the documentation"
         )
+    elif detail["type"] == "literal_error":
+        remedy = one_of(str(detail["input"]), re.findall(r"'([^']*)'", str(detail["ctx"]["expected"])))
     elif detail["type"] == "missing":
         message, remedy = f"'{field}' is missing", f"Add {keys[-1]} = … to [{'.'.join(keys[:-1]) or 'the file'}]"
     value = "" if detail["type"] == "missing" or isinstance(detail["input"], dict) else shorten(detail["input"])
-    value = str(placed.get("value", value))
+    value = str(placed.get("value") or value)
     return Problem(
         message=message[0].lower() + message[1:],
         remedy=remedy,
@@ -142,8 +146,8 @@ def line_of_setting(text: str, keys: list[str]) -> int | None:
     """
     entry = next((int(key) for key in keys if key.isdigit()), 0)
     first = next((place for place, key in enumerate(keys) if key.isdigit()), len(keys) - 1)
-    table = ".".join(keys[:first])
-    whole, name = ".".join(keys), keys[-1] if keys else ""
+    table, whole = ("".join(".".join(part).split()) for part in (keys[:first], keys))  # as titles below: no blanks
+    name = keys[-1] if keys else ""
     inside, seen, header_line = not table, -1, None
     for number, line in enumerate(text.splitlines(), start=1):
         header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line)
@@ -155,4 +159,6 @@ def line_of_setting(text: str, keys: list[str]) -> int | None:
                 header_line = number
         elif inside and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
             return number
+    if header_line is None and len(keys) > 1:
+        return line_of_setting(text, keys[:-1])  # a key of an inline table stands on the line of the table
     return header_line

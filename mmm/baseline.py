@@ -91,7 +91,7 @@ class _Collector:
     frequency: list[float] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
 
-    def add(  # noqa: PLR0913 - one argument a field of the column
+    def add(
         self, name: str, component: str, values: FloatArray, sd: float, group: int = FIXED, frequency: float = 0.0
     ) -> None:
         """Take a column of shape (T,) or (G, T)."""
@@ -138,7 +138,7 @@ def shared_columns(panel: Panel, spec: ModelSpec) -> SharedColumns:
 
 
 def control_columns(panel: Panel) -> list[tuple[str, FloatArray]]:
-    """Controls, standardised, and treatments by their distance from the reference in standard deviations; (G, T) each."""
+    """Controls, standardised, and treatments by their distance from the reference in standard deviations: (G, T)."""
     control, treatment = panel.data["control"].to_numpy(), panel.data["treatment"].to_numpy()
     columns = [
         (f"control:{name}", standardised(control[..., index].astype(np.float64)))

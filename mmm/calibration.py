@@ -237,7 +237,7 @@ def _change(
 
 
 def _exposure_rate(design: Design, geos: list[int], channel: int, *, known: bool) -> FloatArray:
-    """Scaled media (reach where it is ``known``) per unit of money, shape (len(geos),); the overall rate at no spend."""
+    """Scaled media (reach where ``known``) per unit of money, shape (len(geos),); the overall rate at no spend."""
     series, unit = (design.reach, design.reach_unit) if known else (design.media, design.media_unit)
     media = series[:, channel, design.lags - 1 :].sum(axis=1)
     spend = design.panel.data["spend"].to_numpy()[:, :, channel].sum(axis=1)

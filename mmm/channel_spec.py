@@ -39,9 +39,9 @@ class Prior:
     mean, sd
         In the unit of ``kind``; the prior is the log-normal with these moments.
     kind
-        ``roas``: outcome value per unit of spend, whole panel. ``marginal_roas``: per unit of spend when all spend rises by
-        1%. ``share``: of the panel's whole outcome value. ``coefficient``: outcome value in a period of all geos at full
-        saturation.
+        ``roas``: outcome value per unit of spend, whole panel. ``marginal_roas``: per unit of spend when all spend
+        rises by 1%. ``share``: of the panel's whole outcome value. ``coefficient``: outcome value in a period of all
+        geos at full saturation.
     """
 
     mean: float

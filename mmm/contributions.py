@@ -1,81 +1,34 @@
 """What the model says each part brought: totals by channel for every draw, and the decomposition over time.
 
-A channel's contribution is its geo coefficient × saturated, carried-over media × money per scaled unit: the outcome
-that would be missing without the channel.
+A channel's contribution is its geo coefficient × transformed media × money per scaled unit: the outcome that would be
+missing without the channel.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mmm.collapsed_kernel import transform_media
+from mmm.collapsed_kernel import set_parameters
 from mmm.compilation import compiled
 from mmm.design import Design
 from mmm.kernel_arrays import KernelData, Work, new_work
+from mmm.media_response import Draws, panel_response
 from mmm.spec import ModelSpec
-from mmm.transforms import ADSTOCK_PARAMETERS, SATURATION_PARAMETERS, adstock_weights, apply_adstock, saturate
 
 FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Draws:
-    """Posterior draws in natural units. D draws, G geos, C channels, K shared columns, L lags.
-
-    Attributes
-    ----------
-    weights
-        Adstock weights, shape (D, C, L).
-    saturation
-        Saturation parameters, shape (D, C, P).
-    effect
-        Scaled effect of each channel in each geo, shape (D, G, C).
-    intercept
-        Shape (D, G).
-    shared
-        Shape (D, K).
-    noise
-        Shape (D, G), scaled.
-    """
-
-    weights: FloatArray
-    saturation: FloatArray
-    effect: FloatArray
-    intercept: FloatArray
-    shared: FloatArray
-    noise: FloatArray
-
-    def __len__(self) -> int:
-        return int(self.weights.shape[0])
-
-
-def collect_draws(natural: dict[str, FloatArray], by_geo: FloatArray, shared: FloatArray, spec: ModelSpec) -> Draws:
-    """Flat draws from named parameters (D, size), geo coefficients (D, G, 1 + C) and shared ones (D, K)."""
-    lags = spec.lags
-    adstock = np.stack([natural[name] for name in ADSTOCK_PARAMETERS[spec.adstock]], axis=-1)
-    return Draws(
-        weights=adstock_weights(spec.adstock, adstock, lags),
-        saturation=np.stack([natural[name] for name in SATURATION_PARAMETERS[spec.saturation]], axis=-1),
-        effect=by_geo[:, :, 1:],
-        intercept=by_geo[:, :, 0],
-        shared=shared,
-        noise=natural["noise"],
-    )
-
-
 def channel_totals(points: FloatArray, by_geo: FloatArray, data: KernelData) -> FloatArray:
-    """Contribution of every channel over the whole panel, all geos, in money.
+    """Contribution of every medium over the whole panel, all geos, in money.
 
     Parameters
     ----------
     points
         Shape (D, n), sampler points.
     by_geo
-        Shape (D, G, 1 + C), coefficients.
+        Shape (D, G, J), coefficients.
     data
         As the density saw it.
 
@@ -92,31 +45,44 @@ def _channel_totals(points: FloatArray, by_geo: FloatArray, data: KernelData, wo
     geos, channels, _ = data.media.shape
     result = np.zeros((len(points), channels))
     for draw in range(len(points)):
-        transform_media(data.centre + data.spread * points[draw], data, work)
+        set_parameters(points[draw], data, work)
         for geo in range(geos):
             for channel in range(channels):
-                total = (data.money[geo] * work.saturated[geo, channel, 0]).sum()
+                total = np.dot(data.money[geo], work.rows[geo, channel + 1])
                 result[draw, channel] += by_geo[draw, geo, channel + 1] * total
     return result
+
+
+def component_names(design: Design) -> dict[str, str]:
+    """Medium → name of its component in the decomposition."""
+    paid = design.panel.channels
+    return {name: name if name in paid else f"organic:{name}" for name in design.media_names}
 
 
 def geo_parts(draws: Draws, design: Design, spec: ModelSpec, geo: int) -> dict[str, FloatArray]:
     """Every component of one geo's expected outcome in money, each of shape (D, T); they add up to the fit.
 
-    Components: ``baseline`` (intercept, trend, knots), ``season``, ``holidays``, ``control:NAME``,
-    ``organic:NAME``, and one by channel name.
+    Components: ``baseline`` (level, trend, knots, the geo's drift, shared shocks), ``season``, ``holidays``,
+    ``control:NAME``, ``treatment:NAME``, ``organic:NAME``, and one by channel name.
     """
-    money = design.money[geo]
-    carried = apply_adstock(design.media[geo][None], draws.weights)
-    media = saturate(spec.saturation, carried, draws.saturation[:, :, None, :]) * draws.effect[:, geo, :, None]
+    money, shared, extra = design.money[geo], design.shared, design.extra
     parts: dict[str, FloatArray] = {"baseline": np.repeat(draws.intercept[:, geo, None], design.periods, axis=1)}
-    for component in dict.fromkeys(design.shared.component):
-        columns = [index for index, name in enumerate(design.shared.component) if name == component]
-        value = draws.shared[:, columns] @ design.shared.values[geo][:, columns].T
-        parts[component] = parts[component] + value if component in parts else value
-    for channel, name in enumerate(design.panel.channels):
-        parts[name] = media[:, channel]
+    if draws.shock.shape[1]:
+        parts["baseline"] = parts["baseline"] + draws.shock
+    for component in dict.fromkeys(shared.component):
+        columns = [index for index, name in enumerate(shared.component) if name == component]
+        _add(parts, component, draws.shared[:, columns] @ shared.values[geo][:, columns].T)
+    for component in dict.fromkeys(extra.component):
+        rows = [index for index, name in enumerate(extra.component) if name == component]
+        _add(parts, component, draws.extra[:, geo][:, rows] @ extra.values[geo][rows])
+    for channel, (_, component) in enumerate(component_names(design).items()):
+        media = panel_response(draws, design, spec, channel, geo)
+        _add(parts, component, media * draws.effect[:, geo, channel, None])
     return {name: values * money for name, values in parts.items()}
+
+
+def _add(parts: dict[str, FloatArray], name: str, values: FloatArray) -> None:
+    parts[name] = parts[name] + values if name in parts else values
 
 
 def decomposition(draws: Draws, design: Design, spec: ModelSpec, level: float) -> pd.DataFrame:
@@ -140,6 +106,14 @@ def decomposition(draws: Draws, design: Design, spec: ModelSpec, level: float) -
     return pd.concat(frames, ignore_index=True)
 
 
+def noise_draws(draws: Draws, spec: ModelSpec, geo: int, periods: int, rng: np.random.Generator) -> FloatArray:
+    """New noise of one geo, scaled, shape (D, periods)."""
+    shape = (len(draws), periods)
+    student = spec.noise == "student_t"
+    drawn = rng.standard_t(spec.degrees, shape) if student else rng.standard_normal(shape)
+    return np.asarray(drawn * draws.noise[:, geo, None], dtype=np.float64)
+
+
 def fit_table(draws: Draws, design: Design, spec: ModelSpec, *, level: float, seed: int) -> pd.DataFrame:
     """Observed outcome beside its prediction: columns date, geo, observed, mean, lower, upper (money).
 
@@ -149,7 +123,7 @@ def fit_table(draws: Draws, design: Design, spec: ModelSpec, *, level: float, se
     observed, frames = design.panel.outcome_value, []
     for geo, name in enumerate(design.panel.geos):
         expected = np.sum(list(geo_parts(draws, design, spec, geo).values()), axis=0)
-        noise = rng.standard_normal(expected.shape) * draws.noise[:, geo, None] * design.money[geo]
+        noise = noise_draws(draws, spec, geo, design.periods, rng) * design.money[geo]
         lower, upper = quantiles(expected + noise, level)
         frames.append(
             pd.DataFrame(

@@ -1,4 +1,4 @@
-"""Priors of the channels' effects, each in the unit in which its user thinks: ROAS, marginal ROAS, share, coefficient."""
+"""Priors of the channels' effects, each in its user's unit: ROAS, marginal ROAS, share or coefficient."""
 
 from __future__ import annotations
 

@@ -28,11 +28,11 @@ class Sampled:
     points
         Shape (chain, draw, n): whitened non-linear parameters.
     by_geo
-        Shape (chain, draw, G, 1 + C): intercept and channel effects of each geo, scaled.
+        Shape (chain, draw, G, J): intercept, channel effects and further rows of each geo, scaled.
     shared
-        Shape (chain, draw, K).
+        Shape (chain, draw, Q): shared columns, then shocks.
     contribution
-        Shape (chain, draw, C): money over the whole panel.
+        Shape (chain, draw, C): money over the whole panel, paid channels, then organic media.
     diverging, energy
         Shape (chain, draw).
     gradients

@@ -18,14 +18,16 @@ from measurement.estimates import Estimate, Interval
 from measurement.panel import Panel
 from mmm import contributions, response
 from mmm.calibration import LiftDesign
-from mmm.contributions import Draws, quantiles
+from mmm.contributions import quantiles
 from mmm.design import Design
 from mmm.lift_fit import predicted_lifts
+from mmm.media_response import Draws
+from mmm.parameters import parameters
 from mmm.spec import ModelSpec
 
 FloatArray = NDArray[np.float64]
 METHOD = "hierarchical Bayesian media mix model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,7 +45,9 @@ class FittedMMM:
     draws
         All posterior draws, chains one after the other.
     contribution
-        Shape (chain, draw, C): money over the whole panel.
+        Shape (chain, draw, C): money over the whole panel, paid channels.
+    organic
+        Shape (chain, draw, O): the same of organic media.
     marginal
         Shape (chain, draw, C): marginal ROAS, see `mmm.response.marginal_roas`.
     parameters
@@ -61,6 +65,7 @@ class FittedMMM:
     lifts: LiftDesign
     draws: Draws
     contribution: FloatArray
+    organic: FloatArray
     marginal: FloatArray
     parameters: Mapping[str, FloatArray]
     diverging: NDArray[np.bool_]
@@ -138,7 +143,7 @@ class FittedMMM:
 
     def predicted_lifts(self) -> FloatArray:
         """The model's own value of each lift test in money, shape (D, I)."""
-        return predicted_lifts(self.draws, self.lifts, self.spec)
+        return predicted_lifts(self.draws, self.lifts, self.design, self.spec)
 
     def thinned(self, count: int) -> Draws:
         """Evenly spaced draws, at most ``count``."""
@@ -154,22 +159,38 @@ class FittedMMM:
         chains, draws = self.diverging.shape
         shape = (chains, draws)
         panel, shared = self.panel, self.design.shared
+        coords: dict[str, list[str]] = {
+            "channel": list(panel.channels),
+            "medium": list(self.design.media_names),
+            "geo": list(panel.geos),
+            "column": list(shared.names),
+        }
         variables = {name: np.asarray(values) for name, values in self.parameters.items()}
-        variables["roas_prior_mean"] = variables.pop("roas")
+        dims = {name: [f"{name}_entry"] for name in variables}
+        for name, members in self.members.items():
+            coords[f"{name}_medium"] = [self.design.media_names[index] for index in members]
+            dims[name] = [f"{name}_medium"]
+        dims["noise"] = ["geo"]
         variables |= {
             "roas": self.contribution / self.design.spend,
             "contribution": self.contribution,
+            "organic_contribution": self.organic,
             "marginal_roas": self.marginal,
             "geo_effect": self.draws.effect.reshape(*shape, *self.draws.effect.shape[1:]),
             "intercept": self.draws.intercept.reshape(*shape, -1),
+            "geo_row": self.draws.extra.reshape(*shape, *self.draws.extra.shape[1:]),
             "shared_effect": self.draws.shared.reshape(*shape, -1),
+            "shock": self.draws.shock.reshape(*shape, -1),
         }
-        dims = {name: ["channel"] for name in variables}
-        dims |= {"geo_effect": ["geo", "channel"], "intercept": ["geo"], "noise": ["geo"]}
-        dims |= {"shared_effect": ["column"], "walk_sd": ["walk"]}
+        dims |= {name: ["channel"] for name in ("roas", "contribution", "marginal_roas")}
+        dims |= {"geo_effect": ["geo", "medium"], "intercept": ["geo"], "shared_effect": ["column"]}
+        dims |= {"organic_contribution": ["organic"], "geo_row": ["geo", "row"], "shock": ["shock_period"]}
+        empty = [name for name, values in variables.items() if 0 in values.shape]
+        for name in empty:
+            del variables[name], dims[name]
         tree = arviz.from_dict(
             {"posterior": variables, "sample_stats": {"diverging": self.diverging}},
-            coords={"channel": list(panel.channels), "geo": list(panel.geos), "column": list(shared.names)},
+            coords=coords,
             dims=dims,
         )
         options = json.dumps(dict(self.options), sort_keys=True)
@@ -179,6 +200,11 @@ class FittedMMM:
     def save(self, path: str | Path) -> None:
         """Write the posterior as NetCDF (read it with ``arviz.from_netcdf``)."""
         self.posterior.to_netcdf(Path(path), engine="h5netcdf")
+
+    @property
+    def members(self) -> Mapping[str, tuple[int, ...]]:
+        """Block of parameters → media it belongs to, for the blocks that are by medium."""
+        return parameters(self.design, self.spec).members
 
     @staticmethod
     def _flat(values: FloatArray) -> FloatArray:

@@ -64,7 +64,7 @@ GP_SD_PRIOR = (float(np.log(0.08)), 0.8)
 GP_LENGTH_PRIOR = (float(np.log(0.12)), 0.5)
 #: Size of a step of a varying effect, on the log scale.
 SWING_PRIOR = (float(np.log(0.15)), 0.6)
-#: Prior of the intercept, in shares of the mean outcome: of all geos together, and how far a geo lies from it. One prior
+#: Prior of the intercept, in shares of mean outcome: of all geos together, and how far a geo lies from it. One prior
 #: a geo, without the level they share, would pass for data: their mean would be known to 0.5/√G beforehand.
 INTERCEPT_PRIOR = (0.75, 0.5)
 LEVEL_SPREAD_PRIOR = (float(np.log(0.1)), 0.8)
@@ -81,7 +81,7 @@ class Parameters:
     Attributes
     ----------
     names
-        Blocks in order: ``effect``, shape parameters, ``geo_spread``, ``noise`` and further scales, ``path``, ``weight``.
+        Blocks in order: ``effect``, shapes, ``geo_spread``, ``noise`` and further scales, ``path``, ``weight``.
     sizes
         Length of each block.
     members

@@ -36,7 +36,7 @@ class Effort:
     tune: int
     chains: int
     target_accept: float = 0.8
-    adaptation: Literal["diag", "low_rank"] = "low_rank"
+    adaptation: Literal["diag", "low_rank"] = "diag"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

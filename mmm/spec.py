@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from measurement.errors import InputError
+from measurement.settings import MmmSection
 from mmm.channel_spec import (
     ADSTOCKS,
     ORDERS,
@@ -16,6 +17,7 @@ from mmm.channel_spec import (
     ChannelModel,
     Order,
     Prior,
+    PriorKind,
     SaturationKind,
     at_least,
     one_of,
@@ -125,6 +127,17 @@ class ModelSpec:
             raise InputError.of(
                 "must lie from 0 to below 1", "Pass 0.6", column="mmm.group_correlation", value=self.group_correlation
             )
+
+    @classmethod
+    def from_settings(cls, section: MmmSection) -> ModelSpec:
+        """The specification that ``[mmm]`` of a workspace describes; what it leaves out takes the default."""
+        given = section.model_dump(exclude={"channels", "priors"}, exclude_none=True)
+        channels = {name: ChannelModel(**own.model_dump()) for name, own in section.channels.items()}
+        priors = {}
+        for name, prior in section.priors.items():
+            found = getattr(prior, prior.kind)
+            priors[name] = Prior(mean=found.mean, sd=found.sd, kind=cast("PriorKind", prior.kind))
+        return cls(channels=channels, priors=priors, **given)
 
     def channel(self, name: str) -> ChannelModel:
         """The whole form of one channel or organic medium: its own choices, the specification's for the rest."""

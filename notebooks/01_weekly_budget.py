@@ -28,7 +28,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from budget_optimizer.allocator import Allocator
-from budget_optimizer.constraints import rules_from_settings
+from budget_optimizer.written_rules import rules_from_settings
 from geolift.readout import read_geo_test
 from geolift.test_plan import GeoTest
 from measurement.panel import Panel

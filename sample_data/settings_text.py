@@ -60,8 +60,34 @@ def _channels(market: Market) -> str:
         if channel.exposure:
             lines.append(f'exposure = "{channel.name}_{channel.exposure}"')
         lines.append("")
-    lines.append('[mmm]\nadstock = "geometric"\nsaturation = "hill"\n')
+    lines.append(_MODEL)
     return "\n".join(lines)
+
+
+_MODEL = """\
+[mmm]                       # every key is optional; docs/settings.md lists them all with their defaults
+adstock = "geometric"       # how long a contact works on: geometric, delayed or weibull
+saturation = "hill"         # how returns fade: hill, logistic, michaelis_menten or tanh
+# order = "saturation_first"    # left out: adstock_first
+# noise = "student_t"           # for weeks that no control explains; left out: normal
+# lift_ageing = 1.25            # a lift test's standard error grows by a quarter for each year of age
+
+# [mmm.channels.tv]             # where one channel differs from the rest
+# adstock = "delayed"
+# lags = 13                     # weeks of carry-over, the week itself included
+# group = "brand"               # channels of one group share a pooled prior
+# [mmm.channels.radio]
+# group = "brand"
+
+# [mmm.priors.search]           # what you know of a channel: one of roas, marginal_roas, share, coefficient
+# roas = {mean = 2.0, sd = 0.8}
+# [mmm.priors.newsletter]       # organic media cost nothing: share or coefficient
+# share = {mean = 0.03, sd = 0.02}
+
+# [panel.treatments.price]      # instead of a control: the price's contribution is shown against a reference
+# column = "price_index"
+# reference = "mean"            # or min, max, or a number
+"""
 
 
 def _lift_test(study: LiftStudy) -> str:

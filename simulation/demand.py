@@ -32,11 +32,14 @@ class Demand:
         Name → column of the panel, shape (G, T).
     season
         Relative seasonal demand, mean near 0, shape (T,).
+    walk
+        Relative wandering shared by all geos, mean 0 over the window, shape (T,).
     """
 
     components: dict[str, FloatArray]
     controls: dict[str, FloatArray]
     season: FloatArray
+    walk: FloatArray
 
     @property
     def total(self) -> FloatArray:
@@ -105,7 +108,11 @@ def simulate_demand(
         **{name: level * CONTROL_EFFECTS[name] * _centred(name, values) for name, values in controls.items()},
         "unexplained": level * np.maximum(walk + own + _shocks(spec, weeks, rng), -0.5),
     }
-    return Demand(components=components, controls=controls, season=season)
+    if spec.promotion_cv > 0:
+        sd = float(np.sqrt(np.log1p(spec.promotion_cv**2)))
+        # Drawn last, so that markets whose geos respond alike stay as they are.
+        components["promotion"] *= np.exp(rng.normal(-0.5 * sd**2, sd, (geos, 1)))
+    return Demand(components=components, controls=controls, season=season, walk=walk)
 
 
 def _controls(mondays: pd.DatetimeIndex, geos: int, rng: np.random.Generator) -> dict[str, FloatArray]:

@@ -1,14 +1,16 @@
-"""Lift studies made elsewhere: a platform's own holdout, known only by its readout."""
+"""Lift studies known only by their readout: a platform's own holdout, and what every study has in common."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from measurement.errors import InputError
+from measurement.estimates import Estimate, Interval, LiftEstimate
 from simulation.market import Market
 
 
@@ -19,7 +21,7 @@ class LiftStudy:
     Attributes
     ----------
     channel
-        Channel that was held out everywhere.
+        Channel whose spend was changed.
     start, end, measured_until
         First and last day of changed spend, last day of counted outcome.
     incremental_outcome, standard_error
@@ -28,6 +30,10 @@ class LiftStudy:
         Money, against nothing spent on the channel in these days.
     true_incremental_outcome
         Money.
+    geos
+        Where it was changed; empty: everywhere.
+    kind
+        ``go_dark``, ``scale_up`` or ``new``.
     """
 
     channel: str
@@ -38,6 +44,29 @@ class LiftStudy:
     standard_error: float
     incremental_spend: float
     true_incremental_outcome: float
+    geos: tuple[str, ...] = ()
+    kind: str = "scale_up"
+
+    def misread(self, error: float) -> LiftStudy:
+        """The same study had its readout been ``error`` (money) off the truth; its standard error stays."""
+        return replace(self, incremental_outcome=self.true_incremental_outcome + error)
+
+    def estimate(self, level: float = 0.9) -> LiftEstimate:
+        """The readout as an estimate, its interval normal."""
+        half = float(norm.ppf(0.5 + level / 2.0)) * self.standard_error
+        value = self.incremental_outcome
+        interval = Interval(lower=value - half, upper=value + half, level=level, kind="confidence")
+        return LiftEstimate(
+            channel=self.channel,
+            geos=self.geos,
+            start=self.start,
+            end=self.end,
+            measured_until=self.measured_until,
+            incremental_outcome=Estimate(value=value, interval=interval, unit="EUR", method="simulated lift study"),
+            incremental_spend=self.incremental_spend,
+            standard_error=self.standard_error,
+            design=self.kind,
+        )
 
 
 def holdout_study(
@@ -79,8 +108,8 @@ def holdout_study(
     return LiftStudy(
         channel=channel,
         start=dates[first_week].date(),
-        end=_sunday(dates, stop - 1),
-        measured_until=_sunday(dates, stop + cooldown - 1),
+        end=sunday(dates, stop - 1),
+        measured_until=sunday(dates, stop + cooldown - 1),
         incremental_outcome=float(np.round(true + rng.normal(0.0, error), -2)),
         standard_error=float(np.round(error, -2)),
         incremental_spend=float(np.round(spend, 2)),
@@ -88,5 +117,6 @@ def holdout_study(
     )
 
 
-def _sunday(dates: pd.DatetimeIndex, week: int) -> dt.date:
+def sunday(dates: pd.DatetimeIndex, week: int) -> dt.date:
+    """Last day of a week that starts on a Monday."""
     return (dates[week] + pd.Timedelta(days=6)).date()

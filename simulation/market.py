@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from measurement.panel import NATIONAL, Panel
+from simulation.budget_reaction import reacting_plan
 from simulation.demand import Demand, simulate_demand
 from simulation.geo_tests import (
     PlannedTest,
@@ -25,6 +26,7 @@ from simulation.germany import STATES
 from simulation.market_spec import MarketSpec
 from simulation.market_truth import market_truth
 from simulation.newsletter import Newsletter, simulate_newsletter
+from simulation.noise import observed
 from simulation.response import MediaResponse, true_response
 from simulation.spend import Delivery, deliver, national_plan, spread_over_geos, unit_cost
 
@@ -143,7 +145,7 @@ def simulate_market(seed: int, spec: MarketSpec | None = None) -> Market:
     components["newsletter"] = world.newsletter.effect[:, window]
     components |= {name: effect[:, :, index] for index, name in enumerate(names)}
     expected = np.asarray(sum(components.values()), dtype=np.float64)
-    outcome = np.round(np.maximum(expected + _noise(spec, expected, _stream(seed, 9)), 0.0), 2)
+    outcome = observed(spec, expected, seed)
     tests = [_described(test, world, spec) for test in world.tests]
     return Market(
         seed=seed,
@@ -170,14 +172,26 @@ def _build(seed: int, spec: MarketSpec) -> _World:
     demand = simulate_demand(spec, mondays, population, _stream(seed, 1))
     promotion = demand.controls["promotion"][0]
     newsletter = simulate_newsletter(spec, population, promotion, _stream(seed, 2))
-    plan = national_plan(spec, demand.season, promotion, _stream(seed, 3))
+    foreseen = demand.season + spec.follow * demand.walk if spec.follow else demand.season
+    plan = national_plan(spec, foreseen, promotion, _stream(seed, 3))
     tests = plan_tests(spec)
-    usual_spend = spread_over_geos(spec, plan, population, quiet_weeks(tests, weeks), _stream(seed, 4))
     cost = unit_cost(spec, demand.season, len(geos), _stream(seed, 5))
-    usual = deliver(spec, usual_spend, cost)
+    quiet = quiet_weeks(tests, weeks)
+
+    def deliver_plan(national: FloatArray) -> Delivery:
+        return deliver(spec, spread_over_geos(spec, national, population, quiet, _stream(seed, 4)), cost)
+
+    usual = deliver_plan(plan)
     response = true_response(spec, usual.media, usual.spend, population, _stream(seed, 6))
+    without = demand.total + newsletter.effect
+    if spec.reaction:
+
+        def outcome_of(national: FloatArray) -> FloatArray:
+            return _national_outcome(spec, seed, without + response.effect(deliver_plan(national).media).sum(axis=2))
+
+        usual = deliver_plan(reacting_plan(plan, outcome_of, spec.reaction))
     if tests:
-        expected = demand.total + newsletter.effect + response.effect(usual.media).sum(axis=2)
+        expected = without + response.effect(usual.media).sum(axis=2)
         tests = match_treated(tests, expected, spec.warmup_weeks, _stream(seed, 7))
     return _World(
         geos=geos,
@@ -185,11 +199,17 @@ def _build(seed: int, spec: MarketSpec) -> _World:
         mondays=mondays,
         demand=demand,
         newsletter=newsletter,
-        delivery=deliver(spec, apply_tests(tests, usual_spend), cost),
+        delivery=deliver(spec, apply_tests(tests, usual.spend), cost),
         usual=usual,
         response=response,
         tests=tests,
     )
+
+
+def _national_outcome(spec: MarketSpec, seed: int, expected: FloatArray) -> FloatArray:
+    """What the planners see week by week, shape (T,): in the window the outcome that the panel will show."""
+    window = observed(spec, expected[:, spec.warmup_weeks :], seed)
+    return np.concatenate([expected[:, : spec.warmup_weeks], window], axis=1).sum(axis=0)
 
 
 def _geos(seed: int, spec: MarketSpec) -> tuple[tuple[str, ...], FloatArray]:
@@ -201,12 +221,6 @@ def _geos(seed: int, spec: MarketSpec) -> tuple[tuple[str, ...], FloatArray]:
     names += [f"Region {index + 1:03d}" for index in range(extra)]
     people += np.rint(_stream(seed, 8).lognormal(14.6, 0.8, extra)).astype(int).tolist()
     return tuple(names), np.array(people, dtype=np.float64)
-
-
-def _noise(spec: MarketSpec, expected: FloatArray, rng: np.random.Generator) -> FloatArray:
-    shape = expected.shape
-    draw = rng.standard_t(4, shape) / np.sqrt(2.0) if spec.noise_kind == "student_t" else rng.normal(0.0, 1.0, shape)
-    return np.asarray(draw * spec.noise * expected.mean(axis=1, keepdims=True), dtype=np.float64)
 
 
 def _described(test: PlannedTest, world: _World, spec: MarketSpec) -> dict[str, Any]:

@@ -12,7 +12,20 @@ from measurement.errors import InputError
 Adstock = Literal["geometric", "delayed", "weibull"]
 Saturation = Literal["hill", "logistic", "michaelis_menten", "tanh"]
 Noise = Literal["normal", "student_t"]
-Preset = Literal["plain", "wandering", "delayed_adstock", "logistic_saturation", "shocks", "noisy", "rough"]
+Preset = Literal[
+    "plain",
+    "wandering",
+    "random_walk",
+    "geo_drift",
+    "confounded_spend",
+    "delayed_adstock",
+    "logistic_saturation",
+    "mixed_forms",
+    "shocks",
+    "outliers",
+    "noisy",
+    "rough",
+]
 
 
 def _need(holds: bool, field: str, value: object, remedy: str) -> None:
@@ -49,6 +62,8 @@ class ChannelSpec:
         How strongly the budget follows demand: 1 means demand 10% up, budget 10% up.
     geo_sd
         Standard deviation of the logarithm of a geo's weekly deviation from the national plan.
+    adstock, saturation
+        Forms of this channel; ``None``: those of the market.
     """
 
     name: str
@@ -62,6 +77,8 @@ class ChannelSpec:
     flight: tuple[int, int] | None = None
     season: float = 1.0
     geo_sd: float = 0.18
+    adstock: Adstock | None = None
+    saturation: Saturation | None = None
 
     def __post_init__(self) -> None:
         _need(self.weekly_spend > 0, "weekly_spend", self.weekly_spend, "Give a spend above 0")
@@ -90,6 +107,9 @@ CHANNELS: tuple[ChannelSpec, ...] = (
 )
 
 
+_SPREADS = ("noise", "walk", "geo_walk", "promotion_cv", "geo_effect_cv", "roas_spread", "cost_noise")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketSpec:
     """Everything a simulated market is made of, apart from the seed.
@@ -105,7 +125,7 @@ class MarketSpec:
     weekly_revenue
         Centre of national revenue a week, media included.
     adstock, saturation
-        Form of the true carry-over and of the true saturation.
+        Form of the true carry-over and of the true saturation, of channels that do not name their own.
     geo_effect_cv
         Coefficient of variation of a channel's effect over geos.
     roas_spread
@@ -114,8 +134,18 @@ class MarketSpec:
         Standard deviation of a geo-week relative to the geo's mean outcome.
     noise_kind
         ``normal``, or ``student_t`` with 4 degrees of freedom and the same standard deviation.
+    outliers
+        Share of geo-weeks with an error of 5 to 10 standard deviations on top.
     walk, geo_walk
         Weekly step of the wandering baseline, relative to it: shared by all geos, and of each geo's own.
+    follow
+        How strongly budgets follow the wandering shared by all geos, which no column of the panel shows: 1 means as
+        they follow the season (`ChannelSpec.season`).
+    reaction
+        How budgets react to results: 1 means outcome of the last 4 weeks 10% above the 12 weeks before them, all
+        budgets 10% up (`simulation.budget_reaction`).
+    promotion_cv
+        Coefficient of variation of the effect of promotions over geos.
     trend
         Growth of the baseline from the first to the last week, as a fraction.
     shocks
@@ -141,8 +171,12 @@ class MarketSpec:
     roas_spread: float = 0.07
     noise: float = 0.03
     noise_kind: Noise = "normal"
+    outliers: float = 0.0
     walk: float = 0.004
     geo_walk: float = 0.0007
+    follow: float = 0.0
+    reaction: float = 0.0
+    promotion_cv: float = 0.0
     trend: float = 0.06
     shocks: int = 0
     cost_noise: float = 0.04
@@ -157,7 +191,8 @@ class MarketSpec:
         names = [channel.name for channel in self.channels]
         _need(len(set(names)) == len(names), "channels", names, "Give each channel a name of its own")
         _need(self.weekly_revenue > 0, "weekly_revenue", self.weekly_revenue, "Give a revenue above 0")
-        for field in ("noise", "walk", "geo_walk", "geo_effect_cv", "roas_spread", "cost_noise"):
+        _need(0 <= self.outliers < 1, "outliers", self.outliers, "Give a share from 0 to below 1")
+        for field in (*_SPREADS, "follow", "reaction"):
             _need(getattr(self, field) >= 0, field, getattr(self, field), "Give 0 or more")
         for field in ("shocks", "regional_pulses", "warmup_weeks"):
             _need(getattr(self, field) >= 0, field, getattr(self, field), "Give a count of 0 or more")
@@ -167,18 +202,39 @@ class MarketSpec:
         """Whether there is room for the two geo tests."""
         return self.geo_tests and self.n_geos >= 8 and self.n_weeks >= 60
 
+    @property
+    def forms(self) -> tuple[tuple[Adstock, Saturation], ...]:
+        """Carry-over and saturation of each channel."""
+        return tuple((one.adstock or self.adstock, one.saturation or self.saturation) for one in self.channels)
+
 
 PRESETS: dict[Preset, MarketSpec] = {
     "plain": MarketSpec(),
     "wandering": MarketSpec(walk=0.012, geo_walk=0.002),
+    # Every week a step of 2.5% that no knot every few weeks can follow, and budgets that see some of it coming.
+    "random_walk": MarketSpec(walk=0.025, follow=2.0, geo_effect_cv=0.3),
+    "geo_drift": MarketSpec(walk=0.006, geo_walk=0.006, promotion_cv=0.4),
+    "confounded_spend": MarketSpec(walk=0.012, reaction=1.0),
     "delayed_adstock": MarketSpec(adstock="delayed"),
     "logistic_saturation": MarketSpec(saturation="logistic"),
+    "mixed_forms": MarketSpec(),
     "shocks": MarketSpec(shocks=5, noise_kind="student_t"),
+    "outliers": MarketSpec(noise_kind="student_t", noise=0.04, outliers=0.01),
     "noisy": MarketSpec(noise=0.06, cost_noise=0.10),
     "rough": MarketSpec(
         adstock="weibull", saturation="tanh", walk=0.010, geo_walk=0.002, shocks=3, noise_kind="student_t", noise=0.04
     ),
 }
+
+#: Carry-over and saturation of the channels of ``mixed_forms`` in turn.
+MIXED_FORMS: tuple[tuple[Adstock, Saturation], ...] = (
+    ("geometric", "hill"),
+    ("delayed", "hill"),
+    ("geometric", "logistic"),
+    ("weibull", "tanh"),
+    ("delayed", "logistic"),
+    ("weibull", "michaelis_menten"),
+)
 
 
 def market_spec(
@@ -215,7 +271,20 @@ def market_spec(
         channels = random_channels(channel_seed, n_channels)
     else:
         channels = (*CHANNELS, *random_channels(0, max(n_channels, 8))[8:])[:n_channels]
-    return replace(PRESETS[preset], n_geos=n_geos, n_weeks=n_weeks, channels=channels)
+    return replace(PRESETS[preset], n_geos=n_geos, n_weeks=n_weeks, channels=_shaped(preset, channels))
+
+
+def _shaped(preset: Preset, channels: tuple[ChannelSpec, ...]) -> tuple[ChannelSpec, ...]:
+    """The channels as some presets change them: forms in turn, budgets that follow demand closely."""
+    if preset == "mixed_forms":
+        turns = [MIXED_FORMS[index % len(MIXED_FORMS)] for index in range(len(channels))]
+        return tuple(
+            replace(one, adstock=adstock, saturation=saturation)
+            for one, (adstock, saturation) in zip(channels, turns, strict=True)
+        )
+    if preset == "confounded_spend":
+        return tuple(replace(one, season=1.5) for one in channels)
+    return channels
 
 
 def random_channels(seed: int, count: int, *, total_spend: float = 650e3) -> tuple[ChannelSpec, ...]:

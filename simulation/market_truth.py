@@ -63,9 +63,11 @@ def market_truth(
         "media_share": sum(contribution.values()) / total,
         **{key: column(key) for key in ("spend", "roas", "marginal_roas", "marginal_roas_recent", "current_spend")},
         "contribution": contribution,
-        "adstock": {name: {"form": spec.adstock, "decay": float(response.decay[c])} for c, name in enumerate(names)},
+        "adstock": {
+            name: {"form": response.forms[c][0], "decay": float(response.decay[c])} for c, name in enumerate(names)
+        },
         "saturation": {
-            name: {"form": spec.saturation, "half": float(response.half[c]), "slope": float(response.slope[c])}
+            name: {"form": response.forms[c][1], "half": float(response.half[c]), "slope": float(response.slope[c])}
             for c, name in enumerate(names)
         },
         "geo_effects": {

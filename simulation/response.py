@@ -27,8 +27,8 @@ class MediaResponse:
         True parameters, shape (C,); ``half`` in euros per head and week.
     population
         Shape (G,).
-    adstock, saturation
-        Forms.
+    forms
+        Carry-over and saturation, one pair a channel.
     """
 
     scale: FloatArray
@@ -37,8 +37,7 @@ class MediaResponse:
     half: FloatArray
     slope: FloatArray
     population: FloatArray
-    adstock: Adstock
-    saturation: Saturation
+    forms: tuple[tuple[Adstock, Saturation], ...]
 
     def effect(self, media: FloatArray) -> FloatArray:
         """Incremental outcome, money, of media of shape (G, T, C) whose first week follows silence."""
@@ -46,7 +45,7 @@ class MediaResponse:
 
     def channel_effect(self, media: FloatArray, channel: int) -> FloatArray:
         """The same for one channel's media, shape (G, T)."""
-        head = carry_over(media / self.population[:, None], float(self.decay[channel]), self.adstock)
+        head = carry_over(media / self.population[:, None], float(self.decay[channel]), self.forms[channel][0])
         return self._level(head, channel)
 
     def steady(self, media: FloatArray, channel: int) -> FloatArray:
@@ -54,7 +53,7 @@ class MediaResponse:
         return self._level(media / self.population[:, None], channel)
 
     def _level(self, head: FloatArray, channel: int) -> FloatArray:
-        share = saturate(head, float(self.half[channel]), float(self.slope[channel]), self.saturation)
+        share = saturate(head, float(self.half[channel]), float(self.slope[channel]), self.forms[channel][1])
         factor = self.scale[channel] * self.population * self.geo_effect[:, channel]
         return np.asarray(factor[:, None] * share, dtype=np.float64)
 
@@ -87,8 +86,7 @@ def true_response(
         half=on_air * np.array([channel.half for channel in spec.channels]),
         slope=np.array([channel.slope for channel in spec.channels]),
         population=population,
-        adstock=spec.adstock,
-        saturation=spec.saturation,
+        forms=spec.forms,
     )
     window = slice(spec.warmup_weeks, None)
     roas = np.array([channel.roas for channel in spec.channels])

@@ -11,12 +11,13 @@ import streamlit as st
 
 from app import chart, loaders
 from app.artifacts import export_weeks
-from app.brief import Brief, ChannelLine, Range, read_brief
+from app.brief import Brief, ChannelLine, NextTest, Range, read_brief
 from app.figures.intervals import Reference, Row, interval_rows
 from app.markup.cards import Tile, Tone, badge, bullets, kicker_line, masthead, note, section, small_title, state, tiles
 from app.names import listed, readable
 from app.scene import Scene
 from app.views.gates import checks_table
+from app.views.tests_table import design_text
 from app.views.week_table import GRADES, channel_table
 
 STALE_AFTER_DAYS = 14
@@ -220,10 +221,7 @@ def _also(scene: Scene, brief: Brief) -> list[tuple[str, str]]:
     if brief.next_test is None:
         found.append((scene.text("week.next_test"), scene.text("week.next_test_none")))
     else:
-        channel, value = brief.next_test
-        key = "week.next_test_value" if value is not None else "week.next_test_body"
-        text = scene.text(key, channel=readable(channel), value=words.money(value or 0.0))
-        found.append((scene.text("week.next_test"), text))
+        found.append((scene.text("week.next_test"), _next_test(scene, brief.next_test)))
     if brief.creatives:
         names = listed([readable(str(item["creative"])) for item in brief.creatives], scene.text("word.and"))
         found.append((scene.text("page.creatives"), scene.text("week.creatives", names=names)))
@@ -234,6 +232,17 @@ def _also(scene: Scene, brief: Brief) -> list[tuple[str, str]]:
         (scene.text("week.optimum"), scene.text("week.optimum_body", gap=words.percent(max(brief.gap, 1e-4), digits=2)))
     )
     return found
+
+
+def _next_test(scene: Scene, test: NextTest) -> str:
+    """The experiment worth most, with its design and cost where they are known."""
+    words = scene.wording
+    key = "week.next_test_value" if test.value is not None else "week.next_test_body"
+    text = scene.text(key, channel=readable(test.channel), value=words.money(test.value or 0.0))
+    if test.design is None:
+        return text
+    cost = scene.text("week.next_test_cost", cost=words.money(test.cost or 0.0))
+    return f"{text} {design_text(scene, {'design': test.design})} {cost}"
 
 
 def _marginal(scene: Scene, lines: Sequence[ChannelLine]) -> None:

@@ -1,7 +1,8 @@
 """Response curves as a table: those brought by owners of other models, and those of a stored fit.
 
-A long table has one row for each (channel, draw, spend) with the incremental outcome there; curves are piecewise
-linear between points. What cannot be a curve is named with its line and a remedy, everything at once.
+A long table has one row for each (channel, draw, spend), or (channel, geo, draw, spend), with the incremental outcome
+there; curves are piecewise linear between points. What cannot be a curve is named with its line and a remedy,
+everything at once.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _EXAMPLE = "One row per channel, draw and spend point: channel, draw, spend, out
 
 
 def read_curves(path: str | Path, currency: str, *, current: Mapping[str, float] | None = None) -> ResponseCurves:
-    """Curves from a CSV, Parquet or Excel table with the columns channel, draw, spend, outcome[, current_spend].
+    """Curves from a CSV, Parquet or Excel table: channel, draw, spend, outcome, and optional geo and current_spend.
 
     Parameters
     ----------
@@ -37,7 +38,8 @@ def read_curves(path: str | Path, currency: str, *, current: Mapping[str, float]
     currency
         ISO code of spend and outcome.
     current
-        Today's spend by channel where the table has no column ``current_spend``; channels in neither count as 0.
+        Today's spend by channel where the table has no column ``current_spend``; channels in neither count as 0. With
+        a column ``geo``, by cell as in `ResponseCurves.cells`.
 
     Raises
     ------
@@ -75,9 +77,11 @@ def _stop(found: Findings) -> None:
 def _long(table: RawTable, found: Findings, currency: str) -> pd.DataFrame:
     """Typed rows, sorted by channel (in order of appearance), draw and spend, with their row numbers."""
     names = read_names(table, "channel", found)
+    geos = read_names(table, "geo", found) if "geo" in table.frame.columns else [""] * len(names)
     columns = ["spend", "outcome"] + ["current_spend"] * ("current_spend" in table.frame.columns)
     numbers = read_numbers(table, columns, found, currency=currency)
-    order = {name: index for index, name in enumerate(dict.fromkeys(names))}
+    cells = list(zip(names, geos, strict=True))
+    order = {cell: index for index, cell in enumerate(dict.fromkeys(cells))}
     for column in columns:
         bad = ~np.isfinite(numbers[column])
         if not found.has_errors and bad.any():
@@ -94,7 +98,8 @@ def _long(table: RawTable, found: Findings, currency: str) -> pd.DataFrame:
     long = pd.DataFrame(
         {
             "channel": names,
-            "order": [order[name] for name in names],
+            "geo": geos,
+            "order": [order[cell] for cell in cells],
             "draw": draws,
             "row": np.arange(len(names)),
             **numbers,
@@ -149,7 +154,11 @@ def _number(long: pd.DataFrame, row: int, column: str) -> str:
 
 def _label(long: pd.DataFrame, row: int) -> str:
     line = long.loc[long["row"] == row].iloc[0]
-    return f"{line['channel']}, draw {line['draw']}"
+    return f"{_cell(line)}, draw {line['draw']}"
+
+
+def _cell(line: pd.Series) -> str:
+    return f"{line['channel']} in {line['geo']}" if line["geo"] else str(line["channel"])
 
 
 def _assemble(
@@ -157,12 +166,12 @@ def _assemble(
 ) -> ResponseCurves | None:
     """The table as arrays over one set of draws and one number of points."""
     draws = int(long["draw"].max()) + 1
-    channels: list[str] = []
+    cells: list[tuple[str, str]] = []
     grids: list[FloatArray] = []
     responses: list[FloatArray] = []
     today: list[float] = []
     for _, part in long.groupby("order"):
-        channel = str(part["channel"].iloc[0])
+        channel = _cell(part.iloc[0])
         present = np.unique(part["draw"].to_numpy())
         if len(present) != draws:
             found.add(
@@ -174,7 +183,7 @@ def _assemble(
             continue
         curve = _common_points(part, channel, draws, found)
         if curve is not None:
-            channels.append(channel)
+            cells.append((str(part["channel"].iloc[0]), str(part["geo"].iloc[0])))
             grids.append(curve[0])
             responses.append(curve[1])
             today.append(_today(part, channel, current, found))
@@ -184,7 +193,8 @@ def _assemble(
     filled = [_fill(grid, response, points) for grid, response in zip(grids, responses, strict=True)]
     try:
         return ResponseCurves(
-            channels=tuple(channels),
+            channels=tuple(channel for channel, _ in cells),
+            geos=tuple(geo for _, geo in cells) if any(geo for _, geo in cells) else (),
             spend=np.array([grid for grid, _ in filled]),
             outcome=np.stack([response for _, response in filled], axis=1),
             observed_spend=np.array(today),
@@ -259,7 +269,8 @@ def _fill(grid: FloatArray, response: FloatArray, points: int) -> tuple[FloatArr
 def write_curves(curves: ResponseCurves, path: str | Path, *, level: float = 0.9) -> None:
     """Write curves as a run's ``curves.parquet``: one row a channel and point, its draws as a list.
 
-    Columns: channel, spend, mean, lower, upper, level, current_spend, currency, run, draws (list of D numbers).
+    Columns: channel, spend, mean, lower, upper, level, current_spend, currency, run, draws (list of D numbers), and geo
+    where the curves have geos.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -282,6 +293,7 @@ def write_curves(curves: ResponseCurves, path: str | Path, *, level: float = 0.9
             "currency": np.full(size, curves.currency, dtype=object),
             "run": np.full(size, curves.run, dtype=object),
             "draws": values,
+            **({"geo": np.repeat(np.array(curves.geos, dtype=object), points)} if curves.geos else {}),
         }
     )
     parquet.write_table(table, Path(path), compression="zstd")
@@ -302,7 +314,8 @@ def read_run_curves(path: str | Path) -> ResponseCurves:
     try:
         table = parquet.read_table(file)
         channel = np.array(table.column("channel").to_pylist(), dtype=object)
-        names = tuple(dict.fromkeys(channel))
+        geo = table.column("geo").to_pylist() if "geo" in table.column_names else [""] * len(channel)
+        names = tuple(dict.fromkeys(zip(channel, geo, strict=True)))
         points = len(channel) // max(len(names), 1)
         draws = table.column("draws").combine_chunks()
         if isinstance(draws, pa.ChunkedArray):
@@ -321,7 +334,8 @@ def read_run_curves(path: str | Path) -> ResponseCurves:
         raise InputError([problem]) from error
     outcome = np.moveaxis(flat.reshape(len(names), points, -1), 2, 0)
     return ResponseCurves(
-        channels=names,
+        channels=tuple(str(name) for name, _ in names),
+        geos=tuple(str(place) for _, place in names) if any(place for _, place in names) else (),
         spend=spend.copy(),
         outcome=np.ascontiguousarray(outcome),
         observed_spend=today.copy(),
@@ -331,7 +345,7 @@ def read_run_curves(path: str | Path) -> ResponseCurves:
 
 
 def long_table(curves: ResponseCurves) -> pd.DataFrame:
-    """Curves as the long table that `read_curves` reads: channel, draw, spend, outcome, current_spend.
+    """Curves as the long table that `read_curves` reads: channel, draw, spend, outcome, current_spend (and geo).
 
     Examples
     --------
@@ -353,5 +367,6 @@ def long_table(curves: ResponseCurves) -> pd.DataFrame:
             "spend": np.tile(curves.spend.ravel(), draws),
             "outcome": curves.outcome.ravel(),
             "current_spend": np.tile(np.repeat(curves.observed_spend, points), draws),
+            **({"geo": np.tile(np.repeat(np.array(curves.geos, dtype=object), points), draws)} if curves.geos else {}),
         }
     )

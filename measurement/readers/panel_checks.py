@@ -15,6 +15,12 @@ WITHOUT_EXPOSURE = 0.02
 OUTLIER_FACTOR = 10.0
 _MUST_BE_POSITIVE = {"population": "population", "value_per_unit": "value per unit"}
 _MAY_NOT_BE_NEGATIVE = {"spend", "exposure", "reach", "frequency"}
+_REMEDY_IF_CONSTANT = {
+    "control": "Remove it from {use.setting}",
+    "organic": "Remove it from {use.setting}",
+    "treatment": "Remove [panel.treatments.{use.name}] from liftwerk.toml",
+    "outcome": "Check the export",
+}
 
 
 def check_values(panel: ParsedPanel, outcome_kind: str, found: Findings) -> None:
@@ -25,8 +31,10 @@ def check_values(panel: ParsedPanel, outcome_kind: str, found: Findings) -> None
         _check_sign(panel, use, values, outcome_kind, found)
         _check_constant(use, values, found)
         _check_outliers(panel, use, values, geo_codes, found)
-    for use in panel.of("exposure"):
+    for use in (*panel.of("exposure"), *panel.of("reach")):
         _check_exposure(panel, use, found)
+    for use in panel.of("frequency"):
+        _check_frequency(panel, use, found)
     _check_twins(panel, found)
 
 
@@ -77,27 +85,73 @@ def _check_constant(use: ColumnUse, values: FloatArray, found: Findings) -> None
             value=value,
             severity="warning",
         )
-    elif use.role in {"control", "organic", "outcome"}:
-        remedy = f"Remove it from {use.setting}" if use.role != "outcome" else "Check the export"
+    elif use.role == "frequency":
+        found.add(
+            f"the frequency of '{use.name}' never changes, so the data cannot show which frequency is best",
+            "Name exposure instead of reach and frequency",
+            column=use.column,
+            value=value,
+            severity="warning",
+        )
+    elif use.role in _REMEDY_IF_CONSTANT:
+        remedy = _REMEDY_IF_CONSTANT[use.role].format(use=use)
         found.add("the column never changes", remedy, column=use.column, value=value)
 
 
 def _check_exposure(panel: ParsedPanel, use: ColumnUse, found: Findings) -> None:
     """Spend that bought nothing: an error beyond `WITHOUT_EXPOSURE` of the rows with spend, else a warning."""
-    spend_column = next(spend.column for spend in panel.of("spend") if spend.name == use.name)
-    spend, exposure = panel.numbers[spend_column], panel.numbers[use.column]
-    without: BoolArray = (spend > 0) & (exposure == 0)
+    spend_column = _column_of(panel, "spend", use.name)
+    spend, seen = panel.numbers[spend_column], panel.numbers[use.column]
+    without: BoolArray = (spend > 0) & (seen == 0)
     if not without.any():
         return
+
+    def cells(row: int) -> str:
+        return f"spend {panel.table.cell(spend_column, row)}, {use.role} {panel.table.cell(use.column, row)}"
+
     many = without.sum() > WITHOUT_EXPOSURE * (spend > 0).sum()
     found.rows(
         without,
         use.column,
-        f"money was spent ({spend_column}) without any exposure",
-        "Enter the exposure, or move the spend to the period in which it ran",
-        value=lambda row: f"spend {panel.table.cell(spend_column, row)}, exposure {panel.table.cell(use.column, row)}",
+        f"money was spent ({spend_column}) without any {use.role}",
+        f"Enter the {use.role}, or move the spend to the period in which it ran",
+        value=lambda row: (
+            f"spend {panel.table.cell(spend_column, row)}, {use.role} {panel.table.cell(use.column, row)}"
+        ),
         severity="error" if many else "warning",
     )
+
+
+def _check_frequency(panel: ParsedPanel, use: ColumnUse, found: Findings) -> None:
+    """People who were reached had at least one contact; none at all contradicts itself, less than one is odd."""
+    reach_column = _column_of(panel, "reach", use.name)
+    if not reach_column:
+        return  # told by `check_uses`
+    reach, frequency = panel.numbers[reach_column], panel.numbers[use.column]
+    remedy = "Frequency is contacts divided by people reached, so at least 1: check both columns"
+    found.rows(
+        (reach > 0) & (frequency == 0),
+        use.column,
+        "people were reached, but the frequency is zero",
+        remedy,
+        value=lambda row: panel.table.cell(use.column, row),
+    )
+    short: BoolArray = (reach > 0) & (frequency > 0) & (frequency < 1)
+    if short.any():
+        first = int(np.flatnonzero(short)[0])
+        found.add(
+            f"the frequency is below 1 in {short.sum()} rows with reach",
+            remedy,
+            column=use.column,
+            line=int(found.lines[first]),
+            value=panel.table.cell(use.column, first),
+            severity="warning",
+        )
+
+
+def _column_of(panel: ParsedPanel, role: str, name: str) -> str:
+    """Column of a part of a channel, ``""`` where the settings name none."""
+    return next((use.column for use in panel.of(role) if use.name == name), "")
 
 
 def _check_twins(panel: ParsedPanel, found: Findings) -> None:

@@ -12,7 +12,16 @@ from measurement.readers.tables import RawTable
 from measurement.settings import PanelSection
 
 Role = Literal[
-    "outcome", "value_per_unit", "population", "control", "organic", "spend", "exposure", "reach", "frequency"
+    "outcome",
+    "value_per_unit",
+    "population",
+    "control",
+    "treatment",
+    "organic",
+    "spend",
+    "exposure",
+    "reach",
+    "frequency",
 ]
 #: Headers under which exports keep the currency of a row.
 CURRENCY_HEADERS = {"currency", "currency_code", "curr", "währung", "waehrung", "devise"}
@@ -31,7 +40,7 @@ class ColumnUse:
     setting
         Where it is named, e.g. ``"panel.channels.tv.spend"``.
     name
-        Channel, control or organic medium; ``""`` for the rest.
+        Channel, control, treatment or organic medium; ``""`` for the rest.
     """
 
     column: str
@@ -48,6 +57,10 @@ def column_uses(panel: PanelSection) -> list[ColumnUse]:
     if panel.population is not None:
         uses.append(ColumnUse(column=panel.population, role="population", setting="panel.population"))
     uses += [ColumnUse(column=name, role="control", setting="panel.controls", name=name) for name in panel.controls]
+    uses += [
+        ColumnUse(column=treatment.column, role="treatment", setting=f"panel.treatments.{name}.column", name=name)
+        for name, treatment in panel.treatments.items()
+    ]
     uses += [ColumnUse(column=name, role="organic", setting="panel.organic", name=name) for name in panel.organic]
     for channel, section in panel.channels.items():
         for role in ("spend", "exposure", "reach", "frequency"):

@@ -10,14 +10,18 @@ import pandas as pd
 import xarray as xr
 
 from measurement.errors import InputError, Problem
-from measurement.panel import DIMENSIONS, Panel
+from measurement.panel import Panel
+from measurement.panel_layout import lay_out_data
+from measurement.panel_settings import ChannelSection, PanelSection
 from measurement.readers.calendar_checks import Calendar, check_calendar, lay_out
 from measurement.readers.findings import Findings, IntArray
-from measurement.readers.holiday_counts import holiday_control
+from measurement.readers.holiday_calendar import holiday_columns, read_holidays
 from measurement.readers.panel_checks import check_values
 from measurement.readers.panel_parse import FloatArray, ParsedPanel, parse_panel
-from measurement.settings import ChannelSection
+from measurement.readers.treatment_references import treatment_references
 from measurement.workspace import Workspace
+
+Holidays = tuple[tuple[str, ...], FloatArray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,28 +62,48 @@ def load_panel(workspace: Workspace) -> PanelReading:
     """The panel with every problem found on the way, without raising."""
     parsed, in_table, in_settings = parse_panel(workspace)
     calendar = None if parsed is None else _checked_calendar(parsed, workspace, in_table)
-    holidays: tuple[str, FloatArray] | None = None
-    code = workspace.settings.panel.holidays
-    if calendar is not None and code is not None:
-        try:
-            holidays = holiday_control(code, workspace.root, calendar.dates, 7 if calendar.period == "week" else 1)
-        except InputError as error:
-            in_settings.problems += error.problems
-    if holidays is not None and np.ptp(holidays[1]) == 0:
-        in_settings.add(
-            "every period has the same number of holidays, so they are left out",
-            "Check the dates in the file, or remove panel.holidays",
-            column="panel.holidays",
-            value=code,
-            severity="warning",
-        )
-        holidays = None
+    references = np.zeros(0)
+    if parsed is not None:
+        references = treatment_references(parsed, workspace.settings.panel.treatments, in_settings)
+    holidays = None if calendar is None else _holidays(workspace, calendar, in_settings)
     problems = tuple(_with_line(problem, workspace) for problem in (*in_settings.problems, *in_table.problems))
     if parsed is None or calendar is None:
         return PanelReading(panel=None, problems=problems)
     sound = not any(problem.severity == "error" for problem in problems)
-    panel = _assemble(parsed, calendar, holidays, workspace, problems) if sound else None
+    panel = None
+    if sound:
+        data = _assemble(parsed, calendar, workspace.settings.panel, references, holidays)
+        panel = Panel(
+            data=data,
+            currency=workspace.settings.workspace.currency,
+            outcome_kind=workspace.settings.panel.outcome_kind,
+            period=calendar.period,
+            notes=tuple(problem for problem in problems if problem.severity == "warning"),
+        )
     return PanelReading(panel=panel, problems=problems, geos=calendar.geos, dates=calendar.dates)
+
+
+def _holidays(workspace: Workspace, calendar: Calendar, found: Findings) -> Holidays | None:
+    """Names (H) and shares (T, H) of the holidays in the panel."""
+    setting = workspace.settings.panel.holidays
+    if setting is None:
+        return None
+    days_per_period = 7 if calendar.period == "week" else 1
+    try:
+        days = read_holidays(setting, workspace.root, calendar.dates)
+    except InputError as error:
+        found.problems += error.problems
+        return None
+    names, values = holiday_columns(days, calendar.dates, days_per_period)
+    if not names:
+        found.add(
+            "no holiday falls into the panel's periods, so they are left out",
+            "Check the dates in the file, or remove panel.holidays",
+            column="panel.holidays",
+            value=setting,
+            severity="warning",
+        )
+    return names, values
 
 
 def _with_line(problem: Problem, workspace: Workspace) -> Problem:
@@ -106,11 +130,10 @@ def _checked_calendar(parsed: ParsedPanel, workspace: Workspace, found: Findings
 def _assemble(
     parsed: ParsedPanel,
     calendar: Calendar,
-    holidays: tuple[str, FloatArray] | None,
-    workspace: Workspace,
-    problems: tuple[Problem, ...],
-) -> Panel:
-    settings = workspace.settings.panel
+    settings: PanelSection,
+    references: FloatArray,
+    holidays: Holidays | None,
+) -> xr.Dataset:
     row = calendar.row
 
     def grid(column: str) -> FloatArray:
@@ -120,36 +143,29 @@ def _assemble(
         return np.stack(columns, axis=-1) if columns else np.zeros((*row.shape, 0))
 
     channels = list(settings.channels)
-    controls = [(use.name, grid(use.column)) for use in parsed.of("control")]
-    if holidays is not None:
-        controls.append((holidays[0], np.broadcast_to(holidays[1], row.shape)))
     per_unit = settings.value_per_unit
     values = {
         "outcome": grid(settings.outcome),
         "value_per_unit": grid(per_unit) if isinstance(per_unit, str) else np.full(row.shape, float(per_unit or 1.0)),
         "spend": stack([grid(settings.channels[name].spend) for name in channels]),
         "exposure": stack([_exposure(settings.channels[name], grid) for name in channels]),
-        "control": stack([control for _, control in controls]),
-        "organic": stack([grid(use.column) for use in parsed.of("organic")]),
+        **{
+            role: stack([grid(use.column) for use in parsed.of(role)])
+            for role in ("reach", "frequency", "control", "treatment", "organic")
+        },
+        "treatment_reference": references,
+        "holiday": None if holidays is None else holidays[1],
         "population": _population(parsed, row),
     }
-    data = xr.Dataset(
-        {name: (DIMENSIONS[name], block) for name, block in values.items()},
-        coords={
-            "geo": list(calendar.geos),
-            "date": calendar.dates,
-            "channel": channels,
-            "control_name": [name for name, _ in controls],
-            "organic_name": [use.name for use in parsed.of("organic")],
-        },
-    )
-    return Panel(
-        data=data,
-        currency=workspace.settings.workspace.currency,
-        outcome_kind=settings.outcome_kind,
-        period=calendar.period,
-        notes=tuple(problem for problem in problems if problem.severity == "warning"),
-    )
+    names = {
+        "channel": channels,
+        "rf_channel": [use.name for use in parsed.of("reach")],
+        "control_name": [use.name for use in parsed.of("control")],
+        "treatment_name": [use.name for use in parsed.of("treatment")],
+        "organic_name": [use.name for use in parsed.of("organic")],
+        "holiday_name": () if holidays is None else holidays[0],
+    }
+    return lay_out_data(geos=calendar.geos, dates=calendar.dates, names=names, values=values)
 
 
 def _exposure(channel: ChannelSection, grid: Callable[[str], FloatArray]) -> FloatArray:

@@ -204,7 +204,34 @@ def write_plan(root: Path) -> None:
             "channel": CHANNELS, "geo": "all", "week": "2026-W48", "current": SPEND, "proposed": SPEND + CHANGE,
             "change": CHANGE, "expected_outcome": (SPEND + CHANGE) * ROAS, "marginal_roas": MARGINAL,
             "evidence": ["experiment"] + ["model"] * 6 + ["assumption"]}))  # fmt: skip
-        _json(draft, "plan.json", {"value": 1.0, "upper_bound": 1.0, "gap": 2e-5, "shadow_prices": {}, "binding": []})
+        _frame(draft, "frontier.csv", pd.DataFrame({
+            "share": [0.8, 0.9, 1.0, 1.1, 1.2, 1.5], "total": [195e3, 219e3, 244e3, 268e3, 293e3, 366e3],
+            "expected_outcome": [402e3, 433e3, 461e3, 484e3, 503e3, np.nan],
+            "next_euro": [1.4, 1.25, 1.08, 0.9, 0.75, np.nan], "reason": [""] * 5 + ["these rules cannot hold together"]}))  # fmt: skip
+        _frame(draft, "risk.csv", pd.DataFrame({
+            "weight": [0.0, 0.5, 1.0], "share": 0.1, "expected_outcome": [461e3, 459e3, 452e3],
+            "tail_outcome": [381e3, 392e3, 397e3], "chance_of_loss": [0.04, 0.03, 0.02], "chosen": [True, False, False]}))  # fmt: skip
+        _json(draft, "plan.json", plan_document())
+
+
+def plan_document() -> dict[str, object]:
+    """``plan.json`` with everything around the optimum."""
+    design = {"kind": "go_dark", "treated": ["Hamburg", "Bremen"], "weeks": 6, "mde": 0.034}
+    test = {"channel": "video", "value": 1850.0, "weeks": 26, "cost": 9000.0, "net": 39100.0, "basis": "geo_design",
+            "design": design, "standard_error": 4000.0}  # fmt: skip
+    moved = {"search": 4000.0, "tv": -4000.0, "radio": 0.1}
+    return {
+        "value": 461e3, "upper_bound": 461e3, "gap": 2e-5, "binding": ["total budget 244,000"], "risk": "balanced",
+        "shadow_prices": {"total budget 244,000": 1.08, "tv changes by at most 25% (at most 75,000)": 0.21},
+        "expected_outcome": 461e3, "gain": {"value": 21400.0}, "total_current": 244e3, "total_proposed": 244e3,
+        "sensitivity": [
+            {"change": -0.1, "total": 219.6e3, "difference": -28e3, "next_euro": 1.25, "reason": ""},
+            {"change": 0.1, "total": 268.4e3, "difference": 23e3, "next_euro": 0.9, "reason": ""}],
+        "difference": {"since": "x", "week": "2026-W47", "steps": [
+            {"cause": "data + model", "expected_outcome": 9000.0, "spend": moved},
+            {"cause": "rules", "expected_outcome": -2500.0, "spend": {"search": -1000.0, "tv": 1000.0}}]},
+        "next_test": test, "tests": [test, test | {"channel": "search", "net": -3e3, "design": None, "basis": "assumption"}],
+    }  # fmt: skip
 
 
 def write_decision(root: Path, week: str, *, healthy: bool = True, scale: float = 1.0) -> None:
@@ -231,7 +258,8 @@ def write_decision(root: Path, week: str, *, healthy: bool = True, scale: float 
         "creatives": [{"experiment": "autumn", "creative": "price", "rule": "tired"}],
         "data_until": "2026-11-22", "gain": {"value": 21400.0 * scale, "lower": 8900.0 * scale, "upper": 33800.0 * scale,
         "level": 0.9}, "chance_of_loss": 0.04, "channels": channels, "checks": [check.to_dict() for check in checks],
-        "next_test": {"channel": "video", "value": 1850.0},
+        "next_test": {"channel": "video", "value": 1850.0, "cost": 9000.0, "weeks": 26, "design": {
+            "kind": "go_dark", "treated": ["Hamburg", "Bremen"], "weeks": 6, "mde": 0.034}},
     }  # fmt: skip
     (folder / "decision.json").write_text(json.dumps(document, default=float), encoding="utf-8")
     (folder / "budget.csv").write_text("channel\n", encoding="utf-8")

@@ -26,7 +26,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PAGES = ("media-mix", "geo-lift", "creatives", "content-pipeline", "data-health")
+PAGES = ("media-mix", "budget", "geo-lift", "creatives", "content-pipeline", "data-health")
 
 
 @pytest.fixture(scope="module")

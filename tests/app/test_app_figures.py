@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from app.figures.bars import bars
+from app.figures.budget import PlaneWords, Spot, Stair, frontier_line, heat_map, waterfall
 from app.figures.canvas import Style, label_dates, padded, spread, thin, ticks
 from app.figures.curves import CurveWords, response_curve
 from app.figures.intervals import Reference, Row, interval_rows
@@ -37,7 +38,15 @@ def _all_figures(style: Style) -> dict[str, go.Figure]:
     window = Window(start=DATES[40], end=DATES[50], text="Test")
     wide = SERIES.set_index("date")[["observed", "mean"]].rename_axis(columns=None)
     effect = pd.DataFrame({"date": DATES, "effect": np.arange(60.0)})
+    frontier = pd.DataFrame({"total": [200.0, 100.0, 300.0], "outcome": [180.0, 110.0, None]})
+    plane = PlaneWords(x="Ausgaben pro Woche, EUR", y="Ergebnis pro Woche, EUR")
+    spots = [Spot(x=150.0, y=140.0, text="heute", hollow=True), Spot(x=200.0, y=180.0, text="neu", side="above left")]
+    stairs = [Stair(name="Neue Daten", change=12.0), Stair(name="Andere Regeln", change=-5.0)]
+    geos = pd.DataFrame({"Bremen": [1.0, -2.0], "Hessen": [0.0, 3.0]}, index=["TV", "Radio"])
     return {
+        "frontier": frontier_line(frontier, style, plane, spots, x="total", y="outcome"),
+        "waterfall": waterfall(stairs, style, start=("W47", 100.0), end=("W48", 107.0), title="Ergebnis, EUR"),
+        "heat": heat_map(geos, style, x="Region", title="Änderung, EUR"),
         "intervals": interval_rows(
             rows, style, title="ROAS", text=GERMAN.number, reference=Reference(value=1.0, text="Schwelle")
         ),
@@ -163,3 +172,24 @@ def test_short_amounts(value: float, german: str, english: str) -> None:
 )
 def test_quantities_carry_their_unit(unit: str, value: float, text: str) -> None:
     assert writer(unit, GERMAN)(value).replace("\xa0", " ") == text
+
+
+def test_a_waterfall_ends_where_its_causes_lead() -> None:
+    figure = _all_figures(STYLE)["waterfall"]
+    bars_drawn = [trace for trace in figure.data if trace.type == "bar"]
+    assert [(bar.base[0], bar.x[0]) for bar in bars_drawn] == [(100.0, 12.0), (112.0, -5.0)]
+    assert [bar.marker.color for bar in bars_drawn] == [LIGHT.gain, LIGHT.loss]
+    assert bars_drawn[-1].base[0] + bars_drawn[-1].x[0] == 107.0
+
+
+def test_a_frontier_is_sorted_and_leaves_impossible_budgets_out() -> None:
+    line = _all_figures(STYLE)["frontier"].data[0]
+    assert list(line.x) == [100.0, 200.0]
+    assert list(line.y) == [110.0, 180.0]
+
+
+def test_amounts_that_lie_close_are_written_in_full() -> None:
+    close = pd.DataFrame({"total": [2_074_100.0, 2_074_190.0], "outcome": [1_863_674.0, 1_863_712.0]})
+    figure = frontier_line(close, STYLE, PlaneWords(x="x", y="y"), [], x="total", y="outcome")
+    assert len(set(figure.layout.xaxis.ticktext)) == len(figure.layout.xaxis.ticktext)
+    assert len(set(figure.layout.yaxis.ticktext)) == len(figure.layout.yaxis.ticktext)

@@ -9,10 +9,28 @@ from types import ModuleType
 import pytest
 
 Draw = Callable[..., str]
-PAGES = ("", "media-mix", "geo-lift", "creatives", "content-pipeline", "data-health")
+PAGES = ("", "budget", "media-mix", "geo-lift", "creatives", "content-pipeline", "data-health")
 EXPECTED = {
     ("", "en"): ("Move €24,000 a week", "+€21,400", "4%", "last week €16,800", "Search", "Proven", "Data up to"),
     ("", "de"): ("24.000\xa0€ pro Woche umschichten", "+21.400\xa0€", "4\xa0%", "Vorwoche 16.800\xa0€", "Belegt"),
+    ("budget", "en"): (
+        "With 10% less budget",
+        "-€28,000",
+        "Outcome against budget",
+        "New data + Another model",
+        "Switch it off in Hamburg, Bremen for 6 weeks",
+        "+€39,100",
+        "tv changes by at most 25%",
+        "worst 10% of cases",
+    ),
+    ("budget", "de"): (
+        "Mit 10\xa0% weniger Budget",
+        "-28.000\xa0€",
+        "Ergebnis und Budget",
+        "Neue Daten + Anderes Modell",
+        "Abschalten in Hamburg, Bremen, 6 Wochen lang",
+        "in den schlechtesten 10\xa0% der Fälle",
+    ),
     ("media-mix", "en"): ("Where the outcome comes from", "Contribution over time", "Response curves", "€13.7m"),
     ("media-mix", "de"): ("Woher das Ergebnis kommt", "Wirkungskurven", "1,90", "Mio."),
     ("geo-lift", "en"): ("Display: no lift detected", "p-value", "9.4% of the time", "Hamburg, Saarland"),
@@ -37,6 +55,7 @@ def test_a_page_says_what_it_should(open_page: Draw, workspace: Path, path: str,
     ("path", "command"),
     [
         ("", "liftwerk weekly"),
+        ("budget", "liftwerk plan"),
         ("media-mix", "liftwerk fit"),
         ("geo-lift", "liftwerk geo read"),
         ("creatives", "liftwerk creatives"),
@@ -216,3 +235,58 @@ def test_stale_data_are_flagged(workspace: Path, age: int, expected: str) -> Non
     said = data_badge(scene, until, until + dt.timedelta(days=age))
     assert expected in said
     assert ("lw-warn" in said) == (age > 14)
+
+
+def _rewrite_plan(folder: Path, change: dict[str, object]) -> None:
+    import json
+
+    file = _newest(folder, "plan") / "plan.json"
+    file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | change), encoding="utf-8")
+
+
+def test_a_budget_page_without_a_past_draws_or_room_says_so(open_page: Draw, own_copy: Path) -> None:
+    import pandas as pd
+
+    run = _newest(own_copy, "plan")
+    closed = {"change": 0.1, "total": 268e3, "difference": None, "next_euro": None, "reason": "clash"}
+    _rewrite_plan(own_copy, {"difference": None, "tests": [], "shadow_prices": {}, "sensitivity": [closed]})
+    (run / "risk.csv").unlink()
+    pd.read_csv(run / "frontier.csv").iloc[2:3].to_csv(run / "frontier.csv", index=False)
+    said = open_page(own_copy, "budget")
+    for sentence in (
+        "There is no plan of an earlier week",
+        "carry no uncertainty, so there is no risk",
+        "a test could teach nothing",
+        "No rule holds the plan back",
+        "no plan within your rules",
+        "Your rules leave only this budget",
+    ):
+        assert sentence in said
+
+
+def test_a_plan_of_an_earlier_version_asks_for_a_new_one(open_page: Draw, own_copy: Path) -> None:
+    import json
+
+    file = _newest(own_copy, "plan") / "plan.json"
+    file.write_text(json.dumps({"value": 1.0, "gap": 0.0}), encoding="utf-8")
+    assert "liftwerk plan --again" in open_page(own_copy, "budget")
+
+
+def test_a_plan_by_geo_shows_where(open_page: Draw, own_copy: Path) -> None:
+    import pandas as pd
+
+    file = _newest(own_copy, "plan") / "allocation.csv"
+    table = pd.read_csv(file)
+    halves = [
+        table.assign(geo=geo, proposed=table["proposed"] * share) for geo, share in (("Berlin", 0.3), ("Hessen", 0.7))
+    ]
+    pd.concat(halves).to_csv(file, index=False)
+    said = open_page(own_copy, "budget")
+    assert "Change by channel and geo" in said
+    assert "The largest change is TV in Berlin." in said
+
+
+def test_the_week_names_the_design_and_its_cost(open_page: Draw, workspace: Path) -> None:
+    said = open_page(workspace)
+    assert "Switch it off in Hamburg, Bremen for 6 weeks" in said
+    assert "It costs about €9,000" in said

@@ -21,10 +21,10 @@ from budget_optimizer.constraints import (
     TargetRoas,
     TotalBudget,
     compile_rules,
-    rules_from_settings,
 )
 from budget_optimizer.objective import profit
 from budget_optimizer.rows import row_matrix
+from budget_optimizer.written_rules import rules_from_settings
 from measurement.curves import ResponseCurves
 from measurement.errors import InputError
 from measurement.settings import (

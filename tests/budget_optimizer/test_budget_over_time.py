@@ -1,4 +1,4 @@
-"""Flighting, explanation, the next test and stability."""
+"""Flighting, explanation and the next test."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from budget_cases import hill_curves
 from scipy import optimize
 
 from budget_optimizer.allocator import Allocator
-from budget_optimizer.constraints import Bounds, MaxActive, TargetRoas, TotalBudget
-from budget_optimizer.explain import at_total, difference, frontier, risk_frontier, sensitivity, with_today
+from budget_optimizer.constraints import Bounds, MaxActive, Reserve, TargetRoas, TotalBudget
+from budget_optimizer.explain import Stage, at_total, difference, frontier, risk_frontier, sensitivity, with_today
 from budget_optimizer.flighting import Calendar, plan_flight, weekly_outcome
 from budget_optimizer.next_test import TestDesign, information_value, next_test
-from budget_optimizer.stability import switching_cost, worth_moving
 from measurement.curves import ResponseCurves
 from measurement.errors import InputError
 
@@ -141,7 +140,13 @@ def test_differences_add_up():
     total = float(old.observed_spend.sum())
     rules = [TotalBudget(total)]
     more = at_total(rules, 1.2 * total)
-    steps = difference([("last plan", old, rules), ("data", new, rules), ("rules", new, more)])
+    steps = difference(
+        [
+            Stage(cause="last plan", curves=old, rules=rules),
+            Stage(cause="data", curves=new, rules=rules),
+            Stage(cause="rules", curves=new, rules=more),
+        ]
+    )
     first, last = Allocator(rules).allocate(old), Allocator(more).allocate(new)
     assert [step.cause for step in steps] == ["data", "rules"]
     for channel in old.channels:
@@ -150,7 +155,28 @@ def test_differences_add_up():
     assert sum(s.expected_outcome for s in steps) == pytest.approx(last.expected_outcome - first.expected_outcome)
     assert sum(with_today(new, {"c1": 5.0}).observed_spend) == 5.0
     with pytest.raises(InputError, match="two plans"):
-        difference([("last plan", old, rules)])
+        difference([Stage(cause="last plan", curves=old, rules=rules)])
+
+
+def test_a_stage_without_a_plan_is_joined_with_the_next():
+    old = hill_curves(np.random.default_rng(6), 4)
+    total = float(old.observed_spend.sum())
+    clash = [TotalBudget(total), Bounds("c0", 2 * total)]
+    first, last = [TotalBudget(total)], [TotalBudget(1.2 * total)]
+    stages = [Stage(cause=name, curves=old, rules=rules) for name, rules in (("0", first), ("a", clash), ("b", last))]
+    steps = difference(stages)
+    assert [step.cause for step in steps] == ["a + b"]
+    with pytest.raises(InputError, match="c0"):
+        difference(stages[:2])
+
+
+def test_money_in_reserve_comes_on_top_of_another_total():
+    curves = hill_curves(np.random.default_rng(6), 4)
+    total = float(curves.observed_spend.sum())
+    rules = [TotalBudget(total), Reserve(0.1 * total)]
+    plan = Allocator(rules).allocate(curves)
+    _, more = sensitivity(curves, rules, plan)
+    assert sum(more.plan.spend.values()) == pytest.approx(1.1 * 0.9 * total, rel=1e-9)
 
 
 def linear_curves(effect: np.ndarray) -> ResponseCurves:
@@ -235,18 +261,6 @@ def test_no_information_is_worth_nothing():
     effect = rng.normal(size=2000)
     worth = np.column_stack([effect + 10, effect])
     assert information_value(effect, worth, 0.0, rng) == 0.0
-
-
-def test_holding_still():
-    gain = np.random.default_rng(1).normal(100.0, 150.0, 4000)
-    assert not worth_moving(gain, cost=50.0, risk="cautious").move
-    assert worth_moving(gain, cost=50.0, risk="bold").move
-    verdict = worth_moving(gain, cost=1e4)
-    assert verdict.rule == "gain_below_cost"
-    assert verdict.facts()["cost"] == 1e4
-    assert switching_cost(np.array([10.0, 5.0]), np.array([5.0, 10.0]), 0.1) == pytest.approx(1.0)
-    with pytest.raises(InputError, match="brave"):
-        worth_moving(gain, cost=1.0, risk="brave")
 
 
 def test_a_time_limit_gives_a_plan_with_its_honest_gap():

@@ -59,7 +59,7 @@ def test_more_weight_on_the_tail_trades_mean_for_tail():
 
 def test_named_levels_are_the_documented_numbers():
     numbers = {name: (r.tail_weight, r.tail_share, r.chance_needed) for name, r in RISK_LEVELS.items()}
-    assert numbers == {"cautious": (0.5, 0.1, 0.9), "balanced": (0.0, 0.1, 0.8), "bold": (0.0, 0.1, 0.65)}
+    assert numbers == {"cautious": (0.5, 0.1, 0.8), "balanced": (0.0, 0.1, 0.7), "bold": (0.0, 0.1, 0.6)}
     assert goal_of("balanced") == goal_of("bold") == Goal()
     with pytest.raises(InputError, match="reckless"):
         goal_of("reckless")

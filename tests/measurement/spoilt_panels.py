@@ -12,10 +12,10 @@ columns, so it works on any workspace whose panel is a CSV file::
 
 from __future__ import annotations
 
-from tests.measurement import spoilt_calendar, spoilt_cells, spoilt_events, spoilt_files, spoilt_settings
+from tests.measurement import spoilt_calendar, spoilt_cells, spoilt_events, spoilt_files, spoilt_media, spoilt_settings
 from tests.measurement.spoiling import SPOILERS, Expected, PanelFile, Spoiler
 
 __all__ = ["SPOILERS", "Expected", "PanelFile", "Spoiler"]
 
 # Importing a module registers its spoilers.
-_REGISTERED = (spoilt_cells, spoilt_calendar, spoilt_files, spoilt_settings, spoilt_events)
+_REGISTERED = (spoilt_cells, spoilt_calendar, spoilt_files, spoilt_media, spoilt_settings, spoilt_events, spoilt_media)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from measurement.curves import ResponseCurves
 from measurement.errors import InputError
+from measurement.readers.curves_table import long_table, read_curves, read_run_curves, write_curves
 
 GRID = np.array([[0.0, 10.0, 30.0], [5.0, 6.0, 8.0]])
 OUTCOME = np.array([[[0.0, 20.0, 30.0], [1.0, 2.0, 2.0]], [[0.0, 40.0, 60.0], [1.0, 4.0, 4.0]]])
@@ -69,3 +72,29 @@ def test_curves_that_cannot_be(change: dict[str, object], part: str) -> None:
 def test_one_spend_a_channel() -> None:
     with pytest.raises(InputError, match="one spend a channel"):
         curves().outcome_at(np.array([1.0]))
+
+
+def test_curves_by_geo_are_kept_in_tables_and_in_runs(tmp_path: Path) -> None:
+    curves = ResponseCurves(
+        channels=("tv", "tv", "radio"),
+        geos=("Bremen", "Hessen", "Bremen"),
+        spend=np.array([[0.0, 10.0, 20.0]] * 3),
+        outcome=np.array([[[0.0, 5.0, 8.0], [0.0, 6.0, 7.0], [0.0, 1.0, 2.0]]] * 2),
+        observed_spend=np.array([4.0, 5.0, 6.0]),
+        currency="EUR",
+        run="fit",
+    )
+    assert curves.members == {"tv": (0, 1), "radio": (2,)}
+    write_curves(curves, tmp_path / "curves.parquet")
+    long_table(curves).to_csv(tmp_path / "long.csv", index=False)
+    for again in (read_run_curves(tmp_path / "curves.parquet"), read_curves(tmp_path / "long.csv", "EUR")):
+        assert again.cells == ("tv in Bremen", "tv in Hessen", "radio in Bremen")
+        np.testing.assert_allclose(again.outcome, curves.outcome)
+        np.testing.assert_allclose(again.observed_spend, curves.observed_spend)
+
+
+def test_a_fault_of_a_curve_by_geo_names_the_geo(tmp_path: Path) -> None:
+    rows = "tv,Bremen,0,0,0\ntv,Bremen,0,10,5\ntv,Hessen,0,0,0\ntv,Hessen,0,10,5\ntv,Hessen,0,20,4\n"
+    (tmp_path / "long.csv").write_text("channel,geo,draw,spend,outcome\n" + rows, encoding="utf-8")
+    with pytest.raises(InputError, match="tv in Hessen"):
+        read_curves(tmp_path / "long.csv", "EUR")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,16 @@ def test_settings_are_a_plan_that_can_be_met():
     brand = sum(now[name] for name in ("tv", "radio", "out_of_home"))
     assert brand * (1 + room) > 0.25 * total
     assert all(value > 0 for value in now.values())
+
+
+def test_settings_shown_as_comments_are_settings(tmp_path: Path):
+    text = (SAMPLE / "liftwerk.toml").read_text("utf-8")
+    shown = re.sub(r"(?m)^# (?=[a-z_]+ = |\[)", "", text).replace('"price_index", ', "")
+    (tmp_path / "liftwerk.toml").write_text(shown, encoding="utf-8")
+    settings = Workspace.open(tmp_path).settings
+    assert settings.mmm.channels["tv"].lags == 13
+    assert settings.mmm.priors["newsletter"].kind == "share"
+    assert settings.panel.treatments["price"].reference == "mean"
 
 
 def test_lift_study_lies_within_three_errors_of_its_truth():

@@ -24,48 +24,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmm.compilation import compiled, inner_compiled
-from mmm.geo_kernel import eliminate_geos, geo_slopes
+from mmm.geo_kernel import eliminate_geos, fill_units, geo_slopes
 from mmm.kernel_arrays import EXTRA, GP_LENGTH, GP_SD, LEVEL, NOISE, SHOCK, WALK, WEIGHT, KernelData, Work
-from mmm.lift_kernel import lift_moments, lift_slopes, lift_surprise
-from mmm.media_kernel import media_chain_rule, transform_media
-from mmm.symmetric_kernel import invert_positive
+from mmm.lift_kernel import lift_moments, lift_slopes, use_lifts
+from mmm.linear_kernel import PLAIN, invert_positive, product
+from mmm.media_kernel import media_chain_rule, transform_cells, transform_media
 
 FloatArray = NDArray[np.float64]
+#: How far `evaluate` goes.
+MEDIA, MOMENTS, SLOPES = range(3)
 
 
-@inner_compiled
-def set_parameters(point: FloatArray, data: KernelData, work: Work) -> None:
-    """Fill everything in ``work`` that follows from the parameters alone: media, effects, scales."""
-    channels = data.media.shape[1]
-    work.values[:] = data.centre + data.spread * point
-    work.values[:channels] = data.centre[:channels] + np.dot(data.mix, point[:channels])
-    values, blocks = work.values, data.blocks
-    transform_media(data, work)
-    work.mean[0] = data.intercept[0]
-    work.width[0] = math.exp(values[blocks[LEVEL]]) if blocks[LEVEL] >= 0 else data.intercept[1]
-    for row in range(data.extra.shape[1]):
-        work.width[1 + channels + row] = math.exp(values[blocks[EXTRA] + data.extra_group[row]])
-    geos, periods = data.outcome.shape
-    for geo in range(geos):
-        work.sigma[geo] = math.exp(values[blocks[NOISE] + geo])
-        inverse_variance = 1.0 / work.sigma[geo] ** 2
-        for time in range(periods):
-            weight = 1.0 if data.degrees == 0.0 else math.exp(values[blocks[WEIGHT] + geo * periods + time])
-            work.precision[geo, time] = weight * inverse_variance
-    for column in range(len(data.group)):
-        if data.group[column] < 0:
-            work.shared_sd[column] = data.prior_sd[column]
-        elif data.group[column] == 0:
-            work.shared_sd[column] = math.exp(values[blocks[WALK]])
-        else:
-            length, frequency = math.exp(values[blocks[GP_LENGTH]]), data.frequency[column]
-            power = math.sqrt(math.sqrt(2.0 * math.pi) * length) * math.exp(-0.25 * (length * frequency) ** 2)
-            work.shared_sd[column] = math.exp(values[blocks[GP_SD]]) * power + 1e-9
-    if data.shocks:
-        work.shared_sd[len(data.group) :] = math.exp(values[blocks[SHOCK]])
-
-
-@compiled
 def log_density(point: FloatArray, data: KernelData, work: Work, gradient: FloatArray) -> float:
     """Log density of the unconstrained, prior-whitened parameters (up to a constant) and its gradient.
 
@@ -77,102 +46,202 @@ def log_density(point: FloatArray, data: KernelData, work: Work, gradient: Float
         The data, and arrays to write into.
     gradient
         Shape (n,), overwritten.
+
+    Returns
+    -------
+    float
+        −∞, with a gradient of zero, where a covariance is not positive definite in floating point.
     """
-    geos, size, _ = work.rows.shape
-    shared, lifts = len(work.shared_sd), len(data.lift_value)
-    set_parameters(point, data, work)
-    precision, score = np.zeros((shared, shared)), np.zeros(shared)
-    logp = eliminate_geos(data, work, precision, score)
-    for column in range(shared):
-        precision[column, column] += 1.0 / work.shared_sd[column] ** 2
-        logp -= math.log(work.shared_sd[column])
-    shared_cov = precision
-    logp -= invert_positive(shared_cov)
+    return float(evaluate(point, data, work, gradient, SLOPES))
+
+
+def transform(point: FloatArray, data: KernelData, work: Work) -> None:
+    """Fill scales, national effects and transformed media (``mean``, ``width``, ``rows`` … of ``work``) for a point."""
+    evaluate(point, data, work, np.empty(0), MEDIA)
+
+
+@compiled
+def evaluate(point: FloatArray, data: KernelData, work: Work, gradient: FloatArray, extent: int) -> float:
+    """`log_density`, or the first steps of it: the one entry from Python, because each takes seconds to compile.
+
+    Parameters
+    ----------
+    point, data, work, gradient
+        As in `log_density`.
+    extent
+        `MEDIA`: scales and transformed media. `MOMENTS`: also the moments of the linear coefficients, before the lift
+        tests' readouts. `SLOPES`: all.
+    """
+    _set_parameters(point, data, work)
+    transform_media(data, work)
+    transform_cells(data, work)
+    if extent == MEDIA:
+        return 0.0
+    logp = eliminate_geos(data, work)
+    logp += _solve_shared(work.shared_sd, work.shared_cov, work.shared_score, work.shared_mean)
     if not np.isfinite(logp):
-        gradient[:] = 0.0
+        for index in range(len(gradient)):
+            gradient[index] = 0.0
         return -np.inf
-    shared_mean = np.dot(shared_cov, score)
-    logp += 0.5 * np.dot(score, shared_mean)
-    for geo in range(geos):
-        work.unit_mean[geo] = work.load[geo] - np.dot(work.gain[geo * size : (geo + 1) * size], shared_mean)
-    weight, pull = np.zeros(lifts), np.zeros((lifts, lifts))
-    with_units, with_shared = np.zeros((geos, size, lifts)), np.zeros((shared, lifts))
+    fill_units((work.load, work.scaled, work.inverse), work.shared_mean, work.unit_mean)
+    lifts = len(data.lift_value)
+    if extent == SLOPES or lifts > 0:
+        rows, shared = work.scaled.shape
+        product((rows, shared, shared), (1.0, 0.0), work.scaled, work.shared_cov, PLAIN, work.scaled_cov)
     if lifts > 0:
-        covariance, with_units, with_shared = lift_moments(data, work, shared_cov)
-        surprise = lift_surprise(data, work, work.unit_mean)
-        pull = covariance
-        logp -= invert_positive(pull)
-        weight = np.dot(pull, surprise)
-        logp -= 0.5 * np.dot(surprise, weight)
-        for geo in range(geos):
-            work.unit_mean[geo] += np.dot(with_units[geo], weight)
-    gain_cov = np.dot(work.gain, shared_cov)
+        lift_moments(data, work)
+    if extent == MOMENTS:
+        return logp
     if lifts > 0:
-        shared_cov = shared_cov - np.dot(np.dot(with_shared, pull), with_shared.T)
-        shared_mean = shared_mean + np.dot(with_shared, weight)
-    slopes = (np.zeros((geos, size)), np.zeros((geos, size)), np.zeros(geos))
-    gradient[:] = 0.0
-    for geo in range(geos):
-        posterior = (shared_mean, shared_cov, gain_cov[geo * size : (geo + 1) * size], with_shared)
-        geo_slopes(data, work, geo, posterior, (pull, with_units[geo]), slopes, gradient)
-    effect_slope = lift_slopes(data, work, (weight, pull, with_units), slopes)
-    media_chain_rule(data, work, slopes, effect_slope, gradient)
-    _scale_slopes(data, work, (shared_mean, shared_cov), slopes, gradient)
-    return float(logp + _prior(point, data, work, gradient))
+        logp += use_lifts(data, work)
+    for index in range(len(gradient)):
+        gradient[index] = 0.0
+    geo_slopes(data, work, gradient)
+    lift_slopes(data, work)
+    media_chain_rule(data, work, gradient)
+    _scale_slopes(data, work, gradient)
+    return logp + _prior(point, (data.mix, data.spread, work.values), (data.blocks[WEIGHT], data.degrees), gradient)
 
 
 @inner_compiled
-def _scale_slopes(
-    data: KernelData,
-    work: Work,
-    posterior: tuple[FloatArray, FloatArray],
-    slopes: tuple[FloatArray, FloatArray, FloatArray],
-    gradient: FloatArray,
-) -> None:
+def _set_parameters(point: FloatArray, data: KernelData, work: Work) -> None:
+    """Fill parameters, and the scales that follow from them alone."""
+    channels, values, blocks = data.media.shape[1], work.values, data.blocks
+    for index in range(len(point)):
+        values[index] = data.centre[index] + data.spread[index] * point[index]
+    for channel in range(channels):
+        values[channel] = data.centre[channel]
+        for other in range(channel + 1):
+            values[channel] += data.mix[channel, other] * point[other]
+    work.mean[0] = data.intercept[0]
+    work.width[0] = math.exp(values[blocks[LEVEL]]) if blocks[LEVEL] >= 0 else data.intercept[1]
+    for row in range(data.extra.shape[1]):
+        work.width[1 + channels + row] = math.exp(values[blocks[EXTRA] + data.extra_group[row]])
+    for geo in range(len(work.sigma)):
+        work.sigma[geo] = math.exp(values[blocks[NOISE] + geo])
+        start = blocks[WEIGHT] + geo * data.outcome.shape[1]
+        _set_precision(values[start:] if data.degrees > 0.0 else values[:0], work.sigma[geo], work.precision[geo])
+    _set_shared_sd(data, work)
+
+
+@inner_compiled
+def _set_shared_sd(data: KernelData, work: Work) -> None:
+    """Prior standard deviations of the shared coefficients."""
+    values, blocks = work.values, data.blocks
+    for column in range(len(work.shared_sd)):
+        if column >= len(data.group):
+            work.shared_sd[column] = math.exp(values[blocks[SHOCK]])
+        elif data.group[column] < 0:
+            work.shared_sd[column] = data.prior_sd[column]
+        elif data.group[column] == 0:
+            work.shared_sd[column] = math.exp(values[blocks[WALK]])
+        else:
+            size, length = values[blocks[GP_SD]], values[blocks[GP_LENGTH]]
+            work.shared_sd[column] = _spectral_sd(size, length, data.frequency[column])
+
+
+@inner_compiled
+def _set_precision(log_weights: FloatArray, sigma: float, precision: FloatArray) -> None:
+    """Precision of a geo's observations; without weights (those of Student-t noise) it is the same in all periods."""
+    for time in range(len(precision)):
+        weight = math.exp(log_weights[time]) if len(log_weights) > 0 else 1.0
+        precision[time] = weight / sigma**2
+
+
+@inner_compiled
+def _spectral_sd(log_sd: float, log_length: float, frequency: float) -> float:
+    """Prior standard deviation of a Gaussian process's column, from its spectral density; never quite zero."""
+    length = math.exp(log_length)
+    power = math.sqrt(math.sqrt(2.0 * math.pi) * length) * math.exp(-0.25 * (length * frequency) ** 2)
+    return math.exp(log_sd) * power + 1e-9
+
+
+@inner_compiled
+def _solve_shared(sd: FloatArray, covariance: FloatArray, score: FloatArray, mean: FloatArray) -> float:
+    """Mean and covariance of the shared coefficients from their score and, in place, the data's precision.
+
+    Returns
+    -------
+    float
+        Their part of the log density.
+    """
+    logp = 0.0
+    for column in range(len(sd)):
+        covariance[column, column] += 1.0 / sd[column] ** 2
+        logp -= math.log(sd[column])
+    logp -= invert_positive(covariance)
+    for column in range(len(sd)):
+        total = 0.0
+        for other in range(len(sd)):
+            total += covariance[column, other] * score[other]
+        mean[column] = total
+        logp += 0.5 * total * score[column]
+    return logp
+
+
+@inner_compiled
+def _scale_slopes(data: KernelData, work: Work, gradient: FloatArray) -> None:
     """Gradient by the log scales of noise, further rows, and shared columns."""
-    mean, covariance = posterior
     channels, blocks = data.media.shape[1], data.blocks
     for geo in range(len(work.sigma)):
-        gradient[blocks[NOISE] + geo] = slopes[2][geo]
+        gradient[blocks[NOISE] + geo] = work.by_sigma[geo]
     if blocks[LEVEL] >= 0:
-        gradient[blocks[LEVEL]] = slopes[1][:, 0].sum() * work.width[0]
+        gradient[blocks[LEVEL]] = work.by_width[0]
     for row in range(data.extra.shape[1]):
-        place = 1 + channels + row
-        gradient[blocks[EXTRA] + data.extra_group[row]] += slopes[1][:, place].sum() * work.width[place]
+        gradient[blocks[EXTRA] + data.extra_group[row]] += work.by_width[1 + channels + row]
     for column in range(len(work.shared_sd)):
-        square = mean[column] ** 2 + covariance[column, column]
-        by_log_sd = square / work.shared_sd[column] ** 2 - 1.0
+        sd = work.shared_sd[column]
+        by_log_sd = (work.shared_mean[column] ** 2 + work.shared_cov[column, column]) / sd**2 - 1.0
         if column >= len(data.group):
             gradient[blocks[SHOCK]] += by_log_sd
         elif data.group[column] == 0:
             gradient[blocks[WALK]] += by_log_sd
         elif data.group[column] == 1:
-            by_log_sd *= 1.0 - 1e-9 / work.shared_sd[column]  # of the part that the length scale rules
+            by_log_sd *= 1.0 - 1e-9 / sd  # of the part that the length scale rules
             stretched = (math.exp(work.values[blocks[GP_LENGTH]]) * data.frequency[column]) ** 2
             gradient[blocks[GP_SD]] += by_log_sd
             gradient[blocks[GP_LENGTH]] += by_log_sd * (0.5 - 0.5 * stretched)
 
 
 @inner_compiled
-def _prior(point: FloatArray, data: KernelData, work: Work, gradient: FloatArray) -> float:
-    """Log prior; turns the gradient by values into that by the point."""
-    channels, weights = data.media.shape[1], data.blocks[WEIGHT]
-    logp = 0.0
-    gradient[:channels] = np.dot(data.mix.T, gradient[:channels])
+def _prior(
+    point: FloatArray,
+    scales: tuple[FloatArray, FloatArray, FloatArray],
+    noise: tuple[int, float],
+    gradient: FloatArray,
+) -> float:
+    """Log prior; turns the gradient by values into that by the point.
+
+    Parameters
+    ----------
+    point, gradient
+        As in `log_density`.
+    scales
+        Mix, spread, and the values they lead to.
+    noise
+        Start of the log weights of Student-t noise (−1: none), and degrees of freedom.
+    """
+    mix, spread, values = scales
+    weights, degrees = noise
+    channels, logp = len(mix), 0.0
+    for channel in range(channels):  # mix is lower triangular: entries still to come are not needed here
+        mixed = 0.0
+        for other in range(channel, channels):
+            mixed += mix[other, channel] * gradient[other]
+        gradient[channel] = mixed
     for index in range(channels, len(point)):
-        gradient[index] *= data.spread[index]
+        gradient[index] *= spread[index]
     for index in range(len(point)):
         if weights >= 0 and index >= weights:  # log of a Gamma(ν/2, ν/2) variable
-            half, value = 0.5 * data.degrees, work.values[index]
+            half, value = 0.5 * degrees, values[index]
             logp += half * (value - math.exp(value))
-            gradient[index] += half * (1.0 - math.exp(value)) * data.spread[index]
+            gradient[index] += half * (1.0 - math.exp(value)) * spread[index]
         else:
             logp -= 0.5 * point[index] ** 2
             gradient[index] -= point[index]
     return logp
 
 
-@compiled
 def draw_coefficients(
     point: FloatArray, data: KernelData, work: Work, normals: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
@@ -194,25 +263,18 @@ def draw_coefficients(
     """
     geos, size, _ = work.rows.shape
     shared_size, lifts = len(work.shared_sd), len(data.lift_value)
-    set_parameters(point, data, work)
-    precision, score = np.zeros((shared_size, shared_size)), np.zeros(shared_size)
-    eliminate_geos(data, work, precision, score)
-    for column in range(shared_size):
-        precision[column, column] += 1.0 / work.shared_sd[column] ** 2
-    shared_cov = precision
-    invert_positive(shared_cov)
-    shared = np.dot(shared_cov, score) + np.dot(np.linalg.cholesky(shared_cov), normals[:shared_size])
-    unit = np.zeros((geos, size))
-    for geo in range(geos):
-        start = shared_size + geo * size
-        inverse = 0.5 * (work.block[geo] + work.block[geo].T)
-        noise = np.dot(np.linalg.cholesky(inverse), normals[start : start + size])
-        unit[geo] = work.load[geo] - np.dot(work.gain[geo * size : (geo + 1) * size], shared) + noise
+    evaluate(point, data, work, np.empty(0), MOMENTS)
+    shared = work.shared_mean + np.linalg.cholesky(work.shared_cov) @ normals[:shared_size]
+    noise = normals[shared_size : shared_size + geos * size].reshape(geos, size)
+    whitened = work.load - (work.scaled @ shared).reshape(geos, size) + noise
+    unit = np.einsum("gji,gj->gi", work.inverse, whitened)
     if lifts > 0:
-        covariance, with_units, with_shared = lift_moments(data, work, shared_cov)
-        surprise = lift_surprise(data, work, unit) + data.lift_error * normals[shared_size + geos * size :]
-        weight = np.linalg.solve(covariance, surprise)
-        shared = shared + np.dot(with_shared, weight)
-        for geo in range(geos):
-            unit[geo] += np.dot(with_units[geo], weight)
+        geo, channel, lift = data.cell_place.T
+        row = channel + 1
+        predicted = work.effect * (work.mean[row] + work.width[row] * unit[geo, row])
+        surprise = data.lift_value + data.lift_error * normals[shared_size + geos * size :]
+        np.subtract.at(surprise, lift, predicted)
+        weight = np.linalg.solve(work.lift_cov, surprise)
+        shared = shared + weight @ work.lift_shared
+        unit = unit + work.lift_units @ weight
     return work.mean + work.width * unit, shared

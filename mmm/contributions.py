@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mmm.collapsed_kernel import set_parameters
-from mmm.compilation import compiled
+from mmm.collapsed_kernel import transform
 from mmm.design import Design
-from mmm.kernel_arrays import KernelData, Work, new_work
+from mmm.kernel_arrays import KernelData, new_work
 from mmm.media_response import Draws, panel_response
 from mmm.spec import ModelSpec
 
@@ -39,19 +38,12 @@ def channel_totals(points: FloatArray, by_geo: FloatArray, data: KernelData) -> 
     FloatArray
         Shape (D, C).
     """
-    return _channel_totals(np.ascontiguousarray(points), np.ascontiguousarray(by_geo), data, new_work(data))
-
-
-@compiled
-def _channel_totals(points: FloatArray, by_geo: FloatArray, data: KernelData, work: Work) -> FloatArray:
-    geos, channels, _ = data.media.shape
-    result = np.zeros((len(points), channels))
-    for draw in range(len(points)):
-        set_parameters(points[draw], data, work)
-        for geo in range(geos):
-            for channel in range(channels):
-                total = np.dot(data.money[geo], work.rows[geo, channel + 1])
-                result[draw, channel] += by_geo[draw, geo, channel + 1] * total
+    work, channels = new_work(data), data.media.shape[1]
+    result = np.empty((len(points), channels))
+    for draw, point in enumerate(np.ascontiguousarray(points)):
+        transform(point, data, work)
+        by_unit = np.einsum("gct,gt->gc", work.rows[:, 1 : channels + 1], data.money)
+        result[draw] = (by_geo[draw][:, 1 : channels + 1] * by_unit).sum(axis=0)
     return result
 
 

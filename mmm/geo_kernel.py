@@ -1,6 +1,7 @@
 """A geo's part of the collapsed density, compiled: its own coefficients integrated out, and their gradient.
 
-The notation is that of `mmm.collapsed_kernel`; Ω is the diagonal precision of a geo's noise.
+The notation is that of `mmm.collapsed_kernel`; Ω is the diagonal precision of a geo's noise. The geo's unit
+coefficients have prior precision I and, given the shared ones, posterior precision A = I + s R Ω R' s = LL'.
 """
 
 from __future__ import annotations
@@ -10,17 +11,19 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mmm.compilation import compiled, inner_compiled
+from mmm.compilation import inner_compiled
 from mmm.kernel_arrays import WEIGHT, KernelData, Work
+from mmm.linear_kernel import FIRST_TRANSPOSED, PLAIN, SECOND_TRANSPOSED, invert_factor, product, subtract_gram
 
 FloatArray = NDArray[np.float64]
 
 
 @inner_compiled
-def eliminate_geos(data: KernelData, work: Work, precision: FloatArray, score: FloatArray) -> float:
+def eliminate_geos(data: KernelData, work: Work) -> float:
     """Integrate each geo's own coefficients out.
 
-    Fills the geo blocks of ``work`` and adds to the shared precision (Q, Q) and score (Q,).
+    Fills the geo blocks of ``work``, and the shared precision and score but for the prior; of the precision the lower
+    triangle only.
 
     Returns
     -------
@@ -28,217 +31,270 @@ def eliminate_geos(data: KernelData, work: Work, precision: FloatArray, score: F
         The part of the log density that needs no shared coefficients.
     """
     geos, size, periods = work.rows.shape
-    columns, channels = len(data.group), data.media.shape[1]
-    logp, loads = 0.0, np.empty(geos * size)
+    shared, logp = len(work.shared_sd), 0.0
+    for column in range(shared):
+        work.shared_score[column] = 0.0
+        for other in range(column + 1):
+            work.shared_cov[column, other] = 0.0
     for geo in range(geos):
-        rows, omega, residual = work.rows[geo], work.precision[geo], work.residual[geo]
-        residual[:] = data.outcome[geo] - work.mean[0]
-        for channel in range(channels):
-            residual -= work.mean[channel + 1] * rows[channel + 1]
-        weighted = rows * omega
-        work.gram[geo] = np.dot(weighted, rows.T)
-        work.cross[geo, :, :columns] = np.dot(weighted, data.shared[geo])
-        if data.shocks:
-            work.cross[geo, :, columns:] = weighted
-        scaled = work.scaled[geo * size : (geo + 1) * size]
-        load = loads[geo * size : (geo + 1) * size]
-        load[:] = work.width * np.dot(weighted, residual)
-        lower = _factor(work.gram[geo], work.width)
+        _fill_residual(data.outcome[geo], work.rows[geo], work.mean, work.residual)
+        logp -= 0.5 * _square(work.precision[geo], work.residual) + periods * math.log(work.sigma[geo])
+        _add_shared(data, work, geo)
+        logp -= _whiten(data, work, geo)
         for row in range(size):
-            scaled[row] = work.cross[geo, row] * work.width[row]
-        _forward(lower, scaled, load)
-        _add_shared(data, work, geo, precision, score)
-        logp -= 0.5 * ((omega * residual * residual).sum() - np.dot(load, load))
-        logp -= periods * math.log(work.sigma[geo])
-        for row in range(size):
-            logp -= math.log(lower[row, row])
-        inverse = np.eye(size)
-        unused = np.zeros(size)
-        _forward(lower, inverse, unused)
-        work.block[geo] = np.dot(inverse.T, inverse)
-        work.gain[geo * size : (geo + 1) * size] = np.dot(inverse.T, scaled)
-        work.load[geo] = np.dot(inverse.T, load)
+            logp += 0.5 * work.load[geo, row] ** 2
         if data.degrees > 0.0:
-            start = data.blocks[WEIGHT] + geo * periods
-            logp += 0.5 * work.values[start : start + periods].sum()
-    for column in range(columns):
-        for place in range(columns, len(score)):
-            precision[column, place] = precision[place, column]
-    precision -= np.dot(work.scaled.T, work.scaled)
-    score -= np.dot(work.scaled.T, loads)
+            for time in range(periods):
+                logp += 0.5 * work.values[data.blocks[WEIGHT] + geo * periods + time]
+    subtract_gram(work.scaled, work.shared_cov)
+    for geo in range(geos):
+        for row in range(size):
+            load, scaled = work.load[geo, row], work.scaled[geo * size + row]
+            for column in range(shared):
+                work.shared_score[column] -= scaled[column] * load
     return logp
 
 
 @inner_compiled
-def _factor(gram: FloatArray, width: FloatArray) -> FloatArray:
-    """Cholesky factor of I + s G s."""
-    size = len(width)
-    block = np.empty((size, size))
+def _fill_residual(outcome: FloatArray, rows: FloatArray, coefficient: FloatArray, residual: FloatArray) -> None:
+    """The outcome less a geo's rows times their coefficients."""
+    for time in range(len(residual)):
+        residual[time] = outcome[time]
+    for row in range(len(rows)):
+        level = coefficient[row]
+        if level != 0.0:
+            for time in range(len(residual)):
+                residual[time] -= level * rows[row, time]
+
+
+@inner_compiled
+def _square(omega: FloatArray, residual: FloatArray) -> float:
+    """Square of a residual in units of the noise."""
+    square = 0.0
+    for time in range(len(residual)):
+        square += omega[time] * residual[time] * residual[time]
+    return square
+
+
+@inner_compiled
+def _add_shared(data: KernelData, work: Work, geo: int) -> None:
+    """Add this geo's observations of the shared columns and shocks, [Z I]'Ω[Z I] and [Z I]'Ω times the residual."""
+    periods, columns = data.shared[geo].shape
+    omega, residual, shared = work.precision[geo], work.residual, data.shared[geo]
+    precision, score = work.shared_cov, work.shared_score
+    if data.degrees == 0.0:
+        for i in range(columns):
+            for j in range(i + 1):
+                precision[i, j] += data.shared_gram[geo, i, j] * omega[0]
+    for time in range(periods):
+        pulled, weighted = omega[time] * residual[time], work.weighted_shared[time]
+        for column in range(columns):
+            score[column] += pulled * shared[time, column]
+            weighted[column] = omega[time] * shared[time, column]
+        if data.shocks:
+            row = precision[columns + time]
+            score[columns + time] += pulled
+            row[columns + time] += omega[time]
+            for column in range(columns):
+                row[column] += weighted[column]
+    if data.degrees > 0.0:
+        product((columns, columns, periods), (1.0, 1.0), work.weighted_shared, shared, FIRST_TRANSPOSED, precision)
+
+
+@inner_compiled
+def _whiten(data: KernelData, work: Work, geo: int) -> float:
+    """Fill L⁻¹, L⁻¹ s R Ω [Z I] and L⁻¹ s R Ω times the residual of one geo; gives half the log determinant of A."""
+    size, periods = work.rows.shape[1], work.rows.shape[2]
+    columns, shared = len(data.group), len(work.shared_sd)
+    rows, omega, width, weighted = work.rows[geo], work.precision[geo], work.width, work.weighted
+    inverse, steps, pulled = work.inverse[geo], work.small[0], work.small[1][0]
+    for row in range(size):
+        total = 0.0
+        for time in range(periods):
+            weighted[row, time] = rows[row, time] * omega[time]
+            total += weighted[row, time] * work.residual[time]
+        pulled[row] = width[row] * total
+    product((size, size, periods), (1.0, 0.0), weighted, rows, SECOND_TRANSPOSED, inverse)
     for i in range(size):
         for j in range(size):
-            block[i, j] = width[i] * gram[i, j] * width[j]
-        block[i, i] += 1.0
-    return np.linalg.cholesky(block)
-
-
-@compiled
-def _forward(lower: FloatArray, matrix: FloatArray, vector: FloatArray) -> None:
-    """Solve L X = matrix and L x = vector in place."""
-    for i in range(len(lower)):
-        for j in range(i):
-            factor = lower[i, j]
-            for k in range(matrix.shape[1]):
-                matrix[i, k] -= factor * matrix[j, k]
-            vector[i] -= factor * vector[j]
-        inverse = 1.0 / lower[i, i]
-        for k in range(matrix.shape[1]):
-            matrix[i, k] *= inverse
-        vector[i] *= inverse
-
-
-@inner_compiled
-def _add_shared(data: KernelData, work: Work, geo: int, precision: FloatArray, score: FloatArray) -> None:
-    """Add this geo's observations of the shared columns and shocks."""
-    columns, periods = len(data.group), data.outcome.shape[1]
-    omega, residual, shared = work.precision[geo], work.residual[geo], data.shared[geo]
-    pulled = omega * residual
-    score[:columns] += np.dot(pulled, shared)
-    if data.degrees == 0.0:
-        inverse_variance = omega[0]
-        for i in range(columns):
-            for j in range(columns):
-                precision[i, j] += data.shared_gram[geo, i, j] * inverse_variance
-    else:
-        precision[:columns, :columns] += np.dot(shared.T * omega, shared)
+            inverse[i, j] *= width[i] * width[j]
+        inverse[i, i] += 1.0
+    half = invert_factor(inverse)
+    product((size, columns, periods), (1.0, 0.0), weighted, data.shared[geo], PLAIN, work.cross)
     if data.shocks:
-        for time in range(periods):
-            place = columns + time
-            score[place] += pulled[time]
-            precision[place, place] += omega[time]
-            row = precision[place]
-            for column in range(columns):
-                row[column] += omega[time] * shared[time, column]
+        for row in range(size):
+            for time in range(periods):
+                work.cross[row, columns + time] = weighted[row, time]
+    for i in range(size):
+        total = 0.0
+        for j in range(size):
+            steps[i, j] = inverse[i, j] * width[j]
+            total += inverse[i, j] * pulled[j]
+        work.load[geo, i] = total
+    scaled = work.scaled[geo * size : (geo + 1) * size]
+    product((size, shared, size), (1.0, 0.0), steps, work.cross, PLAIN, scaled)
+    return half
 
 
 @inner_compiled
-def geo_slopes(
-    data: KernelData,
-    work: Work,
-    geo: int,
-    posterior: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
-    lift: tuple[FloatArray, FloatArray],
-    slopes: tuple[FloatArray, FloatArray, FloatArray],
-    gradient: FloatArray,
-) -> None:
-    """Expected complete-data gradient of one geo's likelihood, by transformed media, m, s, log σ and log λ.
+def fill_units(geos: tuple[FloatArray, FloatArray, FloatArray], shared: FloatArray, unit: FloatArray) -> None:
+    """Means (G, J) of the geos' unit coefficients, given shared ones (Q,): L⁻ᵀ (load − scaled · shared).
+
+    ``geos`` holds ``load``, ``scaled`` and ``inverse`` of `Work`.
+    """
+    load, scaled, inverse = geos
+    size = load.shape[1]
+    for geo in range(len(load)):
+        for i in range(size):
+            unit[geo, i] = 0.0
+        for j in range(size):
+            rest, row = load[geo, j], scaled[geo * size + j]
+            for column in range(len(shared)):
+                rest -= row[column] * shared[column]
+            for i in range(size):
+                unit[geo, i] += inverse[geo, j, i] * rest
+
+
+@inner_compiled
+def geo_slopes(data: KernelData, work: Work, gradient: FloatArray) -> None:
+    """Expected complete-data gradient of the geos' likelihood, by transformed media, m, log s, log σ and log λ.
+
+    That by log s needs no likelihood: for u ~ N(0, I), integration by parts turns E[s u ∂logp/∂c] into E[u²] − 1.
 
     Parameters
     ----------
     data, work
-        As in `mmm.collapsed_kernel.log_density`; fills ``work.slope[geo]``.
-    geo
-        Which.
-    posterior
-        Mean (Q,) and covariance (Q, Q) of the shared coefficients; this geo's gain times their covariance before the
-        lift tests (J, Q); their covariance with the lift tests (Q, I).
-    lift
-        Precision of the lift tests (I, I), and covariance of this geo's unit coefficients with them (J, I).
-    slopes
-        By m (G, J), by s (G, J), by log σ (G,); this geo's entries are written.
+        As in `mmm.collapsed_kernel.log_density`; fills ``slope``, ``by_mean``, ``by_width``, ``by_sigma`` of ``work``.
     gradient
         Entries of log λ are written, where the noise is Student-t.
     """
-    shared_mean, shared_cov, gain_cov, with_shared = posterior
-    size, periods = work.rows.shape[1], work.rows.shape[2]
-    columns, shared = len(data.group), data.shared[geo]
-    rows, unit, width, omega = work.rows[geo], work.unit_mean[geo], work.width, work.precision[geo]
-    unit_cov = work.block[geo] + np.dot(gain_cov, work.gain[geo * size : (geo + 1) * size].T)
-    unit_shared = -gain_cov
-    if len(lift[0]) > 0:
-        pulled = np.dot(lift[1], lift[0])
-        unit_cov = unit_cov - np.dot(pulled, lift[1].T)
-        unit_shared = unit_shared - np.dot(pulled, with_shared.T)
-    coefficient = work.mean + width * unit
-    residual = data.outcome[geo] - np.dot(coefficient, rows) - np.dot(shared, shared_mean[:columns])
-    if data.shocks:
-        residual -= shared_mean[columns:]
-    row_residual = np.dot(rows, omega * residual)
-    cross, gram = work.cross[geo], work.gram[geo]
-    square = (omega * residual * residual).sum()
-    for i in range(size):
-        inner, outer = 0.0, 0.0
-        for j in range(size):
-            inner += gram[i, j] * width[j] * unit_cov[j, i]
-        for k in range(len(shared_mean)):
-            outer += cross[i, k] * unit_shared[i, k]
-        slopes[0][geo, i] = row_residual[i]
-        slopes[1][geo, i] = row_residual[i] * unit[i] - inner - outer
-        square += width[i] * (inner + 2.0 * outer)
-    square += _shared_square(data, work, geo, shared_cov)
-    slopes[2][geo] = square - periods
-    channels = data.media.shape[1]
-    scaled_cov = unit_cov * width.reshape(size, 1) * width
-    scaled_shared = unit_shared * width.reshape(size, 1)
-    slope = -np.dot(scaled_cov[1 : channels + 1], rows)
-    slope -= np.dot(np.ascontiguousarray(scaled_shared[1 : channels + 1, :columns]), shared.T)
-    for channel in range(channels):
+    geos, size, periods = work.rows.shape
+    columns, channels, unit_cov = len(data.group), data.media.shape[1], work.small[2]
+    coefficient, residual = work.small[0][0], work.residual
+    for row in range(size):
+        work.by_mean[row] = 0.0
+        work.by_width[row] = 0.0
+    for geo in range(geos):
+        rows, omega, shared, unit = work.rows[geo], work.precision[geo], data.shared[geo], work.unit_mean[geo]
+        surplus = _unit_covariance(work, geo, unit_cov)
+        for row in range(size):
+            work.by_width[row] += unit[row] ** 2 + unit_cov[row, row] - 1.0
+            surplus += 1.0 - unit_cov[row, row]
+            coefficient[row] = work.mean[row] + work.width[row] * unit[row]
+        _fill_residual(data.outcome[geo], rows, coefficient, residual)
         for time in range(periods):
-            level = slope[channel, time] + coefficient[channel + 1] * residual[time]
+            for column in range(columns):
+                residual[time] -= shared[time, column] * work.shared_mean[column]
             if data.shocks:
-                level -= scaled_shared[channel + 1, columns + time]
-            work.slope[geo, channel, time] = omega[time] * level
-    if data.degrees > 0.0:
-        _weight_slopes(data, work, geo, (residual, shared_cov, scaled_cov, scaled_shared), gradient)
+                residual[time] -= work.shared_mean[columns + time]
+        for channel in range(channels):
+            level, slope, row = coefficient[channel + 1], work.slope[geo, channel], rows[channel + 1]
+            by_mean = 0.0
+            for time in range(periods):
+                pulled = omega[time] * residual[time]
+                by_mean += pulled * row[time]
+                slope[time] = pulled * level
+            work.by_mean[channel + 1] += by_mean
+        _uncertain_slopes(data, work, geo, unit_cov)
+        surplus += _square(omega, residual) + _shared_square(data, work, geo, gradient)
+        work.by_sigma[geo] = surplus - periods
 
 
 @inner_compiled
-def _shared_square(data: KernelData, work: Work, geo: int, covariance: FloatArray) -> float:
-    """Trace of [Z I]'Ω[Z I] times the covariance of the shared coefficients."""
-    columns, periods = len(data.group), data.outcome.shape[1]
-    omega, shared, total = work.precision[geo], data.shared[geo], 0.0
+def _unit_covariance(work: Work, geo: int, unit_cov: FloatArray) -> float:
+    """Posterior covariance (J, J) of a geo's unit coefficients, L⁻ᵀ (I + M) L⁻¹ with M = scaled Σ scaled'.
+
+    The lift tests take their share off it.
+
+    Returns
+    -------
+    float
+        What the expected square of the residual, in units of the noise, has beside J − trace(unit_cov) and the parts
+        of the mean and of the shared coefficients: −trace(M), and a share of the lift tests.
+    """
+    size, shared, lifts = work.rows.shape[1], len(work.shared_sd), len(work.lift_weight)
+    middle, half, inverse = work.small[0], work.small[1], work.inverse[geo]
+    scaled_cov, scaled = work.scaled_cov[geo * size : (geo + 1) * size], work.scaled[geo * size : (geo + 1) * size]
+    product((size, size, shared), (1.0, 0.0), scaled_cov, scaled, SECOND_TRANSPOSED, middle)
+    surplus = 0.0
+    for row in range(size):
+        surplus -= middle[row, row]
+        middle[row, row] += 1.0
+    product((size, size, size), (1.0, 0.0), middle, inverse, PLAIN, half)
+    product((size, size, size), (1.0, 0.0), inverse, half, FIRST_TRANSPOSED, unit_cov)
+    if lifts > 0:
+        units, white, load, pulled = work.lift_units[geo], work.lift_white[geo], work.lift_load[geo], work.lift_scratch
+        product((size, lifts, lifts), (1.0, 0.0), units, work.lift_pull, PLAIN, pulled)
+        product((size, size, lifts), (-1.0, 1.0), pulled, units, SECOND_TRANSPOSED, unit_cov)
+        for row in range(size):
+            for i in range(lifts):
+                for j in range(lifts):
+                    surplus += work.lift_pull[i, j] * white[row, i] * (white[row, j] - 2.0 * load[row, j])
+    return surplus
+
+
+@inner_compiled
+def _uncertain_slopes(data: KernelData, work: Work, geo: int, unit_cov: FloatArray) -> None:
+    """Take off ``work.slope[geo]`` the covariance of coefficients and fit, times Ω.
+
+    ``work.long`` is left with the covariance of the coefficients with the geo's own part of the fit, and with the
+    shared part: of intercept and channels, and of the further rows too where the noise is Student-t.
+    """
+    size, periods = work.rows.shape[1], work.rows.shape[2]
+    columns, shared, channels, lifts = len(data.group), len(work.shared_sd), data.media.shape[1], len(work.lift_weight)
+    count = size if data.degrees > 0.0 else channels + 1
+    own, both, left, steps, inverse = work.long[0], work.long[1], work.small[0], work.small[1], work.inverse[geo]
+    for i in range(count):
+        for j in range(size):
+            left[i, j] = work.width[i] * unit_cov[i, j] * work.width[j]
+            steps[i, j] = -work.width[i] * inverse[j, i]
+    product((count, periods, size), (1.0, 0.0), left, work.rows[geo], PLAIN, own)
+    scaled_cov = work.scaled_cov[geo * size : (geo + 1) * size]
+    product((count, shared, size), (1.0, 0.0), steps, scaled_cov, PLAIN, work.cross)
+    if lifts > 0:
+        for i in range(count):
+            for lift in range(lifts):
+                work.lift_scratch[i, lift] *= work.width[i]
+        product((count, shared, lifts), (-1.0, 1.0), work.lift_scratch, work.lift_shared, PLAIN, work.cross)
+    product((count, periods, columns), (1.0, 0.0), work.cross, data.shared[geo], SECOND_TRANSPOSED, both)
+    for i in range(count):
+        for time in range(periods):
+            if data.shocks:
+                both[i, time] += work.cross[i, columns + time]
+            if 0 < i <= channels:
+                work.slope[geo, i - 1, time] -= work.precision[geo, time] * (own[i, time] + both[i, time])
+
+
+@inner_compiled
+def _shared_square(data: KernelData, work: Work, geo: int, gradient: FloatArray) -> float:
+    """Trace of [Z I]'Ω[Z I] times the covariance of the shared coefficients.
+
+    With Student-t noise also the gradient by the log weights λ of one geo: ½ − ½ ω E[e²].
+    """
+    periods, columns = data.shared[geo].shape
+    omega, shared, covariance, total = work.precision[geo], data.shared[geo], work.shared_cov, 0.0
+    inner = work.weighted_shared
     if data.degrees == 0.0:
         for i in range(columns):
             for j in range(columns):
                 total += data.shared_gram[geo, i, j] * covariance[i, j]
         total *= omega[0]
     else:
-        inner = np.dot(shared, np.ascontiguousarray(covariance[:columns, :columns]))
-        for time in range(periods):
-            total += omega[time] * np.dot(inner[time], shared[time])
-    if data.shocks:
-        for time in range(periods):
-            place, cross = columns + time, 0.0
-            for column in range(columns):
-                cross += shared[time, column] * covariance[place, column]
-            total += omega[time] * (covariance[place, place] + 2.0 * cross)
-    return total
-
-
-@inner_compiled
-def _weight_slopes(
-    data: KernelData,
-    work: Work,
-    geo: int,
-    posterior: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
-    gradient: FloatArray,
-) -> None:
-    """Gradient by the log weights λ of one geo: ½ − ½ ω E[e²]."""
-    residual, shared_cov, scaled_cov, scaled_shared = posterior
-    columns, periods = len(data.group), data.outcome.shape[1]
-    rows, shared = work.rows[geo], data.shared[geo]
-    own = np.dot(scaled_cov, rows)
-    both = np.dot(np.ascontiguousarray(scaled_shared[:, :columns]), shared.T)
-    all_ = np.dot(shared, np.ascontiguousarray(shared_cov[:columns, :columns]))
-    start = data.blocks[WEIGHT] + geo * periods
+        product((periods, columns, columns), (1.0, 0.0), shared, covariance, PLAIN, inner)
     for time in range(periods):
-        square = residual[time] ** 2 + np.dot(all_[time], shared[time])
-        for row in range(len(rows)):
-            square += rows[row, time] * (own[row, time] + 2.0 * both[row, time])
+        square, cross = 0.0, 0.0
         if data.shocks:
-            place = columns + time
-            square += shared_cov[place, place]
+            row = covariance[columns + time]
             for column in range(columns):
-                square += 2.0 * shared[time, column] * shared_cov[place, column]
-            for row in range(len(rows)):
-                square += 2.0 * rows[row, time] * scaled_shared[row, place]
-        gradient[start + time] = 0.5 - 0.5 * work.precision[geo, time] * square
+                cross += shared[time, column] * row[column]
+            square += row[columns + time] + 2.0 * cross
+        if data.degrees > 0.0:
+            for column in range(columns):
+                square += inner[time, column] * shared[time, column]
+            own = work.residual[time] ** 2
+            for row_ in range(work.rows.shape[1]):
+                own += work.rows[geo, row_, time] * (work.long[0][row_, time] + 2.0 * work.long[1][row_, time])
+            place = data.blocks[WEIGHT] + geo * periods + time
+            gradient[place] = 0.5 - 0.5 * omega[time] * (own + square)
+        total += omega[time] * square
+    return total

@@ -60,33 +60,68 @@ class KernelData(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Arrays that one chain writes into. J = 1 + C + E coefficients a geo, Q = K + T·shocks shared ones."""
+    """Arrays that one chain writes into; compiled code allocates nothing.
+
+    J = 1 + C + E coefficients a geo, Q = K + T·shocks shared ones; A_g = I + s R Ω R' s = L_g L_g' is the precision of
+    a geo's unit coefficients. Arrays without a geo, channel or cell axis are overwritten for each.
+    """
 
     values: FloatArray  # (n,) parameters on the unconstrained scale
+    # Media
     weights: FloatArray  # (C, 3, L)
     carried: FloatArray  # (G, C, L-1+T)
     saturated: FloatArray  # (G, C, 4, L-1+T)
     factor: FloatArray  # (C, T) course of a varying effect
+    nudged: FloatArray  # (2, L-1+T) 1% more media, carried
+    nudged_saturated: FloatArray  # (4, L-1+T)
+    nudged_result: FloatArray  # (T,)
     cell_carried: FloatArray  # (N, 2, L-1+W)
     cell_saturated: FloatArray  # (N, 2, 4, L-1+W)
     cell_value: FloatArray  # (N, 2, W)
-    rows: FloatArray  # (G, J, T)
-    precision: FloatArray  # (G, T) of the noise
-    residual: FloatArray  # (G, T) outcome less the national effects
-    gram: FloatArray  # (G, J, J) R Ω R'
-    block: FloatArray  # (G, J, J) A⁻¹
-    cross: FloatArray  # (G, J, Q) R Ω [Z I]
-    scaled: FloatArray  # (G·J, Q) L⁻¹ s R Ω [Z I]
-    gain: FloatArray  # (G·J, Q) A⁻¹ s R Ω [Z I]
-    load: FloatArray  # (G, J) A⁻¹h
+    total: FloatArray  # (C,) what the national coefficient is normalised by
+    effect: FloatArray  # (N,) d
+    # Scales and means
     mean: FloatArray  # (J,) m
     width: FloatArray  # (J,) s
     sigma: FloatArray  # (G,)
     shared_sd: FloatArray  # (Q,)
-    total: FloatArray  # (C,) what the national coefficient is normalised by
-    effect: FloatArray  # (N,) d
+    precision: FloatArray  # (G, T) Ω, of the noise
+    # Geos
+    rows: FloatArray  # (G, J, T) R
+    residual: FloatArray  # (T,)
+    weighted: FloatArray  # (J, T) R Ω
+    weighted_shared: FloatArray  # (T, K) Ω Z
+    cross: FloatArray  # (J, Q) R Ω [Z I]
+    small: FloatArray  # (3, J, J) scratch
+    long: FloatArray  # (2, J, T) scratch
+    inverse: FloatArray  # (G, J, J) L⁻¹
+    scaled: FloatArray  # (G·J, Q) L⁻¹ s R Ω [Z I]
+    load: FloatArray  # (G, J) L⁻¹ s R Ω times the residual
     unit_mean: FloatArray  # (G, J)
-    slope: FloatArray  # (G, C, T) derivative by transformed media
+    # Shared coefficients
+    shared_cov: FloatArray  # (Q, Q), first its inverse
+    shared_score: FloatArray  # (Q,)
+    shared_mean: FloatArray  # (Q,)
+    scaled_cov: FloatArray  # (G·J, Q) scaled times shared covariance before the lift tests
+    # Lift tests
+    lift_load: FloatArray  # (G, J, I) L⁻¹ s d
+    lift_white: FloatArray  # (G, J, I) L' times the next
+    lift_units: FloatArray  # (G, J, I) covariance of unit coefficients and lifts
+    lift_shared: FloatArray  # (I, Q) covariance of lifts and shared coefficients
+    lift_pulled: FloatArray  # (I, Q) scratch
+    lift_cov: FloatArray  # (I, I) of the lifts, readout error included
+    lift_pull: FloatArray  # (I, I) its inverse
+    lift_weight: FloatArray  # (I,) pull times surprise
+    lift_scratch: FloatArray  # (J, I)
+    # Slopes
+    slope: FloatArray  # (G, C, T) by transformed media
+    by_mean: FloatArray  # (J,) by m, over geos
+    by_width: FloatArray  # (J,) by log s, over geos
+    by_sigma: FloatArray  # (G,) by log σ
+    by_effect: FloatArray  # (N,) by d
+    by_weight: FloatArray  # (L,) by adstock weights
+    by_course: FloatArray  # (T,) by the log course of a varying effect
+    by_series: FloatArray  # (2, L-1+max(T, W)) by a result, by the series within
 
 
 def new_work(data: KernelData) -> Work:
@@ -94,35 +129,67 @@ def new_work(data: KernelData) -> Work:
     geos, channels, reach = data.media.shape
     periods, columns, cells = data.outcome.shape[1], data.shared.shape[2], data.cell_media.shape[0]
     rows, lags = 1 + channels + data.extra.shape[1], reach - periods + 1
-    window = data.cell_window.shape[1]
+    window, lifts = data.cell_window.shape[1], len(data.lift_value)
     shared = columns + periods * data.shocks
-    shapes = {
-        "values": (len(data.centre),),
+    media = {
         "weights": (channels, 3, lags),
         "carried": (geos, channels, reach),
         "saturated": (geos, channels, 4, reach),
         "factor": (channels, periods),
+        "nudged": (2, reach),
+        "nudged_saturated": (4, reach),
+        "nudged_result": (periods,),
         "cell_carried": (cells, 2, lags - 1 + window),
         "cell_saturated": (cells, 2, 4, lags - 1 + window),
         "cell_value": (cells, 2, window),
-        "rows": (geos, rows, periods),
-        "precision": (geos, periods),
-        "residual": (geos, periods),
-        "gram": (geos, rows, rows),
-        "block": (geos, rows, rows),
-        "cross": (geos, rows, shared),
-        "scaled": (geos * rows, shared),
-        "gain": (geos * rows, shared),
-        "load": (geos, rows),
+        "total": (channels,),
+        "effect": (cells,),
+    }
+    linear = {
+        "values": (len(data.centre),),
         "mean": (rows,),
         "width": (rows,),
         "sigma": (geos,),
         "shared_sd": (shared,),
-        "total": (channels,),
-        "effect": (cells,),
+        "precision": (geos, periods),
+        "rows": (geos, rows, periods),
+        "residual": (periods,),
+        "weighted": (rows, periods),
+        "weighted_shared": (periods, columns),
+        "cross": (rows, shared),
+        "small": (3, rows, rows),
+        "long": (2, rows, periods),
+        "inverse": (geos, rows, rows),
+        "scaled": (geos * rows, shared),
+        "load": (geos, rows),
         "unit_mean": (geos, rows),
-        "slope": (geos, channels, periods),
+        "shared_cov": (shared, shared),
+        "shared_score": (shared,),
+        "shared_mean": (shared,),
+        "scaled_cov": (geos * rows, shared),
     }
+    lift = {
+        "lift_load": (geos, rows, lifts),
+        "lift_white": (geos, rows, lifts),
+        "lift_units": (geos, rows, lifts),
+        "lift_shared": (lifts, shared),
+        "lift_pulled": (lifts, shared),
+        "lift_cov": (lifts, lifts),
+        "lift_pull": (lifts, lifts),
+        "lift_weight": (lifts,),
+        "lift_scratch": (rows, lifts),
+    }
+    slopes = {
+        "slope": (geos, channels, periods),
+        "by_mean": (rows,),
+        "by_width": (rows,),
+        "by_sigma": (geos,),
+        "by_effect": (cells,),
+        "by_weight": (lags,),
+        "by_course": (periods,),
+        "by_series": (2, lags - 1 + max(periods, window)),
+    }
+    shapes = media | linear | lift | slopes
     work = Work(**{name: np.zeros(shape) for name, shape in shapes.items()})
     work.rows[:, 0] = 1.0
     work.rows[:, 1 + channels :] = data.extra

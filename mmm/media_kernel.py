@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mmm.compilation import compiled, inner_compiled
+from mmm.compilation import inner_compiled
 from mmm.kernel_arrays import (
     ADSTOCK,
     BASIS,
@@ -23,19 +23,16 @@ from mmm.kernel_arrays import (
     HALF,
     LAGS,
     MARGINAL,
-    ORDER,
     PATH,
-    SATURATION,
     SECOND,
     SLOPE,
     SPREAD,
     SWING,
     VARYING,
-    IntArray,
     KernelData,
     Work,
 )
-from mmm.kernels import carry_back, carry_into, saturate_into, weight_slopes, weights_with_slopes
+from mmm.kernels import respond, respond_back, weights_with_slopes
 
 FloatArray = NDArray[np.float64]
 #: Media are raised by this share to read a marginal return.
@@ -48,82 +45,6 @@ def _value(values: FloatArray, slot: int) -> float:
     return values[slot] if slot >= 0 else 0.0
 
 
-@compiled
-def respond(
-    kinds: IntArray,
-    shape: tuple[float, float],
-    media: FloatArray,
-    reach: FloatArray,
-    weights: FloatArray,
-    kept: tuple[FloatArray, FloatArray, FloatArray],
-) -> None:
-    """Transform one series.
-
-    Parameters
-    ----------
-    kinds
-        Shape (6,), the channel's row of `KernelData.kinds`.
-    shape
-        Log half saturation and log slope.
-    media, reach
-        Shape (L − 1 + T,).
-    weights
-        Shape (3, L).
-    kept
-        Written: carried (L − 1 + T,), saturated (4, L − 1 + T) and the result (T,).
-    """
-    carried, saturated, out = kept
-    if kinds[ORDER] == 0:
-        inner = carried[: len(out)]
-        carry_into(media, weights[0], kinds[LAGS], inner)
-        saturate_into(kinds[SATURATION], shape[0], shape[1], inner, saturated)
-        for time in range(len(out)):
-            out[time] = saturated[0, time]
-    else:
-        saturate_into(kinds[SATURATION], shape[0], shape[1], media, saturated)
-        for time in range(len(media)):
-            carried[time] = saturated[0, time] * reach[time]
-        carry_into(carried, weights[0], kinds[LAGS], out)
-
-
-@compiled
-def respond_back(
-    kinds: IntArray,
-    by_out: FloatArray,
-    media: FloatArray,
-    reach: FloatArray,
-    weights: FloatArray,
-    kept: tuple[FloatArray, FloatArray, FloatArray],
-) -> tuple[float, float]:
-    """The chain rule of `respond`: derivatives by log half saturation and log slope; adds those by the weights.
-
-    Parameters
-    ----------
-    kinds, media, reach, weights
-        As in `respond`.
-    by_out
-        Shape (T,), derivative by the result.
-    kept
-        Carried and saturated of `respond`, and the slopes by the weights (L,), which are added to.
-    """
-    carried, saturated, by_weight = kept
-    half, steep = 0.0, 0.0
-    inner = np.empty(len(media))
-    if kinds[ORDER] == 0:
-        for time in range(len(by_out)):
-            half += by_out[time] * saturated[2, time]
-            steep += by_out[time] * saturated[3, time]
-            inner[time] = by_out[time] * saturated[1, time]
-        weight_slopes(media, inner[: len(by_out)], kinds[LAGS], by_weight)
-    else:
-        weight_slopes(carried, by_out, kinds[LAGS], by_weight)
-        carry_back(by_out, weights[0], kinds[LAGS], inner)
-        for time in range(len(media)):
-            half += inner[time] * reach[time] * saturated[2, time]
-            steep += inner[time] * reach[time] * saturated[3, time]
-    return half, steep
-
-
 @inner_compiled
 def transform_media(data: KernelData, work: Work) -> None:
     """Fill transformed media, national effects, their spread, and lift effects from ``work.values``."""
@@ -134,179 +55,178 @@ def transform_media(data: KernelData, work: Work) -> None:
         first, second = _value(values, slots[FIRST]), _value(values, slots[SECOND])
         weights_with_slopes(kinds[ADSTOCK], kinds[LAGS], first, second, work.weights[channel])
         shape = (_value(values, slots[HALF]), _value(values, slots[SLOPE]))
-        _course(data, work, channel)
+        if kinds[VARYING] >= 0:
+            start = data.blocks[PATH] + kinds[VARYING] * len(data.path)
+            _course(values[start : start + len(data.path)], values[slots[SWING]], data.path, work.factor[channel])
+        total = 0.0
         for geo in range(geos):
             kept = (work.carried[geo, channel], work.saturated[geo, channel], work.rows[geo, channel + 1])
             respond(kinds, shape, data.media[geo, channel], data.reach[geo, channel], work.weights[channel], kept)
-            if kinds[VARYING] >= 0:
-                work.rows[geo, channel + 1] *= work.factor[channel]
-        work.total[channel] = _normaliser(data, work, channel, shape)
-        work.mean[channel + 1] = math.exp(values[channel]) * data.basis[channel] / work.total[channel]
+            total += _follow_course(work.factor[channel], data.money[geo], work.rows[geo, channel + 1])
+        if kinds[BASIS] == COEFFICIENT:
+            total = 1.0
+        elif kinds[BASIS] == MARGINAL:
+            total = -total / NUDGE
+            for geo in range(geos):
+                _nudge(data, work, geo, channel, shape)
+                total += _follow_course(work.factor[channel], data.money[geo], work.nudged_result) / NUDGE
+        work.total[channel] = total
+        work.mean[channel + 1] = math.exp(values[channel]) * data.basis[channel] / total
         spread = math.exp(values[slots[SPREAD]]) if slots[SPREAD] >= 0 else 0.0
         work.width[channel + 1] = work.mean[channel + 1] * spread
+
+
+@inner_compiled
+def transform_cells(data: KernelData, work: Work) -> None:
+    """Fill the lift tests' effects, after `transform_media`."""
     for cell in range(len(work.effect)):
         channel = data.cell_place[cell, 1]
-        slots = data.slots[channel]
-        shape = (_value(values, slots[HALF]), _value(values, slots[SLOPE]))
+        slots, place, effect = data.slots[channel], data.cell_time[cell], 0.0
+        shape = (_value(work.values, slots[HALF]), _value(work.values, slots[SLOPE]))
         for path in range(2):
-            kept = (work.cell_carried[cell, path], work.cell_saturated[cell, path], work.cell_value[cell, path])
+            value = work.cell_value[cell, path]
+            kept = (work.cell_carried[cell, path], work.cell_saturated[cell, path], value)
             media, reach = data.cell_media[cell, path], data.cell_reach[cell, path]
             respond(data.kinds[channel], shape, media, reach, work.weights[channel], kept)
-            if data.kinds[channel, VARYING] >= 0:
-                for time in range(data.cell_time.shape[1]):
-                    work.cell_value[cell, path, time] *= work.factor[channel, data.cell_time[cell, time]]
-        work.effect[cell] = (data.cell_window[cell] * (work.cell_value[cell, 0] - work.cell_value[cell, 1])).sum()
+            for time in range(len(value)):
+                value[time] *= work.factor[channel, place[time]]
+                effect += (1.0 - 2.0 * path) * data.cell_window[cell, time] * value[time]
+        work.effect[cell] = effect
 
 
 @inner_compiled
-def _course(data: KernelData, work: Work, channel: int) -> None:
+def _course(steps: FloatArray, log_size: float, path: FloatArray, factor: FloatArray) -> None:
     """The course over time of a varying effect: exp of a random walk in steps."""
-    place = data.kinds[channel, VARYING]
-    if place < 0:
-        return
-    steps = len(data.path)
-    start = data.blocks[PATH] + place * steps
-    swing = math.exp(work.values[data.slots[channel, SWING]])
-    work.factor[channel] = np.exp(swing * np.dot(work.values[start : start + steps], data.path))
+    size = math.exp(log_size)
+    for time in range(len(factor)):
+        walked = 0.0
+        for step in range(len(steps)):
+            walked += steps[step] * path[step, time]
+        factor[time] = math.exp(size * walked)
 
 
 @inner_compiled
-def _normaliser(data: KernelData, work: Work, channel: int, shape: tuple[float, float]) -> float:
-    if data.kinds[channel, BASIS] == COEFFICIENT:
-        return 1.0
+def _follow_course(factor: FloatArray, money: FloatArray, row: FloatArray) -> float:
+    """Multiply transformed media by the course of the effect; gives what one unit of coefficient brings."""
     total = 0.0
-    for geo in range(len(data.money)):
-        total += np.dot(data.money[geo], work.rows[geo, channel + 1])
-    if data.kinds[channel, BASIS] != MARGINAL:
-        return total
-    more = 0.0
-    for geo in range(len(data.money)):
-        kept = _nudged(data, work, geo, channel, shape)
-        more += np.dot(data.money[geo], kept[2] * work.factor[channel])
-    return (more - total) / NUDGE
-
-
-@compiled
-def _nudged(
-    data: KernelData, work: Work, geo: int, channel: int, shape: tuple[float, float]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """`respond` to 1% more media, in fresh arrays: carried, saturated, result."""
-    reach = data.media.shape[2]
-    kept = (np.empty(reach), np.empty((4, reach)), np.empty(data.money.shape[1]))
-    media = (1.0 + NUDGE) * data.media[geo, channel]
-    respond(data.kinds[channel], shape, media, data.reach[geo, channel], work.weights[channel], kept)
-    return kept
+    for time in range(len(row)):
+        row[time] *= factor[time]
+        total += money[time] * row[time]
+    return total
 
 
 @inner_compiled
-def media_chain_rule(
-    data: KernelData,
-    work: Work,
-    slopes: tuple[FloatArray, FloatArray, FloatArray],
-    effect_slope: FloatArray,
-    gradient: FloatArray,
-) -> None:
-    """From slopes by transformed media, m and s to the gradient by effects, shapes, spreads and courses.
+def _nudge(data: KernelData, work: Work, geo: int, channel: int, shape: tuple[float, float]) -> None:
+    """`respond` to 1% more media, into the arrays kept for it."""
+    more, media = work.nudged[0], data.media[geo, channel]
+    for time in range(len(media)):
+        more[time] = (1.0 + NUDGE) * media[time]
+    kept = (work.nudged[1], work.nudged_saturated, work.nudged_result)
+    respond(data.kinds[channel], shape, more, data.reach[geo, channel], work.weights[channel], kept)
+
+
+@inner_compiled
+def media_chain_rule(data: KernelData, work: Work, gradient: FloatArray) -> None:
+    """From slopes by transformed media, lift effects, m and s to the gradient by effects, shapes, spreads, courses.
 
     Parameters
     ----------
     data, work
-        As in `mmm.collapsed_kernel.log_density`; ``work.slope`` holds the slopes by transformed media.
-    slopes
-        By m (G, J), by s (G, J), by log σ (G,).
-    effect_slope
-        Shape (N,): by the lift cells' effects.
+        As in `mmm.collapsed_kernel.log_density`; ``work.slope``, ``by_mean``, ``by_width``, ``by_effect`` are filled.
     gradient
         Shape (n,), by parameters on the unconstrained scale; entries of media are written.
     """
     for channel in range(data.media.shape[1]):
         slots, row = data.slots[channel], channel + 1
-        by_width = slopes[1][:, row].sum()
-        by_mean = slopes[0][:, row].sum()
-        if slots[SPREAD] >= 0:
-            gradient[slots[SPREAD]] = by_width * work.width[row]
-            by_mean += by_width * work.width[row] / work.mean[row]
-        gradient[channel] = by_mean * work.mean[row]
-        through_total = -by_mean * work.mean[row] / work.total[channel]
-        by_weight, by_course = np.zeros(work.weights.shape[2]), np.zeros(data.money.shape[1])
-        half, steep = _panel_slopes(data, work, channel, through_total, by_weight, by_course)
-        cell_half, cell_steep = _cell_slopes(data, work, channel, effect_slope, by_weight, by_course)
+        by_mean = work.by_mean[row] * work.mean[row]
+        if slots[SPREAD] >= 0:  # s is a multiple of m
+            gradient[slots[SPREAD]] = work.by_width[row]
+            by_mean += work.by_width[row]
+        gradient[channel] = by_mean
+        work.by_weight[:] = 0.0
+        work.by_course[:] = 0.0
+        half, steep = _panel_slopes(data, work, channel, -by_mean / work.total[channel])
+        cell_half, cell_steep = _cell_slopes(data, work, channel)
         if slots[HALF] >= 0:
             gradient[slots[HALF]] = half + cell_half
         if slots[SLOPE] >= 0:
             gradient[slots[SLOPE]] = steep + cell_steep
         if slots[FIRST] >= 0:
-            gradient[slots[FIRST]] = np.dot(by_weight, work.weights[channel, 1])
+            gradient[slots[FIRST]] = _inner(work.by_weight, work.weights[channel, 1])
         if slots[SECOND] >= 0:
-            gradient[slots[SECOND]] = np.dot(by_weight, work.weights[channel, 2])
-        _course_slopes(data, work, channel, by_course, gradient)
+            gradient[slots[SECOND]] = _inner(work.by_weight, work.weights[channel, 2])
+        if data.kinds[channel, VARYING] >= 0:
+            start = data.blocks[PATH] + data.kinds[channel, VARYING] * len(data.path)
+            steps, size = gradient[start : start + len(data.path)], math.exp(work.values[slots[SWING]])
+            gradient[slots[SWING]] = _course_slopes(work.by_course, work.factor[channel], data.path, size, steps)
 
 
 @inner_compiled
-def _panel_slopes(
-    data: KernelData, work: Work, channel: int, through_total: float, by_weight: FloatArray, by_course: FloatArray
-) -> tuple[float, float]:
+def _course_slopes(
+    by_course: FloatArray, factor: FloatArray, path: FloatArray, size: float, steps: FloatArray
+) -> float:
+    """From slopes by the log course (T,) to those by its steps (B,), written, and by their log size, returned."""
+    by_size = 0.0
+    for time in range(len(by_course)):
+        by_size += by_course[time] * math.log(factor[time])
+    for step in range(len(path)):
+        steps[step] = size * _inner(path[step], by_course)
+    return by_size
+
+
+@inner_compiled
+def _inner(first: FloatArray, second: FloatArray) -> float:
+    total = 0.0
+    for index in range(len(first)):
+        total += first[index] * second[index]
+    return total
+
+
+@inner_compiled
+def _panel_slopes(data: KernelData, work: Work, channel: int, through_total: float) -> tuple[float, float]:
     """Slopes of one channel through the panel's media: by shape (returned), weights and log course (added)."""
-    kinds, slots = data.kinds[channel], data.slots[channel]
-    shape = (_value(work.values, slots[HALF]), _value(work.values, slots[SLOPE]))
-    basis, varying = kinds[BASIS], kinds[VARYING] >= 0
-    per_total = 0.0 if basis == COEFFICIENT else (-1.0 / NUDGE if basis == MARGINAL else 1.0)
-    half, steep = 0.0, 0.0
+    kinds, slots, factor = data.kinds[channel], data.slots[channel], work.factor[channel]
+    marginal = kinds[BASIS] == MARGINAL
+    per_total = 0.0 if kinds[BASIS] == COEFFICIENT else (-1.0 / NUDGE if marginal else 1.0)
+    half, steep, weights = 0.0, 0.0, work.weights[channel]
     for geo in range(len(data.money)):
-        media, reach = data.media[geo, channel], data.reach[geo, channel]
-        by_out = work.slope[geo, channel] + (through_total * per_total) * data.money[geo]
-        if varying:
-            by_course += by_out * work.rows[geo, channel + 1]
-            by_out = by_out * work.factor[channel]
-        kept = (work.carried[geo, channel], work.saturated[geo, channel], by_weight)
-        found = respond_back(kinds, by_out, media, reach, work.weights[channel], kept)
+        media, reach, money = data.media[geo, channel], data.reach[geo, channel], data.money[geo]
+        row, slope, by_out = work.rows[geo, channel + 1], work.slope[geo, channel], work.by_series[0]
+        for time in range(len(row)):
+            by_row = slope[time] + (through_total * per_total) * money[time]
+            work.by_course[time] += by_row * row[time]
+            by_out[time] = by_row * factor[time]
+        kept = (work.carried[geo, channel], work.saturated[geo, channel], work.by_weight)
+        found = respond_back(kinds, work.by_series, media, reach, weights, kept)
         half, steep = half + found[0], steep + found[1]
-        if basis == MARGINAL:
-            carried, saturated, out = _nudged(data, work, geo, channel, shape)
-            by_out = (through_total / NUDGE) * data.money[geo] * work.factor[channel]
-            if varying:
-                by_course += by_out * out
-            more = (1.0 + NUDGE) * media
-            found = respond_back(kinds, by_out, more, reach, work.weights[channel], (carried, saturated, by_weight))
+        if marginal:
+            _nudge(data, work, geo, channel, (_value(work.values, slots[HALF]), _value(work.values, slots[SLOPE])))
+            row = work.nudged_result
+            for time in range(len(row)):
+                by_out[time] = (through_total / NUDGE) * money[time] * factor[time]
+                work.by_course[time] += by_out[time] * row[time]
+            kept = (work.nudged[1], work.nudged_saturated, work.by_weight)
+            found = respond_back(kinds, work.by_series, work.nudged[0], reach, weights, kept)
             half, steep = half + found[0], steep + found[1]
     return half, steep
 
 
 @inner_compiled
-def _cell_slopes(
-    data: KernelData,
-    work: Work,
-    channel: int,
-    effect_slope: FloatArray,
-    by_weight: FloatArray,
-    by_course: FloatArray,
-) -> tuple[float, float]:
+def _cell_slopes(data: KernelData, work: Work, channel: int) -> tuple[float, float]:
     """The same through the lift tests' cells."""
     half, steep = 0.0, 0.0
     for cell in range(len(work.effect)):
         if data.cell_place[cell, 1] != channel:
             continue
+        window, place, by_out = data.cell_window[cell], data.cell_time[cell], work.by_series[0]
         for path in range(2):
-            by_out = (effect_slope[cell] if path == 0 else -effect_slope[cell]) * data.cell_window[cell]
-            if data.kinds[channel, VARYING] >= 0:
-                for time in range(len(by_out)):
-                    place = data.cell_time[cell, time]
-                    by_course[place] += by_out[time] * work.cell_value[cell, path, time]
-                    by_out[time] *= work.factor[channel, place]
-            kept = (work.cell_carried[cell, path], work.cell_saturated[cell, path], by_weight)
+            value = work.cell_value[cell, path]
+            for time in range(len(window)):
+                by_value = (1.0 - 2.0 * path) * work.by_effect[cell] * window[time]
+                work.by_course[place[time]] += by_value * value[time]
+                by_out[time] = by_value * work.factor[channel, place[time]]
+            kept = (work.cell_carried[cell, path], work.cell_saturated[cell, path], work.by_weight)
             media, reach = data.cell_media[cell, path], data.cell_reach[cell, path]
-            found = respond_back(data.kinds[channel], by_out, media, reach, work.weights[channel], kept)
+            found = respond_back(data.kinds[channel], work.by_series, media, reach, work.weights[channel], kept)
             half, steep = half + found[0], steep + found[1]
     return half, steep
-
-
-@inner_compiled
-def _course_slopes(data: KernelData, work: Work, channel: int, by_course: FloatArray, gradient: FloatArray) -> None:
-    """From slopes by the log course (T,) to those by its steps and their size."""
-    place = data.kinds[channel, VARYING]
-    if place < 0:
-        return
-    steps, slot = len(data.path), data.slots[channel, SWING]
-    start = data.blocks[PATH] + place * steps
-    gradient[start : start + steps] = math.exp(work.values[slot]) * np.dot(data.path, by_course)
-    gradient[slot] = np.dot(by_course, np.log(work.factor[channel]))

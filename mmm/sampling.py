@@ -155,10 +155,7 @@ def density_of(data: KernelData) -> Density:
 
     def evaluate(point: FloatArray) -> tuple[float, FloatArray]:
         gradient = np.zeros(size)
-        try:
-            value = log_density(np.array(point), data, work, gradient)
-        except np.linalg.LinAlgError:  # a far-off point whose covariance is singular in floating point: reject it
-            return -np.inf, np.zeros(size)
+        value = log_density(np.array(point), data, work, gradient)
         return (value, gradient) if np.isfinite(value) else (-np.inf, np.zeros(size))
 
     return evaluate

@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmm import kernels
 from mmm.channel_spec import ADSTOCKS, SATURATIONS
-from mmm.kernels import carry_back, carry_into, saturate_into, weight_slopes, weights_with_slopes
+from mmm.compilation import with_entry
 from mmm.transforms import ADSTOCK_PARAMETERS, SATURATION_PARAMETERS, adstock_weights, apply_adstock, saturate
 
+carry_back = with_entry(kernels.carry_back)
+carry_into = with_entry(kernels.carry_into)
+saturate_into = with_entry(kernels.saturate_into)
+weight_slopes = with_entry(kernels.weight_slopes)
+weights_with_slopes = with_entry(kernels.weights_with_slopes)
 shares = st.floats(0.02, 0.95)
 scales = st.floats(0.2, 6.0)
 

@@ -48,8 +48,8 @@ lock: env ## pin the newest versions that pyproject.toml allows
 
 bench: $(BENCHES) ## every benchmark, one after the other (hours); docs/benchmarks.md has the results
 
-bench-mmm: env ## convergence and cost on public data
-	@$(BIN)/python benchmarks/mmm_public.py $(ARGS)
+bench-mmm: env ## CPU-s to convergence on public data: ours, pymc-marketing, Meridian (ARGS="--only ours")
+	@$(BIN)/python -m benchmarks.mmm_peers $(ARGS)
 
 bench-recovery: env ## simulated markets with known truth, fitted: coverage and error
 	@$(BIN)/python benchmarks/mmm_recovery.py $(ARGS)

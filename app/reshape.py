@@ -51,6 +51,12 @@ def change_by_geo(plan: pd.DataFrame) -> pd.DataFrame | None:
     )
 
 
+def around_the_mean(flight: pd.DataFrame) -> pd.DataFrame:
+    """Spend of every week less the channel's mean week, channels by weeks, summed over geos."""
+    wide = pd.DataFrame(flight.pivot_table(index="channel", columns="week", values="spend", aggfunc="sum"))
+    return wide.sub(wide.mean(axis=1), axis=0)
+
+
 def largest_cell(wide: pd.DataFrame) -> tuple[str, str]:
     """Row and column of the largest number in size.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from jobs.flight import FLIGHT
 from jobs.next_test import FEWEST_DRAWS
 from jobs.runs import read_document
 from measurement.curves import ResponseCurves
@@ -78,11 +79,11 @@ def outlook_of(
 
 def copied_outlook(free: RunRecord, folder: Path) -> dict[str, object]:
     """The outlook of the plan without holds, for a plan with some of its moves held: files copied, parts given back."""
-    for name in (FRONTIER, RISK, DIFFERENCE):
+    for name in (FRONTIER, RISK, DIFFERENCE, FLIGHT):
         if free.file(name).is_file():
             shutil.copyfile(free.file(name), folder / name)
     document = read_document(free, "plan.json")
-    return {name: document.get(name) for name in ("next_test", "tests", "sensitivity", "difference")}
+    return {name: document.get(name) for name in ("next_test", "tests", "sensitivity", "difference", "flight")}
 
 
 def _frontier_table(points: Sequence[FrontierPoint]) -> pd.DataFrame:

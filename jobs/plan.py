@@ -13,6 +13,7 @@ import pandas as pd
 from decisions.amounts import to_cents
 from decisions.evidence import ChannelEvidence
 from decisions.weeks import following, week_name
+from jobs.flight import CARRY_OVER, FLIGHT, flight_of, read_carry_over
 from jobs.known import evidence_of, model_roas
 from jobs.next_test import next_tests
 from jobs.outlook import Outlook, copied_outlook, outlook_of
@@ -52,6 +53,8 @@ class PlanSource:
         The fit, ``None`` for curves from a file.
     evidence
         What is known of each channel; empty for curves from a file.
+    carry
+        Share of adstock left a week later by channel, empty where it is not known.
     """
 
     curves: ResponseCurves
@@ -59,6 +62,7 @@ class PlanSource:
     inputs: Mapping[str, str]
     model: RunRecord | None = None
     evidence: Mapping[str, ChannelEvidence] = field(default_factory=dict)
+    carry: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +162,16 @@ def _surroundings(
     budget = workspace.settings.budget or BudgetSection()
     progress(0.4, "valuing the next test")
     tests = next_tests(source.curves, rules, seed, _panel_behind(workspace, source))
+    progress(0.6, "spreading the budget over the weeks")
+    weeks = following(source.first_week, budget.weeks)
+    flight = flight_of(source.curves, rules, allocation, carry=source.carry, weeks=weeks)
     progress(0.7, "looking at other budgets")
     before = plan_before(workspace, source.first_week)
     changed = None if before is None else change_since(before, source.curves, budget, source.model, workspace)
     around = outlook_of(source.curves, rules, allocation, budget, changed)
-    return replace(around, document={**around.document, **tests})
+    tables = around.tables if flight is None or flight.table is None else {**around.tables, FLIGHT: flight.table}
+    timed = {"flight": None if flight is None else flight.document}
+    return replace(around, tables=tables, document={**around.document, **tests, **timed})
 
 
 def _panel_behind(workspace: Workspace, source: PlanSource) -> Panel | None:
@@ -194,6 +203,7 @@ def source_of_fit(workspace: Workspace, model: RunRecord | None = None, first_we
         inputs={f"mmm/{model.id}": file_hash(curves_file(model))},
         model=model,
         evidence=evidence_of(workspace, model, model_roas(model)),
+        carry=read_carry_over(model.file(CARRY_OVER)),
     )
 
 

@@ -21,16 +21,17 @@
 
 # %%
 import os
+from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
 
 from budget_optimizer.allocator import Allocator
 from budget_optimizer.constraints import Bounds, Group, MaxChange, TotalBudget
-from budget_optimizer.explain import difference, frontier, risk_frontier, sensitivity
+from budget_optimizer.explain import Stage, difference, frontier, risk_frontier, sensitivity
 from budget_optimizer.flighting import Calendar, plan_flight
 from budget_optimizer.next_test import TestDesign, next_test
-from budget_optimizer.stability import switching_cost, worth_moving
+from decisions.recommendation import Stability, holds, moves
 from measurement.curves import ResponseCurves
 from measurement.errors import InputError
 from simulation.market import simulate_market
@@ -118,8 +119,18 @@ go.Figure(
 ).update_layout(title="The best that each budget can do", xaxis_title="EUR a week", yaxis_title="EUR outcome a week")
 
 # %%
-for point in risk_frontier(curves, rules):
+risks = risk_frontier(curves, rules)
+for point in risks:
     print(f"weight {point.weight:.2f}: mean {point.expected_outcome:,.0f}, worst tenth {point.tail_outcome:,.0f}")
+go.Figure(
+    go.Scatter(
+        x=[p.tail_outcome for p in risks],
+        y=[p.expected_outcome for p in risks],
+        text=[f"weight {p.weight:.2f}" for p in risks],
+        mode="lines+markers+text",
+        textposition="top right",
+    )
+).update_layout(title="Outcome against risk", xaxis_title="EUR in the worst tenth", yaxis_title="EUR expected")
 
 # %% [markdown]
 # ## Worth moving this week?
@@ -127,19 +138,33 @@ for point in risk_frontier(curves, rules):
 # `plan` prints the optimum; `weekly` proposes a move only where it beats the cost of switching and is likely to.
 
 # %%
-gain = (curves.outcome_at(proposed) - curves.outcome_at(curves.observed_spend)).sum(axis=1)
-worth_moving(gain, cost=switching_cost(curves.observed_spend, proposed), weeks=4, risk="balanced")
+moved = moves(plan, curves)
+held = holds(moved, Stability.of_risk("balanced"))
+for move in moved:
+    print(
+        f"{move.channel:12} gain {move.gain.value:>8,.0f}, chance {move.chance:4.0%}  {held.get(move.channel, 'move')}"
+    )
+
+# %% [markdown]
+# ## Why it is not last week's plan
 
 # %%
 looser = [rules[0], MaxChange(0.5), rules[2]]
-for step in difference([("last plan", curves, rules), ("rules", curves, looser)]):
-    moved = ", ".join(f"{channel} {money:+,.0f}" for channel, money in step.spend.items() if abs(money) > 1)
-    print(f"{step.cause}: outcome {step.expected_outcome:+,.0f}; {moved}")
+better = replace(curves, outcome=1.1 * curves.outcome)
+stages = [
+    Stage(cause="last plan", curves=curves, rules=rules),
+    Stage(cause="data", curves=better, rules=rules),
+    Stage(cause="rules", curves=better, rules=looser),
+]
+for step in difference(stages):
+    shifts = ", ".join(f"{channel} {money:+,.0f}" for channel, money in step.spend.items() if abs(money) > 1)
+    print(f"{step.cause}: outcome {step.expected_outcome:+,.0f}; {shifts or 'no money moves'}")
 
 # %% [markdown]
 # ## When as well as where
 #
 # Thirteen weeks with carry-over from week to week and a season. Weeks after the horizon collect what was carried over.
+# Where curves are S-shaped each channel is solved exactly at prices of the shared money, and the bound is rigorous.
 
 # %%
 weeks = 13
@@ -158,9 +183,38 @@ go.Figure(
 ).update_layout(title="Spend by week and channel")
 
 # %% [markdown]
+# ## Channels in geos
+#
+# Curves may be by geo. A rule on a channel holds for its sum over geos; every cell is planned by itself.
+
+# %%
+share = {"north": 0.4, "south": 0.6}
+by_geo = ResponseCurves(
+    channels=tuple(channel for channel in channels for _ in share),
+    geos=tuple(share) * len(channels),
+    spend=np.concatenate([[row * part for part in share.values()] for row in spend]),
+    outcome=np.concatenate(
+        [np.stack([curves.outcome[:, c] * part**0.9 for part in share.values()], axis=1) for c in range(len(channels))],
+        axis=1,
+    ),
+    observed_spend=np.concatenate([[money * part for part in share.values()] for money in curves.observed_spend]),
+    currency="EUR",
+)
+where = Allocator([TotalBudget(total), Bounds("tv", maximum=0.2 * total)]).allocate(by_geo)
+go.Figure(
+    go.Heatmap(
+        z=np.array([where.spend[cell] for cell in by_geo.cells]).reshape(len(channels), -1),
+        x=list(share),
+        y=channels,
+        colorbar={"title": "EUR"},
+    )
+).update_layout(title="Spend by channel and geo")
+
+# %% [markdown]
 # ## What to test next
 #
-# A test is worth what it could change in the plan. The widest interval is often not the best test.
+# A test is worth what it could change in the plan. The widest interval is often not the best test. `liftwerk plan`
+# takes errors and costs from geo designs on the panel; here they are made up.
 
 # %%
 designs = {

@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.canvas import Style, blank, label_axis, money_text, padded, title_y
+from app.units import short_money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +178,12 @@ def waterfall(
     return figure
 
 
+def _short_signed(style: Style, value: float) -> str:
+    """An amount in few characters with its sign: colour alone would leave readers out."""
+    text = short_money(value, style.wording) if np.isfinite(value) else "–"
+    return f"+{text}" if value > 0 else text
+
+
 def heat_map(table: pd.DataFrame, style: Style, *, x: str, title: str) -> go.Figure:
     """Money by row and column, more in blue, less in orange.
 
@@ -203,6 +210,9 @@ def heat_map(table: pd.DataFrame, style: Style, *, x: str, title: str) -> go.Fig
         colorscale=[[0.0, colours.loss], [0.5, colours.paper], [1.0, colours.gain]],
         showscale=False,
         customdata=written,
+        text=[[_short_signed(style, value) for value in row] for row in table.to_numpy(dtype=np.float64)],
+        texttemplate="%{text}",
+        textfont={"size": 11},
         hovertemplate="%{y}, %{x}: %{customdata}<extra></extra>",
         xgap=2,
         ygap=2,

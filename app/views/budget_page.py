@@ -14,7 +14,7 @@ from app.frame import need_run
 from app.markup.cards import Tile, masthead, note, section, tiles
 from app.markup.table import Cell, Column, table
 from app.names import readable
-from app.reshape import change_by_geo, largest_cell
+from app.reshape import around_the_mean, change_by_geo, largest_cell
 from app.scene import Scene
 from app.views.gates import do_not_act
 from app.views.tests_table import tests_table
@@ -22,6 +22,7 @@ from measurement.store import RunRecord
 
 _FRONTIER = ("share", "total", "expected_outcome", "next_euro")
 _RISK = ("weight", "share", "expected_outcome", "tail_outcome", "chance_of_loss", "chosen")
+_FLIGHT = ("channel", "geo", "week", "spend")
 _PLAN = ("channel", "geo", "week", "current", "proposed")
 #: Attitudes to risk whose outcomes differ by less than this share count as the same.
 _SAME = 1e-3
@@ -48,6 +49,7 @@ def show(scene: Scene) -> None:
     _change(scene, plan)
     _prices(scene, plan)
     _geos(scene, run)
+    _weeks(scene, run, plan)
     st.html(section(scene.text("budget.tests"), scene.text("budget.tests_note")))
     st.html(tests_table(scene, plan) or note(scene.text("budget.no_tests")))
 
@@ -239,3 +241,29 @@ def _geos(scene: Scene, run: RunRecord) -> None:
     channel, geo = largest_cell(wide)
     says = scene.text("budget.geos_says", channel=readable(channel), geo=geo)
     chart.draw(scene, figure, name="change_by_geo", says=says, data=wide.reset_index())
+
+
+def _weeks(scene: Scene, run: RunRecord, plan: Mapping[str, Any]) -> None:
+    """Spend by channel and week, where carry-over is known."""
+    flight = plan.get("flight")
+    if flight is None:
+        return
+    st.html(section(scene.text("budget.weeks"), scene.text("budget.weeks_note")))
+    if flight["reason"]:
+        st.html(note(scene.text("budget.no_flight")))
+        return
+    wide = around_the_mean(loaders.run_table(run, "flight.csv", _FLIGHT))
+    figure = heat_map(
+        wide.rename(index=readable),
+        scene.style,
+        x=scene.text("axis.week"),
+        title=scene.text("axis.against_mean", currency=scene.wording.currency),
+    )
+    words = scene.wording
+    gain = float(flight["value"]) - float(flight["steady_value"])
+    says = scene.text(
+        "budget.weeks_says",
+        gain=words.money(gain, signed=True),
+        gap=words.percent(max(float(flight["gap"]), 1e-4), digits=2),
+    )
+    chart.draw(scene, figure, name="flight", says=says, data=wide.reset_index())

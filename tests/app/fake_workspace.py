@@ -211,6 +211,9 @@ def write_plan(root: Path) -> None:
         _frame(draft, "risk.csv", pd.DataFrame({
             "weight": [0.0, 0.5, 1.0], "share": 0.1, "expected_outcome": [461e3, 459e3, 452e3],
             "tail_outcome": [381e3, 392e3, 397e3], "chance_of_loss": [0.04, 0.03, 0.02], "chosen": [True, False, False]}))  # fmt: skip
+        _frame(draft, "flight.csv", pd.DataFrame({
+            "channel": ["search", "search", "tv", "tv"], "geo": "all", "week": ["2026-W48", "2026-W49"] * 2,
+            "spend": [60e3, 66e3, 50e3, 42e3], "expected_outcome": [9e4, 95e3, 7e4, 68e3]}))  # fmt: skip
         _json(draft, "plan.json", plan_document())
 
 
@@ -230,6 +233,7 @@ def plan_document() -> dict[str, object]:
         "difference": {"since": "x", "week": "2026-W47", "steps": [
             {"cause": "data + model", "expected_outcome": 9000.0, "spend": moved},
             {"cause": "rules", "expected_outcome": -2500.0, "spend": {"search": -1000.0, "tv": 1000.0}}]},
+        "flight": {"value": 471e3, "steady_value": 468e3, "gap": 1e-6, "reason": ""},
         "next_test": test, "tests": [test, test | {"channel": "search", "net": -3e3, "design": None, "basis": "assumption"}],
     }  # fmt: skip
 

@@ -22,6 +22,7 @@ EXPECTED = {
         "+€39,100",
         "tv changes by at most 25%",
         "worst 10% of cases",
+        "+€3,000 of outcome in all",
     ),
     ("budget", "de"): (
         "Mit 10\xa0% weniger Budget",
@@ -249,7 +250,11 @@ def test_a_budget_page_without_a_past_draws_or_room_says_so(open_page: Draw, own
 
     run = _newest(own_copy, "plan")
     closed = {"change": 0.1, "total": 268e3, "difference": None, "next_euro": None, "reason": "clash"}
-    _rewrite_plan(own_copy, {"difference": None, "tests": [], "shadow_prices": {}, "sensitivity": [closed]})
+    _rewrite_plan(own_copy, {"flight": {"reason": "on/off"}})
+    assert "cannot hold week by week" in open_page(own_copy, "budget")
+    _rewrite_plan(
+        own_copy, {"flight": None, "difference": None, "tests": [], "shadow_prices": {}, "sensitivity": [closed]}
+    )
     (run / "risk.csv").unlink()
     pd.read_csv(run / "frontier.csv").iloc[2:3].to_csv(run / "frontier.csv", index=False)
     said = open_page(own_copy, "budget")

@@ -231,3 +231,18 @@ def test_the_sentence_about_a_held_channel_quotes_the_move_that_was_rejected():
     for decision, move in zip(recommend(still, context), wanted, strict=True):
         assert decision.rule == "hold_uncertain"
         assert decision.facts["chance"] == move.chance
+
+
+def test_refits_of_a_market_at_rest_do_not_make_the_advice_flap():
+    import importlib.util
+    from pathlib import Path
+
+    file = Path(__file__).parents[2] / "benchmarks" / "budget_stability.py"
+    spec = importlib.util.spec_from_file_location("budget_stability", file)
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    steady = [bench.half_year(seed, 0.98, steady=True, weeks=8) for seed in range(2)]
+    restless = [bench.half_year(seed, 0.98, steady=False, weeks=8) for seed in range(2)]
+    assert sum(back for _, back, _ in restless) >= 6  # following the optimum turns back most of what it did
+    assert sum(back for _, back, _ in steady) <= 1
+    assert 0 < sum(changes for changes, _, _ in steady) < sum(changes for changes, _, _ in restless) / 2

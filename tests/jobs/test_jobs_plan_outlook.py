@@ -268,3 +268,43 @@ def test_a_model_exported_by_robyn_is_planned(tmp_path):
     result = call("plan", "--curves", tmp_path / "RobynModel-1.json", "-w", tmp_path)
     assert result.exit_code == 2
     assert "robyn_write" in result.stderr
+
+
+def test_weeks_are_real_where_carry_over_is_known(tmp_path):
+    place = workspace(tmp_path)
+    made = PlanSource(
+        curves=curves(), first_week="2026-W48", inputs={"curves.csv": "a"}, carry={"tv": 0.7, "print": 0.1}
+    )
+    run = run_plan(place, seed=1, source=made)
+    plan, flight = read_document(run, "plan.json"), pd.read_csv(run.file("flight.csv"))
+    assert flight["spend"].sum() == pytest.approx(2000.0, abs=0.05)
+    assert set(flight["week"]) == {"2026-W48", "2026-W49"}
+    assert plan["flight"]["gap"] <= 1e-4
+    assert plan["flight"]["value"] >= plan["flight"]["steady_value"]
+    assert plan["flight"]["retention"] == {"tv": 0.7}
+    wide = flight.pivot_table(index="channel", columns="week", values="spend")
+    assert (wide.max(axis=1) <= 1.25 * TODAY[[2, 0, 1]] + 0.01).all()  # rules hold in every week
+    assert (
+        read_document(run_plan(place, seed=1, source=source(curves(), "2026-W48", "b")), "plan.json")["flight"] is None
+    )
+
+
+def test_a_rule_that_cannot_hold_week_by_week_is_said(tmp_path):
+    place = workspace(tmp_path, "[[budget.rules]]\nkind = 'min_if_active'\nchannel = 'tv'\nmin = 100.0")
+    made = PlanSource(curves=curves(), first_week="2026-W48", inputs={"curves.csv": "a"}, carry={"tv": 0.7})
+    run = run_plan(place, seed=1, source=made)
+    assert not run.file("flight.csv").is_file()
+    assert "on/off rule" in read_document(run, "plan.json")["flight"]["reason"]
+
+
+def test_carry_over_of_a_fit_is_read_and_checked(tmp_path):
+    from jobs.flight import read_carry_over
+    from measurement.errors import InputError
+
+    file = tmp_path / "carry_over.csv"
+    assert read_carry_over(file) == {}
+    file.write_text("channel,retention\ntv,0.6\n", encoding="utf-8")
+    assert read_carry_over(file) == {"tv": 0.6}
+    file.write_text("channel,retention\ntv,1.0\n", encoding="utf-8")
+    with pytest.raises(InputError, match="tv: 1"):
+        read_carry_over(file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,13 @@ class Sampled:
     diverging: NDArray[np.bool_]
     energy: FloatArray
     gradients: int
+
+
+def pooled(first: Sampled, second: Sampled) -> Sampled:
+    """Two samples of one posterior as one with the chains of both."""
+    arrays = [item.name for item in fields(Sampled) if item.name != "gradients"]
+    both = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in arrays}
+    return Sampled(**both, gradients=first.gradients + second.gradients)
 
 
 def sample_posterior(

@@ -17,6 +17,7 @@ from mmm import checks, contributions, response
 from mmm.calibration import LiftDesign, lift_design
 from mmm.design import Design, build_design
 from mmm.diagnostics import Convergence, convergence, e_bfmi
+from mmm.engines import Sampled, pooled, sample_posterior
 from mmm.fitted import FittedMMM
 from mmm.lift_fit import conflict, predicted_lifts
 from mmm.media_response import Draws, collect_draws
@@ -29,7 +30,11 @@ from mmm.selection import Score, chosen_spec
 from mmm.spec import ModelSpec
 
 FloatArray = NDArray[np.float64]
-#: A second attempt samples this many times more draws and tunes this many times longer.
+#: Chains this near to agreement only need company: a second set of chains joins the first.
+NEARLY = 1.05
+#: Distance of the second set's seed, so that it shares none with a fit of the next seed.
+SECOND_SEED = 1_000_003
+#: Otherwise a second attempt samples this many times more draws and tunes this many times longer.
 RETRY_DRAWS, RETRY_TUNE, RETRY_ACCEPT = 2, 2, 0.9
 
 
@@ -58,6 +63,10 @@ class _Attempt:
     found: Convergence
     checks: tuple[Check, ...]
     options: Mapping[str, Any]
+
+    @property
+    def failed(self) -> set[str]:
+        return {check.name for check in self.checks if not check.passed}
 
     @property
     def converged(self) -> bool:
@@ -118,17 +127,7 @@ class MMM:
             seed=seed,
             scores=scores,
         )
-        attempt = _attempt(problem, spec, progress)
-        if not attempt.converged:
-            harder = replace(
-                spec,
-                draws=RETRY_DRAWS * spec.draws,
-                tune=RETRY_TUNE * spec.tune,
-                target_accept=max(RETRY_ACCEPT, spec.target_accept),
-            )
-            progress(0.0, "sampling again, longer")
-            again = _attempt(problem, harder, progress)
-            attempt = replace(again, options={**again.options, "retried_after": _failures(attempt)})
+        attempt = _converged_attempt(problem, spec, progress)
         progress(0.97, "checking the fit")
         fitted = _fitted(problem, attempt)
         progress(1.0, "media mix model done")
@@ -141,17 +140,36 @@ class MMM:
         return preview_fit(self.spec, panel, lifts, seed=seed, progress=progress)
 
 
+def _converged_attempt(problem: _Problem, spec: ModelSpec, progress: Progress) -> _Attempt:
+    """Sample; where that falls short, once more: as many chains again if they only were too short, else harder."""
+    sampled = _sample(problem, spec, problem.seed, progress)
+    attempt = _diagnosed(problem, spec, sampled)
+    if attempt.converged:
+        return attempt
+    progress(0.0, "sampling again, longer")
+    if attempt.found.r_hat <= NEARLY and attempt.failed <= {"r_hat", "ess_bulk", "ess_tail"}:
+        again = _diagnosed(problem, spec, pooled(sampled, _sample(problem, spec, problem.seed + SECOND_SEED, progress)))
+    else:
+        harder = replace(
+            spec,
+            draws=RETRY_DRAWS * spec.draws,
+            tune=RETRY_TUNE * spec.tune,
+            target_accept=max(RETRY_ACCEPT, spec.target_accept),
+        )
+        again = _diagnosed(problem, harder, _sample(problem, harder, problem.seed, progress))
+    return replace(again, options={**again.options, "retried_after": _failures(attempt)})
+
+
 def _failures(attempt: _Attempt) -> str:
     return ", ".join(f"{check.name} {check.value}" for check in attempt.checks if not check.passed)
 
 
-def _attempt(problem: _Problem, spec: ModelSpec, progress: Progress) -> _Attempt:
-    """Sample once and diagnose every reported quantity."""
-    from mmm.engines import sample_posterior
+def _sample(problem: _Problem, spec: ModelSpec, seed: int, progress: Progress) -> Sampled:
+    return sample_posterior(problem.design, problem.layout, problem.lifts, spec, seed=seed, progress=progress)
 
-    sampled = sample_posterior(
-        problem.design, problem.layout, problem.lifts, spec, seed=problem.seed, progress=progress
-    )
+
+def _diagnosed(problem: _Problem, spec: ModelSpec, sampled: Sampled) -> _Attempt:
+    """A sample with its reported quantities, and how well they converged."""
     chains, count = sampled.diverging.shape
     natural = problem.layout.natural(sampled.points)
     draws = collect_draws(
@@ -190,7 +208,7 @@ def _attempt(problem: _Problem, spec: ModelSpec, progress: Progress) -> _Attempt
             "engine": spec.engine,
             "draws": spec.draws,
             "tune": spec.tune,
-            "chains": spec.chains,
+            "chains": chains,
             "target_accept": spec.target_accept,
             "gradients": sampled.gradients,
         },

@@ -77,7 +77,8 @@ class ModelSpec:
 
     Examples
     --------
-    >>> spec = ModelSpec(saturation="tanh", priors={"tv": Prior(mean=1.5, sd=0.5)}, channels={"tv": ChannelModel(lags=13)})
+    >>> priors = {"tv": Prior(mean=1.5, sd=0.5)}
+    >>> spec = ModelSpec(saturation="tanh", priors=priors, channels={"tv": ChannelModel(lags=13)})
     >>> ModelSpec.from_json(spec.to_json()) == spec
     True
     """
@@ -101,10 +102,10 @@ class ModelSpec:
     geo_controls: bool | None = None
     holidays: str | None = None
     lift_ageing: float | None = None
-    draws: int = 300
-    tune: int = 150
+    draws: int = 400
+    tune: int = 100
     chains: int = 4
-    target_accept: float = 0.8
+    target_accept: float = 0.75
     engine: Engine = "collapsed"
 
     def __post_init__(self) -> None:
@@ -114,7 +115,14 @@ class ModelSpec:
         one_of("mmm.noise", self.noise, ("normal", "student_t"))
         one_of("mmm.baseline", self.baseline, ("auto", "knots", "hsgp"))
         one_of("mmm.engine", self.engine, ("collapsed", "pymc"))
-        for name, least in (("lags", 1), ("knot_every", 1), ("harmonics", 0), ("draws", 10), ("tune", 10), ("chains", 2)):
+        for name, least in (
+            ("lags", 1),
+            ("knot_every", 1),
+            ("harmonics", 0),
+            ("draws", 10),
+            ("tune", 10),
+            ("chains", 2),
+        ):
             at_least(f"mmm.{name}", getattr(self, name), least)
         at_least("mmm.degrees", self.degrees, 1)
         at_least("mmm.lift_ageing", 1.0 if self.lift_ageing is None else self.lift_ageing, 1)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
+from jobs.flight import CARRY_OVER
 from jobs.lift_tests import known_lifts
 from jobs.runs import existing, last_day, plain_checks, published, settings_hash
 from measurement.errors import InputError
@@ -96,10 +98,18 @@ def run_fit(
     return published(draft.record)
 
 
+def carry_over_table(fitted: FittedMMM) -> pd.DataFrame:
+    """Columns channel, retention: of the geometric carry-over with the same mean delay, a week, posterior mean."""
+    draws = fitted.draws.weights[:, : len(fitted.channels)]
+    delay = (draws * np.arange(draws.shape[2])).sum(axis=2).mean(axis=0) * fitted.panel.days_per_period / 7.0
+    return pd.DataFrame({"channel": list(fitted.channels), "retention": delay / (1.0 + delay)})
+
+
 def _write_further(fitted: FittedMMM, workspace: Workspace, folder: Path, seed: int) -> None:
     """What only some panels have (curves by geo, organic media, frequency), and the weeks to come at recent spend."""
     if len(fitted.panel.geos) > 1:
         write_curves(fitted.geo_response_curves(), folder / "curves_by_geo.parquet", level=LEVEL)
+    carry_over_table(fitted).to_csv(folder / CARRY_OVER, index=False)
     if fitted.panel.organic:
         fitted.organic_table(LEVEL).to_csv(folder / "organic.csv", index=False)
     if fitted.panel.reach_channels:

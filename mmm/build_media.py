@@ -58,18 +58,20 @@ class Medium:
 
     def respond(self, media: FloatArray, reach: FloatArray, time: NDArray[np.int64] | None = None) -> Any:  # noqa: ANN401 - a tensor
         """Transformed media (…, W) of series (…, L − 1 + W) whose periods are ``time`` (W,) of the panel."""
+        media, reach = self._lagged(media), self._lagged(reach)
         if self.saturates_first:
-            level = self._carried(saturated(self.saturation, self.shape, media) * reach)
+            level = tensors().dot(saturated(self.saturation, self.shape, media) * reach, self.weights)
         else:
-            level = saturated(self.saturation, self.shape, self._carried(media))
+            level = saturated(self.saturation, self.shape, tensors().dot(media, self.weights))
         if self.course is None:
             return level
         return level * (self.course if time is None else self.course[time])
 
-    def _carried(self, media: Any) -> Any:  # noqa: ANN401 - tensors
-        periods = media.shape[-1] - self.history
-        starts = [self.history - lag for lag in range(self.lags)]
-        return sum(self.weights[lag] * media[..., start : start + periods] for lag, start in enumerate(starts))
+    def _lagged(self, series: FloatArray) -> FloatArray:
+        """Every period's own and earlier values: (…, L − 1 + W) → (…, W, l)."""
+        periods = series.shape[-1] - self.history
+        place = self.history + np.arange(periods)[:, None] - np.arange(self.lags)[None, :]
+        return series[..., place]
 
 
 def media_of(design: Design, layout: Parameters, spec: ModelSpec, natural: dict[str, Any]) -> list[Medium]:

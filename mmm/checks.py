@@ -64,7 +64,7 @@ def retry_note(failures: str) -> Check:
         passed=False,
         value=failures,
         limit=None,
-        remedy="Sampling fell short and was repeated with more chains or draws: raise draws in [mmm] to save the first attempt",
+        remedy="Sampling fell short and was repeated with more chains or draws: raise draws in [mmm] to save this",
         blocking=False,
     )
 

@@ -13,6 +13,8 @@ from mmm.figure_ground import INK, MUTED, SERIES, ground, name_axes, translucent
 
 FloatArray = NDArray[np.float64]
 _ROW = 36
+#: Share of the whole outcome below which a part is not drawn in the waterfall.
+_NOTHING = 0.001
 
 
 def roas_figure(words: Wording, table: pd.DataFrame) -> go.Figure:
@@ -31,6 +33,7 @@ def roas_figure(words: Wording, table: pd.DataFrame) -> go.Figure:
         figure.add_scatter(
             x=value,
             y=table["channel"],
+            orientation="h",
             mode="markers",
             name=words.text(f"fit_figure.{name}"),
             marker={"color": SERIES[number], "size": 10, "symbol": ("circle", "diamond")[number]},
@@ -65,8 +68,13 @@ def contributions_figure(words: Wording, decomposition: pd.DataFrame, channels: 
 
 
 def decomposition_figure(words: Wording, decomposition: pd.DataFrame) -> go.Figure:
-    """Every component of the expected outcome over the whole panel, as a waterfall from the baseline up."""
+    """Every component of the expected outcome over the whole panel, as a waterfall from the baseline up.
+
+    Season, holidays and controls are measured from their mean, so they move outcome between weeks and bring next to
+    nothing over the whole panel; parts below `_NOTHING` of the total are left out.
+    """
     totals = decomposition.groupby("component", sort=False)["mean"].sum()
+    totals = totals[totals.abs() >= _NOTHING * abs(float(totals.sum()))]
     figure = ground(words, "decomposition_title", height=440)
     names = [*(_component(words, str(name)) for name in totals.index), words.text("fit_figure.total")]
     figure.add_waterfall(

@@ -75,6 +75,7 @@ def with_entry[F: Callable[..., Any]](function: F) -> F:
 def _compiled[F: Callable[..., Any]](function: F, fastmath: frozenset[str], *, inner: bool = False) -> F:
     import numba
 
+    njit: Any = numba.njit
     config: Any = numba.config
     before = config.CACHE_DIR
     config.CACHE_DIR = before or str(kernel_folder())  # read when the function is decorated
@@ -82,9 +83,9 @@ def _compiled[F: Callable[..., Any]](function: F, fastmath: frozenset[str], *, i
     if inner:
         options = {"no_cpython_wrapper": True, "pipeline_class": _brief_compiler()}
     try:
-        jitted: Any = numba.njit(
-            nogil=True, error_model="numpy", fastmath=set(fastmath), no_cfunc_wrapper=True, **options
-        )(function)
+        jitted: Any = njit(nogil=True, error_model="numpy", fastmath=set(fastmath), no_cfunc_wrapper=True, **options)(
+            function
+        )
     finally:
         config.CACHE_DIR = before
     return cast("F", jitted)
@@ -102,12 +103,12 @@ def _brief_compiler() -> type:
 
     config: Any = numba.config
 
-    class Brief(Compiler):  # type: ignore[misc]  # numba is untyped
+    class Brief(Compiler):
         def compile_extra(self, func: Any) -> Any:  # noqa: ANN401 - numba is untyped
             before = config.OPT
             config.OPT = type(before)(INNER_LEVEL)
             try:
-                return super().compile_extra(func)
+                return super().compile_extra(func)  # type: ignore[no-untyped-call]
             finally:
                 config.OPT = before
 

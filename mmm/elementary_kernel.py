@@ -38,7 +38,8 @@ def exponential(value: float) -> float:
     r = (value - whole * _LOG_2_HIGH) - whole * _LOG_2_LOW
     series = _E8 + r * (_E9 + r * (_E10 + r * (_E11 + r * (_E12 + r * _E13))))
     series = _E2 + r * (_E3 + r * (_E4 + r * (_E5 + r * (_E6 + r * (_E7 + r * series)))))
-    return (1.0 + (r + r * r * series)) * float_of((bits_of(shifted) + _BIAS) << 52)
+    power: float = float_of((bits_of(shifted) + _BIAS) << 52)
+    return (1.0 + (r + r * r * series)) * power
 
 
 @exact_compiled
@@ -49,8 +50,8 @@ def logarithm(value: float) -> float:
     """
     bits = bits_of(value)
     biased = ((bits - _ROOT_BITS + (_BIAS << 52)) >> 52) & 0x7FF
-    mantissa = float_of(bits - ((biased - _BIAS) << 52))
-    exponent = float_of(biased | _WHOLE_BITS) - (2.0**52 + _BIAS)
+    mantissa: float = float_of(bits - ((biased - _BIAS) << 52))
+    exponent: float = float_of(biased | _WHOLE_BITS) - (2.0**52 + _BIAS)
     ratio = (mantissa - 1.0) / (mantissa + 1.0)
     square = ratio * ratio
     series = _L6 + square * (_L7 + square * (_L8 + square * (_L9 + square * _L10)))

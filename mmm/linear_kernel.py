@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import types
+from numba import types as numba_types
 from numba.extending import get_cython_function_address
 from numpy.typing import NDArray
 
@@ -20,11 +20,12 @@ from mmm.compilation import inner_compiled
 from mmm.machine_kernel import address_of, entries_of, value_at
 
 FloatArray = NDArray[np.float64]
+types: Any = numba_types
 
 
 def _fortran(library: str, name: str, arguments: str) -> Any:  # noqa: ANN401 - numba is untyped
     """A routine; ``arguments`` has a letter for each: c character, i integer, d double."""
-    import llvmlite.binding
+    import llvmlite.binding  # type: ignore[import-untyped]  # it has no stubs
 
     address = get_cython_function_address(f"scipy.linalg.cython_{library}", name)
     llvmlite.binding.add_symbol(f"liftwerk_{name}", address)

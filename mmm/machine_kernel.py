@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
+from llvmlite import ir  # type: ignore[import-untyped]  # it has no stubs
+from numba import types as numba_types
+from numba.core import cgutils as numba_builders
 from numba.extending import intrinsic
 
+types: Any = numba_types
+cgutils: Any = numba_builders
 
-@intrinsic
+
+def _intrinsic(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - numba is untyped
+    """`numba.extending.intrinsic`: the function writes the code, and does not see values but their types."""
+    return intrinsic(function)
+
+
+@_intrinsic
 def address_of(_typing: Any, value: Any) -> Any:  # noqa: ANN401 - numba is untyped
     """Address of a copy of a scalar, as Fortran takes its arguments; it lives until the calling function returns."""
 
@@ -20,7 +29,7 @@ def address_of(_typing: Any, value: Any) -> Any:  # noqa: ANN401 - numba is unty
     return types.CPointer(value)(value), generate
 
 
-@intrinsic
+@_intrinsic
 def value_at(_typing: Any, address: Any) -> Any:  # noqa: ANN401 - numba is untyped
     """What stands at an address."""
 
@@ -30,7 +39,7 @@ def value_at(_typing: Any, address: Any) -> Any:  # noqa: ANN401 - numba is unty
     return address.dtype(address), generate
 
 
-@intrinsic
+@_intrinsic
 def entries_of(_typing: Any, array: Any) -> Any:  # noqa: ANN401 - numba is untyped
     """Address of the first entry of a C-contiguous array, which the caller keeps alive."""
     if array.layout != "C":
@@ -42,7 +51,7 @@ def entries_of(_typing: Any, array: Any) -> Any:  # noqa: ANN401 - numba is unty
     return types.CPointer(array.dtype)(array), generate
 
 
-@intrinsic
+@_intrinsic
 def bits_of(_typing: Any, _value: Any) -> Any:  # noqa: ANN401 - numba is untyped
     """The bits of a float64 as an int64."""
 
@@ -52,7 +61,7 @@ def bits_of(_typing: Any, _value: Any) -> Any:  # noqa: ANN401 - numba is untype
     return types.int64(types.float64), generate
 
 
-@intrinsic
+@_intrinsic
 def float_of(_typing: Any, _bits: Any) -> Any:  # noqa: ANN401 - numba is untyped
     """The float64 that has the bits of an int64."""
 

@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-BENCHES := bench-mmm bench-recovery bench-lifts bench-stability bench-geo bench-budget bench-bandits bench-content bench-attribution bench-job
+BENCHES := bench-mmm bench-recovery bench-lifts bench-stability bench-sbc bench-geo bench-budget bench-bandits bench-content bench-attribution bench-job
 .PHONY: help env demo test test-all lint format lock docs sample bench clean $(BENCHES)
 
 help: ## this list
@@ -59,6 +59,9 @@ bench-lifts: env ## what a lift test, right or wrong, does to the media mix mode
 
 bench-stability: env ## the media mix model when one more week comes in
 	@$(BIN)/python benchmarks/mmm_stability.py $(ARGS)
+
+bench-sbc: env ## simulation-based calibration of the media mix model
+	@$(BIN)/python benchmarks/mmm_sbc.py $(ARGS)
 
 bench-geo: env ## false alarms, coverage and speed of geo tests
 	@$(BIN)/python benchmarks/geo_aa.py $(ARGS)

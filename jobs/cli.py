@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -92,11 +93,20 @@ def check(
 
 
 @app.command()
-def fit(workspace: Folder = None, seed: Seed = DEFAULT_SEED, as_json: Json = False, again: Again = False) -> None:
+def fit(
+    preview: Annotated[
+        bool, typer.Option("--preview", help="A quick look in seconds: shows returns, writes no run, decides nothing.")
+    ] = False,
+    workspace: Folder = None,
+    seed: Seed = DEFAULT_SEED,
+    as_json: Json = False,
+    again: Again = False,
+) -> None:
     """Fit the media mix model with every known lift test."""
     from jobs import commands
 
-    _run(_session("fit", workspace, seed, as_json=as_json), lambda one: commands.fit(one, again=again))
+    work = commands.preview if preview else partial(commands.fit, again=again)
+    _run(_session("fit", workspace, seed, as_json=as_json), work)
 
 
 @geo.command("design")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 
 from jobs.faults import as_rows, show_problems
@@ -13,6 +14,7 @@ from measurement.store import RunRecord
 from measurement.workspace import Workspace
 
 DONE, WRONG_INPUT, GATED = 0, 2, 3
+PREVIEW_LEVEL = 0.9
 
 
 def init(session: Session, directory: Path) -> int:
@@ -69,6 +71,25 @@ def fit(session: Session, *, again: bool) -> int:
         record = run_fit(workspace, seed=session.seed, progress=progress, again=again)
     show_fit(session.screen, workspace, record)
     return _finish(session, workspace, record)
+
+
+def preview(session: Session) -> int:
+    """``liftwerk fit --preview``: nothing is written."""
+    from jobs.preview import run_preview
+    from jobs.show import show_preview
+
+    workspace = session.workspace()
+    with session.screen.progress() as progress:
+        found = run_preview(workspace, seed=session.seed, progress=progress)
+    table = found.roas_table(PREVIEW_LEVEL)
+    show_preview(session.screen, workspace, table, found.label)
+    answer = {
+        "label": found.label,
+        "pareto_k": found.pareto_k if isfinite(found.pareto_k) else None,
+        "channels": table.to_dict("records"),
+    }
+    session.screen.result({"status": "preview", "exit_status": DONE, **answer})
+    return DONE
 
 
 def geo_design(session: Session, request: DesignRequest, *, again: bool) -> int:

@@ -95,6 +95,24 @@ def show_fit(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
     show_run(screen, workspace, record)
 
 
+def show_preview(screen: Screen, workspace: Workspace, table: pd.DataFrame, note: str) -> None:
+    """Return of every channel in a preview, under a line that says what it is."""
+    words = words_of(workspace)
+    rows = [
+        (
+            label(str(row["channel"])),
+            words.money(row["spend"]),
+            words.money(row["contribution"]),
+            _interval(row, "roas", words),
+        )
+        for row in table.to_dict("records")
+    ]
+    screen.title(f"Preview: return of each channel ({words.percent(float(table['level'].iloc[0]))} intervals)")
+    screen.table(("channel", "spend", "contribution", "ROAS"), rows, right=(1, 2, 3))
+    screen.line(note)
+    screen.line("Nothing was written, and nothing can be decided on it: run liftwerk fit.")
+
+
 def show_designs(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
     """The ten best designs."""
     words, table = words_of(workspace), pd.read_csv(record.file("designs.csv")).head(10)

@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 from measurement.settings_section import Section, one_of, placed
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
 Lags = Annotated[int, Field(ge=1, le=52)]
 Order = Literal["adstock_first", "saturation_first"]
@@ -30,9 +29,9 @@ class SharePrior(Section):
 
 
 class CoefficientPrior(Section):
-    """``{mean = 0.5, sd = 0.2}`` of the coefficient itself."""
+    """``{mean = 40000.0, sd = 15000.0}`` of the outcome value in a period of all geos at full saturation."""
 
-    mean: Finite
+    mean: Positive
     sd: Positive
 
 
@@ -103,9 +102,9 @@ class MmmSection(Section):
     channels: dict[str, MmmChannelSection] = Field(default_factory=dict)
     priors: dict[str, ChannelPrior] = Field(default_factory=dict)
     engine: Literal["collapsed", "pymc"] = "collapsed"
-    draws: Annotated[int, Field(ge=50)] = 400
-    tune: Annotated[int, Field(ge=50)] = 200
-    chains: Annotated[int, Field(ge=2)] = 4
+    draws: Annotated[int, Field(ge=50)] | None = None
+    tune: Annotated[int, Field(ge=50)] | None = None
+    chains: Annotated[int, Field(ge=2)] | None = None
     target_accept: OpenShare | None = None
 
     @model_validator(mode="after")

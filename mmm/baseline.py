@@ -1,4 +1,4 @@
-"""The shared linear part: trend, wandering baseline, season, holidays, controls, organic media as columns."""
+"""The linear part without media: shared columns (level, season, holidays, controls) and further rows of each geo."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from mmm.spec import ModelSpec
 FloatArray = NDArray[np.float64]
 
 #: Prior standard deviations of shared coefficients, in shares of a geo's mean outcome.
-TREND_SD, SEASON_SD, HOLIDAY_SD, CONTROL_SD, ORGANIC_SD = 0.3, 0.15, 0.1, 0.15, 0.15
+LEVEL_SD, TREND_SD, SEASON_SD, HOLIDAY_SD, CONTROL_SD = 0.5, 0.3, 0.15, 0.1, 0.15
+#: Groups of shared columns whose standard deviation is learnt.
+FIXED, WALK, PROCESS = -1, 0, 1
+#: Periods between the knots of a geo's own drift, and of a varying effect.
+DRIFT_EVERY, PATH_EVERY = 26, 13
+#: The Gaussian process is laid out on this multiple of the panel's length, so that it is free at the ends.
+PROCESS_REACH = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,11 +36,13 @@ class SharedColumns:
         Length K, e.g. ``"knot:3"``, ``"control:price_index"``.
     component
         Length K: what a column counts to in the decomposition (``baseline``, ``season``, ``holidays``,
-        ``control:NAME``, ``organic:NAME``).
+        ``control:NAME``, ``treatment:NAME``).
     prior_sd
         Shape (K,); ignored where ``group`` ≥ 0.
     group
-        Shape (K,): −1 for a fixed prior; 0 for the knots, 1 for shocks by period, whose standard deviations are learnt.
+        Shape (K,): `FIXED` prior, or learnt: `WALK` for steps of the knots, `PROCESS` for a Gaussian process.
+    frequency
+        Shape (K,): angular frequency by period of a Gaussian process's column, 0 elsewhere.
     dropped
         Names of columns left out because they never vary.
     """
@@ -44,7 +52,30 @@ class SharedColumns:
     component: tuple[str, ...]
     prior_sd: FloatArray
     group: NDArray[np.int64]
+    frequency: FloatArray
     dropped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GeoRows:
+    """Further rows of each geo, with coefficients of its own around zero: its drift, its response to controls.
+
+    Attributes
+    ----------
+    values
+        Shape (G, E, T).
+    component
+        Length E: what a row counts to in the decomposition.
+    group
+        Shape (E,): which standard deviation, an index of ``groups``.
+    groups
+        Names of the learnt standard deviations.
+    """
+
+    values: FloatArray
+    component: tuple[str, ...]
+    group: NDArray[np.int64]
+    groups: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -57,12 +88,15 @@ class _Collector:
     component: list[str] = field(default_factory=list)
     prior_sd: list[float] = field(default_factory=list)
     group: list[int] = field(default_factory=list)
+    frequency: list[float] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
 
-    def add(self, name: str, component: str, values: FloatArray, sd: float, group: int = -1) -> None:
+    def add(
+        self, name: str, component: str, values: FloatArray, sd: float, group: int = FIXED, frequency: float = 0.0
+    ) -> None:
         """Take a column of shape (T,) or (G, T)."""
         full = np.broadcast_to(values, (self.geos, values.shape[-1]))
-        if float(np.ptp(full - full.mean(axis=1, keepdims=True))) < 1e-9:
+        if name != "level" and float(np.ptp(full - full.mean(axis=1, keepdims=True))) < 1e-9:
             self.dropped.append(name)
             return
         self.values.append(np.array(full))
@@ -70,47 +104,117 @@ class _Collector:
         self.component.append(component)
         self.prior_sd.append(sd)
         self.group.append(group)
+        self.frequency.append(frequency)
 
 
-def shared_columns(panel: Panel, spec: ModelSpec, size: FloatArray) -> SharedColumns:
-    """Build the shared columns of a panel.
-
-    Parameters
-    ----------
-    panel
-        The data.
-    spec
-        Knots, harmonics, holidays.
-    size
-        Shape (G,): size of each geo (population or mean outcome); organic media are taken per head.
-    """
+def shared_columns(panel: Panel, spec: ModelSpec) -> SharedColumns:
+    """Build the shared columns of a panel: level, season, holidays, controls, treatments."""
     dates, periods = panel.dates, len(panel.dates)
     take = _Collector(len(panel.geos))
+    if len(panel.geos) > 1:
+        take.add("level", "baseline", np.ones(periods), LEVEL_SD)
     take.add("trend", "baseline", np.linspace(-0.5, 0.5, periods), TREND_SD)
-    for number, column in enumerate(random_walk_basis(periods, spec.knot_every).T):
-        take.add(f"knot:{number}", "baseline", column, 0.0, group=0)
-    if spec.shocks and len(panel.geos) > 1:
-        for number in range(periods):
-            take.add(f"shock:{number}", "baseline", np.eye(periods)[number], 0.0, group=1)
+    if spec.baseline == "hsgp":
+        for number, (column, frequency) in enumerate(process_basis(periods, spec.knot_every)):
+            take.add(f"wave:{number}", "baseline", column, 0.0, PROCESS, frequency)
+    else:
+        for number, column in enumerate(random_walk_basis(periods, spec.knot_every).T):
+            take.add(f"knot:{number}", "baseline", column, 0.0, WALK)
     for name, column in fourier(dates, spec.harmonics):
         take.add(name, "season", column, SEASON_SD)
-    if spec.holidays:
-        for name, column in holiday_columns(dates, spec.holidays, panel.days_per_period):
-            take.add(name, "holidays", column, HOLIDAY_SD)
-    control = panel.data["control"].to_numpy()
-    for index, name in enumerate(panel.controls):
-        take.add(f"control:{name}", f"control:{name}", standardised(control[..., index]), CONTROL_SD)
-    organic = panel.data["organic"].to_numpy() / size[:, None, None]
-    for index, name in enumerate(panel.organic):
-        take.add(f"organic:{name}", f"organic:{name}", per_sd(organic[..., index]), ORGANIC_SD)
+    for name, column in _holidays(panel, spec):
+        take.add(name, "holidays", column, HOLIDAY_SD)
+    for name, column in control_columns(panel):
+        take.add(name, name, column, CONTROL_SD)
     return SharedColumns(
         values=np.ascontiguousarray(np.stack(take.values, axis=-1)),
         names=tuple(take.names),
         component=tuple(take.component),
         prior_sd=np.array(take.prior_sd),
         group=np.array(take.group, dtype=np.int64),
+        frequency=np.array(take.frequency),
         dropped=tuple(take.dropped),
     )
+
+
+def control_columns(panel: Panel) -> list[tuple[str, FloatArray]]:
+    """Controls, standardised, and treatments by their distance from the reference in standard deviations: (G, T)."""
+    control, treatment = panel.data["control"].to_numpy(), panel.data["treatment"].to_numpy()
+    columns = [
+        (f"control:{name}", standardised(control[..., index].astype(np.float64)))
+        for index, name in enumerate(panel.controls)
+    ]
+    reference = panel.data["treatment_reference"].to_numpy()
+    for index, name in enumerate(panel.treatments):
+        away = treatment[..., index].astype(np.float64) - float(reference[index])
+        columns.append((f"treatment:{name}", per_sd(away)))
+    return columns
+
+
+def geo_rows(panel: Panel, spec: ModelSpec) -> GeoRows:
+    """Build the further rows of the geos; none where there is one geo."""
+    geos, periods = len(panel.geos), len(panel.dates)
+    rows: list[FloatArray] = []
+    component: list[str] = []
+    group: list[int] = []
+    groups: list[str] = []
+    every = DRIFT_EVERY if spec.geo_drift is None else spec.geo_drift
+    if geos > 1 and every > 0:
+        for column in random_walk_basis(periods, every).T:
+            rows.append(np.broadcast_to(column, (geos, periods)))
+            component.append("baseline")
+            group.append(0)
+        groups.append("drift")
+    if geos > 1 and spec.geo_controls is not False:
+        for name, values in control_columns(panel):
+            if float(np.ptp(values - values.mean(axis=1, keepdims=True))) >= 1e-9:
+                rows.append(values)
+                component.append(name)
+                group.append(len(groups))
+                groups.append(name)
+    return GeoRows(
+        values=np.ascontiguousarray(np.stack(rows, axis=1)) if rows else np.zeros((geos, 0, periods)),
+        component=tuple(component),
+        group=np.array(group, dtype=np.int64),
+        groups=tuple(groups),
+    )
+
+
+def _holidays(panel: Panel, spec: ModelSpec) -> list[tuple[str, FloatArray]]:
+    """Named holidays: the panel's own, or those of the specification's country."""
+    if panel.holiday_names:
+        values = panel.data["holiday"].to_numpy().astype(np.float64)
+        return [
+            (f"holiday:{name}", values[:, index] - values[:, index].mean())
+            for index, name in enumerate(panel.holiday_names)
+        ]
+    return holiday_columns(panel.dates, spec.holidays, panel.days_per_period) if spec.holidays else []
+
+
+def process_basis(periods: int, every: int) -> list[tuple[FloatArray, float]]:
+    """Columns of a Hilbert-space Gaussian process and their angular frequencies (Solin, Särkkä 2020).
+
+    Parameters
+    ----------
+    periods
+        T.
+    every
+        Shortest wave worth a column is four times this many periods long.
+
+    Returns
+    -------
+    list
+        Pairs of a centred column (T,) and its frequency by period.
+    """
+    reach = PROCESS_REACH * periods / 2.0
+    count = max(4, round(2.0 * reach / (2.0 * every)))
+    place = np.arange(periods) - (periods - 1) / 2.0 + reach
+    columns = []
+    for number in range(1, count + 1):
+        frequency = number * np.pi / (2.0 * reach)
+        wave = np.sin(frequency * place) / np.sqrt(reach)
+        columns.append((np.asarray(wave - wave.mean(), dtype=np.float64), float(frequency)))
+    return columns
 
 
 def standardised(values: FloatArray) -> FloatArray:

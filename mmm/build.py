@@ -1,7 +1,7 @@
 """The reference: the same model written out in PyMC, every coefficient sampled.
 
 Slower than the collapsed engine, but short and readable; tests hold the two together. The notation is that of
-`mmm.collapsed_kernel`.
+`mmm.collapsed_kernel`; media are in `mmm.build_media`.
 """
 
 from __future__ import annotations
@@ -12,132 +12,129 @@ import numpy as np
 from numpy.typing import NDArray
 
 from measurement.progress import Progress
+from mmm.baseline import PROCESS, WALK
+from mmm.build_media import Medium, media_of, national_effects, panel_media, tensors
 from mmm.calibration import LiftDesign
 from mmm.design import Design
 from mmm.parameters import INTERCEPT_PRIOR, Parameters
 from mmm.sampling import Effort, Trace, run_nutpie, trace_of
 from mmm.spec import ModelSpec
-from mmm.transforms import ADSTOCK_PARAMETERS, SATURATION_PARAMETERS
 
 FloatArray = NDArray[np.float64]
+#: Keeps the high frequencies of a long-ranging Gaussian process from a standard deviation of nothing.
+LEAST_WAVE = 1e-9
 
 
 def build_model(design: Design, layout: Parameters, lifts: LiftDesign, spec: ModelSpec) -> Any:  # noqa: ANN401 - pymc is untyped
     """The PyMC model.
 
-    Free variables: one standard normal block for each entry of ``layout.names`` (suffix ``_point``), ``unit``
-    (geo, row), the whitened intercepts and channel effects, and ``column`` (column), the whitened shared
-    coefficients.
+    Free variables: one standard normal block for each entry of ``layout.names`` (suffix ``_point``), save the weights
+    λ of Student-t noise, which are Gamma variables ``weight`` (entry); ``unit`` (geo, row), the whitened coefficients
+    of the geos; and ``column`` (shared), the whitened shared coefficients and shocks.
     """
     import pymc as pm
-    import pytensor.tensor
 
-    pt: Any = pytensor.tensor  # only in part annotated
-    panel = design.panel
+    pt = tensors()
+    shocks = [f"shock:{time}" for time in range(design.periods)] if design.shocks else []
     coords = {
-        "geo": list(panel.geos),
-        "channel": list(panel.channels),
-        "row": ["intercept", *panel.channels],
-        "shared": list(design.shared.names),
+        "geo": list(design.panel.geos),
+        "row": ["intercept", *design.media_names, *(f"row:{row}" for row in range(len(design.extra.group)))],
+        "shared": [*design.shared.names, *shocks],
     }
     with pm.Model(coords=coords) as model:
-        natural = _parameters(layout)
-        weights = _adstock_weights(spec, natural, design.lags)
-        media = _saturated(spec, natural, _carried(design.media, weights[None], design.lags))
-        total = (media * design.money[:, None, :]).sum(axis=(0, 2))
-        national = natural["roas"] * design.spend / total
-        spread = natural["geo_spread"] if design.geos > 1 else pt.zeros(design.channels)
+        natural = _parameters(layout, spec)
+        media = media_of(design, layout, spec, natural)
+        level = panel_media(design, media)
+        national = national_effects(design, media, natural["effect"], level)
+        mean, width = _geo_moments(design, natural, national)
         unit = pm.Normal("unit", 0.0, 1.0, dims=("geo", "row"))
-        intercept = INTERCEPT_PRIOR[0] + INTERCEPT_PRIOR[1] * unit[:, 0]
-        effect = pm.Deterministic("geo_effect", national * (1.0 + spread * unit[:, 1:]), dims=("geo", "channel"))
-        pm.Deterministic("intercept", intercept, dims="geo")
-        learnt = pt.concatenate([natural[name] for name in ("walk_sd", "shock_sd") if name in natural])
-        group = design.shared.group
-        shared_sd = pt.where(group < 0, design.shared.prior_sd, learnt[np.maximum(group, 0)])
-        shared = pm.Deterministic(
-            "shared_effect", shared_sd * pm.Normal("column", 0.0, 1.0, dims="shared"), dims="shared"
-        )
-        baseline = intercept[:, None] + pt.tensordot(pt.as_tensor(design.shared.values), shared, axes=[[2], [0]])
-        expected = baseline + (effect[:, :, None] * media).sum(axis=1)
-        pm.Normal("outcome", expected, natural["noise"][:, None], observed=design.outcome)
+        own = pm.Deterministic("coefficient", mean + width * unit, dims=("geo", "row"))
+        whitened = pm.Normal("column", 0.0, 1.0, dims="shared")
+        shared = pm.Deterministic("shared_effect", _shared_sd(design, natural) * whitened, dims="shared")
+        ones = np.ones((design.geos, 1, design.periods))
+        rows = pt.concatenate([ones, level, design.extra.values], axis=1)
+        columns = len(design.shared.names)
+        expected = (own[:, :, None] * rows).sum(axis=1)
+        expected += pt.tensordot(pt.as_tensor(design.shared.values), shared[:columns], axes=[[2], [0]])
+        if design.shocks:
+            expected += shared[None, columns:]
+        pm.Normal("outcome", expected, _noise_sd(design, natural), observed=design.outcome)
         if lifts.lifts:
-            _add_lifts(design, lifts, spec, natural, weights, effect)
+            _add_lifts(lifts, media, own)
     return model
 
 
-def _parameters(layout: Parameters) -> dict[str, Any]:
-    """Standard normal blocks, and what they are in natural units."""
+def _parameters(layout: Parameters, spec: ModelSpec) -> dict[str, Any]:
+    """Whitened blocks, and what they are in natural units."""
     import pymc as pm
-    import pytensor.tensor as pt
 
-    natural, start = {}, 0
+    pt = tensors()
+    natural, start, media = {}, 0, len(layout.mix)
     for name, size in zip(layout.names, layout.sizes, strict=True):
         stop = start + size
-        point = pm.Normal(f"{name}_point", 0.0, 1.0, shape=size)
-        value = layout.centre[start:stop] + layout.spread[start:stop] * point
-        if name == "retention":
-            natural[name] = pt.sigmoid(value)
-        elif name == "peak":
-            natural[name] = (layout.lags - 1) * pt.sigmoid(value)
-        else:
-            natural[name] = pt.exp(value)
+        centre, spread = layout.centre[start:stop], layout.spread[start:stop]
         start = stop
+        if name == "weight":
+            half = spec.degrees / 2.0
+            natural[name] = pm.Gamma(name, alpha=half, beta=half, shape=size)
+            continue
+        point = pm.Normal(f"{name}_point", 0.0, 1.0, shape=size)
+        if name == "effect":
+            natural[name] = pt.exp(layout.centre[:media] + pt.dot(pt.as_tensor(layout.mix), point))
+        elif name in {"retention", "peak"}:
+            reach = layout.peak_reach if name == "peak" else 1.0
+            natural[name] = reach * pt.sigmoid(centre + spread * point)
+        elif name == "path":
+            natural[name] = centre + spread * point
+        else:
+            natural[name] = pt.exp(centre + spread * point)
     return natural
 
 
-def _adstock_weights(spec: ModelSpec, natural: dict[str, Any], lags: int) -> Any:  # noqa: ANN401 - a tensor (C, L)
-    import pytensor.tensor as pt
-
-    lag = np.arange(lags, dtype=np.float64)[None, :]
-    first, *rest = (natural[name][:, None] for name in ADSTOCK_PARAMETERS[spec.adstock])
-    if spec.adstock == "geometric":
-        log_weights = lag * pt.log(first)
-    elif spec.adstock == "delayed":
-        log_weights = (lag - rest[0]) ** 2 * pt.log(first)
-    else:
-        log_weights = (rest[0] - 1.0) * np.log(lag + 1.0) - ((lag + 1.0) / first) ** rest[0]
-    weights = pt.exp(log_weights - log_weights.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
+def _geo_moments(design: Design, natural: dict[str, Any], national: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
+    """Prior means and standard deviations (J,) of a geo's coefficients: intercept, media, further rows."""
+    pt = tensors()
+    further = len(design.extra.group)
+    mean = pt.concatenate([[INTERCEPT_PRIOR[0]], national, np.zeros(further)])
+    level = natural["level_spread"] if design.geos > 1 else [INTERCEPT_PRIOR[1]]
+    spread = national * natural["geo_spread"] if design.geos > 1 else np.zeros(len(design.media_names))
+    extra = natural["extra_sd"][design.extra.group] if further else np.zeros(0)
+    return mean, pt.concatenate([level, spread, extra])
 
 
-def _carried(media: FloatArray, weights: Any, lags: int) -> Any:  # noqa: ANN401 - tensors (…, L) → (…, T)
-    """Carry over; ``media`` (…, L − 1 + T) and ``weights`` (…, L) share their leading axes."""
-    periods = media.shape[-1] - lags + 1
-    return sum(weights[..., lag, None] * media[..., lags - 1 - lag : lags - 1 - lag + periods] for lag in range(lags))
+def _shared_sd(design: Design, natural: dict[str, Any]) -> Any:  # noqa: ANN401 - a tensor
+    """Prior standard deviations (Q,) of the shared columns, then the shocks."""
+    pt = tensors()
+    group = design.shared.group
+    sd: Any = pt.as_tensor(design.shared.prior_sd)
+    if (group == WALK).any():
+        sd = pt.where(group == WALK, natural["walk_sd"], sd)
+    if (group == PROCESS).any():
+        length = natural["gp_length"]
+        power = pt.sqrt(np.sqrt(2.0 * np.pi) * length) * pt.exp(-0.25 * (length * design.shared.frequency) ** 2)
+        sd = pt.where(group == PROCESS, natural["gp_sd"] * power + LEAST_WAVE, sd)
+    if not design.shocks:
+        return sd
+    return pt.concatenate([sd, natural["shock_sd"] * np.ones(design.periods)])
 
 
-def _saturated(spec: ModelSpec, natural: dict[str, Any], media: Any, channel: int | None = None) -> Any:  # noqa: ANN401
-    """Saturate media (G, C, T), or (2, W) of one channel."""
-    import pytensor.tensor as pt
-
-    def parameter(name: str) -> Any:  # noqa: ANN401 - a tensor
-        return natural[name][None, :, None] if channel is None else natural[name][channel]
-
-    ratio = media / parameter("half")
-    if spec.saturation == "hill":
-        positive = pt.switch(media > 0, ratio, 1.0)  # keeps the gradient finite where nothing was spent
-        powered = pt.exp(parameter(SATURATION_PARAMETERS["hill"][1]) * pt.log(positive))
-        return pt.switch(media > 0, powered / (1.0 + powered), 0.0)
-    if spec.saturation == "michaelis_menten":
-        return ratio / (1.0 + ratio)
-    return pt.tanh(np.arctanh(0.5) * ratio)
+def _noise_sd(design: Design, natural: dict[str, Any]) -> Any:  # noqa: ANN401 - a tensor, (G, T) or (G, 1)
+    """Standard deviation of the noise; σ/√λ with Gamma-distributed λ is Student-t noise of scale σ."""
+    pt = tensors()
+    sigma = natural["noise"][:, None]
+    return sigma / pt.sqrt(natural["weight"].reshape(design.outcome.shape)) if "weight" in natural else sigma
 
 
-def _add_lifts(
-    design: Design,
-    lifts: LiftDesign,
-    spec: ModelSpec,
-    natural: dict[str, Any],
-    weights: Any,  # noqa: ANN401 - a tensor
-    effect: Any,  # noqa: ANN401 - a tensor
-) -> None:
+def _add_lifts(lifts: LiftDesign, media: list[Medium], own: Any) -> None:  # noqa: ANN401 - a tensor
+    """Readouts as observations of the model's own lift."""
     import pymc as pm
-    import pytensor.tensor as pt
 
+    pt = tensors()
     predicted: list[Any] = [pt.as_tensor(0.0) for _ in lifts.lifts]
-    for media, window, (geo, channel, lift) in zip(lifts.media, lifts.window, lifts.place, strict=True):
-        level = _saturated(spec, natural, _carried(media, weights[channel][None, :], design.lags), int(channel))
-        predicted[lift] = predicted[lift] + effect[geo, channel] * ((level[0] - level[1]) * window).sum()
+    for cell, (geo, channel, lift) in enumerate(lifts.place):
+        level = media[channel].respond(lifts.media[cell], lifts.reach[cell], lifts.time[cell])
+        missing = ((level[0] - level[1]) * lifts.window[cell]).sum()
+        predicted[lift] = predicted[lift] + own[geo, channel + 1] * missing
     scaled = pt.stack(predicted) / lifts.error
     pm.Normal("lift", scaled, 1.0, observed=lifts.value / lifts.error)
 
@@ -152,14 +149,25 @@ def sample_reference(
     seed: int,
     progress: Progress,
 ) -> tuple[Trace, FloatArray, FloatArray]:
-    """Sample the reference; returns the trace, geo coefficients (chain, draw, G, 1 + C) and shared ones."""
+    """Sample the reference.
+
+    Returns
+    -------
+    tuple
+        The trace, geo coefficients (chain, draw, G, J) and shared ones (chain, draw, Q: columns, then shocks).
+    """
     import nutpie
 
     progress(0.0, "compiling the reference model")
     compiled = nutpie.compile_pymc_model(build_model(design, layout, lifts, spec), backend="numba")
     tree = run_nutpie(compiled, effort, seed=seed, progress=progress)
     posterior = tree["posterior"]
-    points = np.concatenate([posterior[f"{name}_point"].to_numpy() for name in layout.names], axis=2)
-    intercept = posterior["intercept"].to_numpy()[..., None]
-    by_geo = np.concatenate([intercept, posterior["geo_effect"].to_numpy()], axis=3)
-    return trace_of(tree, points), by_geo, np.asarray(posterior["shared_effect"].to_numpy(), dtype=np.float64)
+    points = []
+    for name in layout.names:
+        if name == "weight":  # centred at 0 on the log scale
+            points.append(np.log(posterior[name].to_numpy()) / layout.spread[-layout.sizes[-1] :])
+        else:
+            points.append(posterior[f"{name}_point"].to_numpy())
+    by_geo = np.asarray(posterior["coefficient"].to_numpy(), dtype=np.float64)
+    shared = np.asarray(posterior["shared_effect"].to_numpy(), dtype=np.float64)
+    return trace_of(tree, np.concatenate(points, axis=2)), by_geo, shared

@@ -39,14 +39,16 @@ class LiftDesign:
 
     Attributes
     ----------
-    media
-        Shape (N, 2, L − 1 + W): scaled media, actual and business as usual.
+    media, reach
+        Shape (N, 2, L − 1 + W): scaled media and reach, actual and business as usual.
     window
         Shape (N, W): money per scaled unit of outcome, times the share of the period that was measured.
+    time
+        Shape (N, W): period of the panel, the nearest where it lies outside.
     place
         Shape (N, 3): geo, channel, test.
     value, error
-        Shape (I,): readout and standard error in money.
+        Shape (I,): readout and standard error (grown with age where the specification says so) in money.
     lifts
         The tests themselves.
     unmatched
@@ -54,7 +56,9 @@ class LiftDesign:
     """
 
     media: FloatArray
+    reach: FloatArray
     window: FloatArray
+    time: NDArray[np.int64]
     place: NDArray[np.int64]
     value: FloatArray
     error: FloatArray
@@ -65,12 +69,23 @@ class LiftDesign:
 @dataclass(frozen=True, slots=True)
 class _Cell:
     media: FloatArray
+    reach: FloatArray
     window: FloatArray
+    time: NDArray[np.int64]
     place: tuple[int, int, int]
 
 
-def lift_design(design: Design, lifts: Sequence[LiftEstimate]) -> LiftDesign:
+def lift_design(design: Design, lifts: Sequence[LiftEstimate], *, ageing: float | None = None) -> LiftDesign:
     """Lay out lift tests on a panel.
+
+    Parameters
+    ----------
+    design
+        The panel as the model sees it.
+    lifts
+        The tests.
+    ageing
+        Factor a year by which a standard error grows between the test's end and the panel's; ``None``: not at all.
 
     Raises
     ------
@@ -84,19 +99,29 @@ def lift_design(design: Design, lifts: Sequence[LiftEstimate]) -> LiftDesign:
         cells += found
     longest = max((len(cell.window) for cell in cells), default=1)
     media = np.zeros((len(cells), 2, design.lags - 1 + longest))
-    window = np.zeros((len(cells), longest))
+    reach, window = np.ones_like(media), np.zeros((len(cells), longest))
+    time = np.zeros((len(cells), longest), dtype=np.int64)
     for number, cell in enumerate(cells):
         media[number, :, : cell.media.shape[1]] = cell.media
+        reach[number, :, : cell.reach.shape[1]] = cell.reach
         window[number, : len(cell.window)] = cell.window
+        time[number, : len(cell.time)] = cell.time
     return LiftDesign(
         media=media,
+        reach=reach,
         window=window,
+        time=time,
         place=np.array([cell.place for cell in cells], dtype=np.int64).reshape(-1, 3),
         value=np.array([lift.incremental_outcome.value for lift in lifts], dtype=np.float64),
-        error=np.array([lift.standard_error for lift in lifts], dtype=np.float64),
+        error=np.array([lift.standard_error * _aged(design, lift, ageing) for lift in lifts], dtype=np.float64),
         lifts=tuple(lifts),
         unmatched=unmatched,
     )
+
+
+def _aged(design: Design, lift: LiftEstimate, ageing: float | None) -> float:
+    years = (design.panel.dates[-1] - pd.Timestamp(lift.end)).days / 365.25
+    return 1.0 if ageing is None else float(ageing ** max(years, 0.0))
 
 
 def _cells_of(design: Design, lift: LiftEstimate, index: int) -> tuple[list[_Cell], float]:
@@ -107,17 +132,32 @@ def _cells_of(design: Design, lift: LiftEstimate, index: int) -> tuple[list[_Cel
     tested = _overlap(periods, days, lift.start, lift.end)
     measured = _overlap(periods, days, lift.start, lift.measured_until or lift.end)
     spend = _extended(design.panel.data["spend"].to_numpy()[geos, :, channel], design, periods)
-    exposure = _extended(design.media[geos, channel, design.lags - 1 :], design, periods)
+    known = lift.channel in design.panel.reach_channels
+    first = design.lags - 1
+    media = _extended(design.media[geos, channel, first:], design, periods)
+    reach = _extended(design.reach[geos, channel, first:], design, periods)
     money = _extended(design.money[geos], design, periods)
     change, unmatched = _change(design, lift, periods, spend, tested)
-    rate = _exposure_rate(design, geos, channel)
+    rate = _exposure_rate(design, geos, channel, known=known)
     inside = (periods >= design.panel.dates[0]) & (periods <= design.panel.dates[-1])
+    place = np.clip((periods - design.panel.dates[0]).days // days, 0, design.periods - 1)
     cells = []
     for row, geo in enumerate(geos):
-        moved = _move(exposure[row], spend[row], np.where(inside, -change[row], change[row]), float(rate[row]))
-        actual, usual = np.where(inside, exposure[row], moved), np.where(inside, moved, exposure[row])
-        window = (money[row] * measured)[design.lags - 1 :]
-        cells.append(_Cell(np.stack([actual, usual]), window, (geo, channel, index)))
+        # Where reach is known, money moves how many are reached and leaves how often as it is.
+        moving, still = (reach[row], media[row]) if known else (media[row], reach[row])
+        moved = _move(moving, spend[row], np.where(inside, -change[row], change[row]), float(rate[row]))
+        both = np.stack([np.where(inside, moving, moved), np.where(inside, moved, moving)])
+        held = np.stack([still, still])
+        window = (money[row] * measured)[first:]
+        cells.append(
+            _Cell(
+                media=held if known else both,
+                reach=both if known else held,
+                window=window,
+                time=np.asarray(place, dtype=np.int64)[first:],
+                place=(geo, channel, index),
+            )
+        )
     return cells, unmatched
 
 
@@ -196,12 +236,13 @@ def _change(
     return np.asarray(kept, dtype=np.float64), float(1.0 - kept.sum() / lift.incremental_spend)
 
 
-def _exposure_rate(design: Design, geos: list[int], channel: int) -> FloatArray:
-    """Scaled media per unit of money, shape (len(geos),); the channel's overall rate where a geo never spent."""
-    media = design.media[:, channel, design.lags - 1 :].sum(axis=1)
+def _exposure_rate(design: Design, geos: list[int], channel: int, *, known: bool) -> FloatArray:
+    """Scaled media (reach where ``known``) per unit of money, shape (len(geos),); the overall rate at no spend."""
+    series, unit = (design.reach, design.reach_unit) if known else (design.media, design.media_unit)
+    media = series[:, channel, design.lags - 1 :].sum(axis=1)
     spend = design.panel.data["spend"].to_numpy()[:, :, channel].sum(axis=1)
-    overall = float((media * design.media_unit[:, channel]).sum() / spend.sum())
-    own = np.divide(media, spend, out=overall / design.media_unit[:, channel], where=spend > 0)
+    overall = float((media * unit[:, channel]).sum() / spend.sum())
+    own = np.divide(media, spend, out=overall / unit[:, channel], where=spend > 0)
     return np.asarray(own[geos], dtype=np.float64)
 
 

@@ -11,6 +11,10 @@ from measurement.checks import Check
 from mmm.calibration import LiftDesign
 from mmm.design import Design
 from mmm.diagnostics import Convergence, autocorrelation
+from mmm.panel_checks import panel_checks
+from mmm.plausibility import MediaFacts, media_checks
+from mmm.predictive_checks import Replications, predictive_checks
+from mmm.spec import ModelSpec
 
 FloatArray = NDArray[np.float64]
 R_HAT_LIMIT, ESS_LIMIT, DIVERGENCE_LIMIT, BFMI_LIMIT = 1.01, 400.0, 0.001, 0.3
@@ -60,7 +64,7 @@ def retry_note(failures: str) -> Check:
         passed=False,
         value=failures,
         limit=None,
-        remedy="Sampling was repeated with twice the draws and tuning: raise them in [mmm] to save the first attempt",
+        remedy="Sampling fell short and was repeated with more chains or draws: raise draws in [mmm] to save this",
         blocking=False,
     )
 
@@ -71,25 +75,37 @@ class FitFacts:
 
     Attributes
     ----------
-    roas
-        Shape (D, C).
+    media
+        On contributions and effects.
     expected, baseline
         Posterior mean of expected outcome, and of what is left without media, money, shape (G, T).
     covered
         Share of observations inside their 90% predictive interval.
     held_curves
         Share of draws whose response curve had to be held level.
+    replications
+        Measures of observed and replicated data.
     """
 
-    roas: FloatArray
+    media: MediaFacts
     expected: FloatArray
     baseline: FloatArray
     covered: float
     held_curves: float
+    replications: Replications
 
 
-def fit_checks(facts: FitFacts, design: Design) -> list[Check]:
-    """Does the fitted model look like the data, and like a business? Level and baseline block, the rest is a hint."""
+def fit_checks(facts: FitFacts, design: Design, spec: ModelSpec, lifts: LiftDesign) -> list[Check]:
+    """Judge whether anything could be learnt, and whether the fit looks like the data and like a business."""
+    return [
+        *panel_checks(design, lifts),
+        *_level_checks(facts, design),
+        *predictive_checks(facts.replications),
+        *media_checks(facts.media, design, spec, lifts),
+    ]
+
+
+def _level_checks(facts: FitFacts, design: Design) -> list[Check]:
     observed = design.panel.outcome_value
     level = float(abs(facts.expected.sum() / observed.sum() - 1.0))
     negative = float((facts.baseline < 0).mean())
@@ -133,72 +149,7 @@ def fit_checks(facts: FitFacts, design: Design) -> list[Check]:
             remedy="Some geos seem to lose by a channel: check its spend by geo, or run a lift test",
             blocking=False,
         ),
-        *_roas_checks(facts.roas, design),
     ]
-
-
-def _roas_checks(roas: FloatArray, design: Design) -> list[Check]:
-    median = np.median(roas, axis=0)
-    prior = np.exp(design.roas_log_mean)
-    odd = [
-        name
-        for name, value, usual in zip(design.panel.channels, median, prior, strict=True)
-        if value < 0 or value > max(20.0, 10.0 * usual)
-    ]
-    quiet = [
-        name for index, name in enumerate(design.panel.channels) if _overlap(roas[:, index], design, index) > OVERLAP
-    ]
-    entangled, pair = _entangled(roas, design.panel.channels)
-    return [
-        Check(
-            name="implausible_roas",
-            passed=not odd,
-            value=", ".join(odd) or None,
-            limit=None,
-            remedy="Check spend and outcome units of these channels, or give a ROAS prior",
-        ),
-        Check(
-            name="data_say_little",
-            passed=not quiet,
-            value=", ".join(quiet) or None,
-            limit=OVERLAP,
-            remedy="For these channels the result is the prior, not the data: run a lift test or vary their spend",
-            blocking=False,
-        ),
-        Check(
-            name="entangled_channels",
-            passed=entangled >= -0.7,
-            value=pair if entangled < -0.7 else round(entangled, 2),
-            limit=-0.7,
-            remedy="The data cannot tell these channels apart: vary one without the other, or run a lift test",
-            blocking=False,
-        ),
-    ]
-
-
-#: Overlap of prior and posterior above which the data are said to add little.
-OVERLAP = 0.8
-
-
-def _overlap(roas: FloatArray, design: Design, channel: int) -> float:
-    """Shared area of the posterior and the prior of log ROAS, both taken as normal."""
-    from scipy.stats import norm
-
-    logged = np.log(np.maximum(roas, 1e-12))
-    mean, sd = float(logged.mean()), max(float(logged.std()), 1e-6)
-    centre, spread = float(design.roas_log_mean[channel]), float(design.roas_log_sd[channel])
-    grid = np.linspace(min(mean - 5 * sd, centre - 5 * spread), max(mean + 5 * sd, centre + 5 * spread), 4001)
-    shared = np.minimum(norm.pdf(grid, mean, sd), norm.pdf(grid, centre, spread))
-    return float(np.trapezoid(shared, grid))
-
-
-def _entangled(roas: FloatArray, channels: tuple[str, ...]) -> tuple[float, str]:
-    """Most negative posterior correlation between two channels' ROAS, and their names."""
-    if len(channels) < 2:
-        return 0.0, ""
-    correlation: FloatArray = np.asarray(np.corrcoef(roas.T), dtype=np.float64)
-    row, column = divmod(int(np.argmin(correlation)), len(channels))
-    return float(correlation[row, column]), f"{channels[row]} and {channels[column]}"
 
 
 def lift_checks(lifts: LiftDesign, conflict: FloatArray) -> list[Check]:

@@ -2,15 +2,18 @@
 
 Model, for geo g, in scaled units::
 
-    y_g = H_g c_g + Z_g w + e_g        e_g ~ N(0, σ_g² I)
-    c_g = m + s ∘ u_g                  u_g ~ N(0, I)   (intercept and channel effects of the geo)
-    w   ~ N(0, diag(d²))               (shared columns: trend, knots, season, controls, organic)
+    y_g = R_g' c_g + Z_g w + b + e_g   e_gt ~ N(0, σ_g² / λ_gt)
+    c_g = m + s ∘ u_g                  u_g ~ N(0, I)   (intercept, channel effects, further rows of the geo)
+    w   ~ N(0, diag(d²))               (shared columns: trend, knots, season, controls)
+    b_t ~ N(0, τ²)                     (a deviation of the period that all geos share)
 
-H_g holds ones and the saturated media, so it depends on the shape parameters; m and s hold the national effects and
-their spread. Given the non-linear parameters, (u, w) is Gaussian with an arrow-shaped precision: small blocks by geo
-and one shared block. Its normalising constant is the marginal likelihood. The gradient needs no derivative of a
-factorisation: by Fisher's identity it is the posterior expectation of the complete-data gradient, a function of
-posterior means and covariances only. Lift tests are linear observations of c and enter as a low-rank update.
+R_g holds ones, the transformed media and further rows (a geo's own drift and response to controls), so it depends on
+the shape parameters; m and s hold the national effects and their spread. λ = 1 for normal noise; for Student-t noise
+with ν degrees of freedom λ_gt ~ Gamma(ν/2, ν/2) are sampled. Given the non-linear parameters, (u, w, b) is Gaussian
+with an arrow-shaped precision: small blocks by geo and one shared block. Its normalising constant is the marginal
+likelihood. The gradient needs no derivative of a factorisation: by Fisher's identity it is the posterior expectation
+of the complete-data gradient, a function of posterior means and covariances only. Lift tests are linear observations
+of c and enter as a low-rank update.
 """
 
 from __future__ import annotations
@@ -20,275 +23,225 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mmm.compilation import compiled
-from mmm.kernel_arrays import KernelData, Work
-from mmm.kernels import adstock_into, media_slopes, saturate_into, weights_with_slopes
-from mmm.lift_kernel import lift_moments, lift_slopes, lift_surprise
+from mmm.compilation import compiled, inner_compiled
+from mmm.geo_kernel import eliminate_geos, fill_units, geo_slopes
+from mmm.kernel_arrays import EXTRA, GP_LENGTH, GP_SD, LEVEL, NOISE, SHOCK, WALK, WEIGHT, KernelData, Work
+from mmm.lift_kernel import lift_moments, lift_slopes, use_lifts
+from mmm.linear_kernel import PLAIN, invert_positive, product
+from mmm.media_kernel import media_chain_rule, transform_cells, transform_media
 
 FloatArray = NDArray[np.float64]
+#: How far `evaluate` goes.
+MEDIA, MOMENTS, SLOPES = range(3)
 
 
-@compiled
-def transform_media(values: FloatArray, data: KernelData, work: Work) -> None:
-    """Fill the transformed media, the national effects and the lift effects from the parameter values."""
-    geos, channels, _ = data.media.shape
-    adstock, adstock_count, saturation, saturation_count = data.kinds[0], data.kinds[1], data.kinds[2], data.kinds[3]
-    shape_start = channels * (1 + adstock_count)
-    spread_start = shape_start + channels * saturation_count
-    for channel in range(channels):
-        second = values[2 * channels + channel] if adstock_count == 2 else 0.0
-        weights_with_slopes(adstock, values[channels + channel], second, work.weights[channel])
-        half = values[shape_start + channel]
-        slope = values[shape_start + channels + channel] if saturation_count == 2 else 0.0
-        total = 0.0
-        for geo in range(geos):
-            adstock_into(data.media[geo, channel], work.weights[channel, 0], work.carried[geo, channel])
-            saturate_into(saturation, half, slope, work.carried[geo, channel], work.saturated[geo, channel])
-            work.rows[geo, 0, :] = 1.0
-            work.rows[geo, channel + 1, :] = work.saturated[geo, channel, 0]
-            total += (data.money[geo] * work.saturated[geo, channel, 0]).sum()
-        work.total[channel] = total
-        work.mean[channel + 1] = math.exp(values[channel]) * data.spend[channel] / total
-        work.width[channel + 1] = work.mean[channel + 1] * math.exp(values[spread_start + channel]) if geos > 1 else 0.0
-    work.mean[0], work.width[0] = data.intercept[0], data.intercept[1]
-    for cell in range(data.cell_media.shape[0]):
-        channel = data.cell_place[cell, 1]
-        half = values[shape_start + channel]
-        slope = values[shape_start + channels + channel] if saturation_count == 2 else 0.0
-        for path in range(2):
-            adstock_into(data.cell_media[cell, path], work.weights[channel, 0], work.cell_carried[cell, path])
-            saturate_into(saturation, half, slope, work.cell_carried[cell, path], work.cell_saturated[cell, path])
-        gap = work.cell_saturated[cell, 0, 0] - work.cell_saturated[cell, 1, 0]
-        work.effect[cell] = (data.cell_window[cell] * gap).sum()
-    noise_start = spread_start + (channels if geos > 1 else 0)
-    for geo in range(geos):
-        work.sigma[geo] = math.exp(values[noise_start + geo])
-    for column in range(len(data.group)):
-        group = data.group[column]
-        learnt = math.exp(values[noise_start + geos + max(group, 0)])
-        work.shared_sd[column] = data.prior_sd[column] if group < 0 else learnt
-
-
-@compiled
-def half_log_determinant(matrix: FloatArray) -> float:
-    """Half the log determinant of a positive definite matrix (n, n)."""
-    lower, total = np.linalg.cholesky(matrix), 0.0
-    for index in range(len(matrix)):
-        total += math.log(lower[index, index])
-    return total
-
-
-@compiled
-def eliminate_geos(data: KernelData, work: Work, precision: FloatArray, score: FloatArray) -> float:
-    """Integrate each geo's own coefficients out.
-
-    Fills the geo blocks of ``work`` and adds to the shared precision (K, K) and score (K,).
-
-    Returns
-    -------
-    float
-        The part of the log density that needs no shared coefficients.
-    """
-    geos, size, periods = work.rows.shape
-    mean, width, logp = work.mean, work.width, 0.0
-    for geo in range(geos):
-        rows = work.rows[geo]
-        inverse_variance = 1.0 / work.sigma[geo] ** 2
-        gram = np.dot(rows, rows.T)
-        cross = np.dot(rows, data.shared[geo])
-        row_outcome = np.dot(rows, data.outcome[geo])
-        work.gram[geo], work.cross[geo] = gram, cross
-        gram_mean = np.dot(gram, mean)
-        square = data.outcome_square[geo] - 2.0 * np.dot(mean, row_outcome) + np.dot(mean, gram_mean)
-        block = np.empty((size, size))
-        for i in range(size):
-            for j in range(size):
-                block[i, j] = width[i] * gram[i, j] * width[j] * inverse_variance
-            block[i, i] += 1.0
-        inverse = np.linalg.inv(block)
-        scaled_cross = cross * (width * inverse_variance).reshape(size, 1)
-        score_geo = width * (row_outcome - gram_mean) * inverse_variance
-        gain = np.dot(inverse, scaled_cross)
-        load = np.dot(inverse, score_geo)
-        work.inverse[geo], work.gain[geo], work.load[geo] = inverse, gain, load
-        precision += data.shared_gram[geo] * inverse_variance - np.dot(scaled_cross.T, gain)
-        score += (data.shared_outcome[geo] - np.dot(mean, cross)) * inverse_variance - np.dot(score_geo, gain)
-        logp -= 0.5 * (square * inverse_variance - np.dot(score_geo, load)) + periods * math.log(work.sigma[geo])
-        logp -= half_log_determinant(block)
-    return logp
-
-
-@compiled
-def geo_slopes(
-    data: KernelData,
-    work: Work,
-    geo: int,
-    posterior: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
-    pulled: FloatArray,
-    slopes: tuple[FloatArray, FloatArray, FloatArray],
-) -> None:
-    """Expected complete-data gradient of one geo's likelihood, by transformed media, m, s and log σ.
-
-    Parameters
-    ----------
-    data, work
-        As in `log_density`; fills ``work.slope[geo]``.
-    geo
-        Which.
-    posterior
-        Covariance of the shared coefficients before the lift tests (K, K), mean (K,) and covariance (K, K) after,
-        and their covariance with the lift tests (K, I).
-    pulled
-        Covariance of this geo's unit coefficients with the lift tests, times the tests' precision (J, I), stacked
-        above that covariance itself: shape (2, J, I).
-    slopes
-        By m (G, J), by s (G, J), by log σ (G,); this geo's entries are written.
-    """
-    shared_cov, final_mean, final_cov, with_shared = posterior
-    mean_slope, width_slope, noise_slope = slopes
-    size, periods = work.rows.shape[1], work.rows.shape[2]
-    columns = len(final_mean)
-    rows, gram, cross, unit = work.rows[geo], work.gram[geo], work.cross[geo], work.unit_mean[geo]
-    inverse_variance = 1.0 / work.sigma[geo] ** 2
-    gain_cov = np.dot(work.gain[geo], shared_cov)
-    unit_cov = work.inverse[geo] + np.dot(gain_cov, work.gain[geo].T) - np.dot(pulled[0], pulled[1].T)
-    unit_shared = -gain_cov - np.dot(pulled[0], with_shared.T)
-    coefficient = work.mean + work.width * unit
-    residual = data.outcome[geo] - np.dot(coefficient, rows) - np.dot(data.shared[geo], final_mean)
-    row_residual = np.dot(rows, residual)
-    wide = work.width.reshape(size, 1)
-    slope = -np.dot(unit_cov * wide * work.width, rows) - np.dot(unit_shared * wide, data.shared[geo].T)
-    square = np.dot(residual, residual) + (data.shared_gram[geo] * final_cov).sum()
-    for i in range(size):
-        inner = row_residual[i] * unit[i]
-        for j in range(size):
-            inner -= gram[i, j] * work.width[j] * unit_cov[j, i]
-            square += gram[i, j] * work.width[i] * work.width[j] * unit_cov[i, j]
-        for k in range(columns):
-            inner -= cross[i, k] * unit_shared[i, k]
-            square += 2.0 * cross[i, k] * work.width[i] * unit_shared[i, k]
-        mean_slope[geo, i] = row_residual[i] * inverse_variance
-        width_slope[geo, i] = inner * inverse_variance
-        for time in range(periods):
-            work.slope[geo, i, time] = (slope[i, time] + coefficient[i] * residual[time]) * inverse_variance
-    noise_slope[geo] = square * inverse_variance - periods
-
-
-@compiled
 def log_density(point: FloatArray, data: KernelData, work: Work, gradient: FloatArray) -> float:
     """Log density of the unconstrained, prior-whitened parameters (up to a constant) and its gradient.
 
     Parameters
     ----------
     point
-        Shape (n,): parameters in units of their prior, ``value = centre + spread · point``.
+        Shape (n,): parameters in units of their prior, ``value = centre + spread · point`` (effects through ``mix``).
     data, work
         The data, and arrays to write into.
     gradient
         Shape (n,), overwritten.
+
+    Returns
+    -------
+    float
+        −∞, with a gradient of zero, where a covariance is not positive definite in floating point.
     """
-    geos, size, _ = work.rows.shape
-    columns, lifts = len(data.group), len(data.lift_value)
-    transform_media(data.centre + data.spread * point, data, work)
-    precision, score = np.zeros((columns, columns)), np.zeros(columns)
-    logp = eliminate_geos(data, work, precision, score) - 0.5 * np.dot(point, point)
-    for column in range(columns):
-        precision[column, column] += 1.0 / work.shared_sd[column] ** 2
-        logp -= math.log(work.shared_sd[column])
-    shared_cov = np.linalg.inv(precision)
-    shared_mean = np.dot(shared_cov, score)
-    logp += 0.5 * np.dot(score, shared_mean) - half_log_determinant(precision)
-    for geo in range(geos):
-        work.unit_mean[geo] = work.load[geo] - np.dot(work.gain[geo], shared_mean)
-    weight, pull = np.zeros(lifts), np.zeros((lifts, lifts))
-    with_units, with_shared = np.zeros((geos, size, lifts)), np.zeros((columns, lifts))
+    return float(evaluate(point, data, work, gradient, SLOPES))
+
+
+def transform(point: FloatArray, data: KernelData, work: Work) -> None:
+    """Fill scales, national effects and transformed media (``mean``, ``width``, ``rows`` … of ``work``) for a point."""
+    evaluate(point, data, work, np.empty(0), MEDIA)
+
+
+@compiled
+def evaluate(point: FloatArray, data: KernelData, work: Work, gradient: FloatArray, extent: int) -> float:
+    """`log_density`, or the first steps of it: the one entry from Python, because each takes seconds to compile.
+
+    Parameters
+    ----------
+    point, data, work, gradient
+        As in `log_density`.
+    extent
+        `MEDIA`: scales and transformed media. `MOMENTS`: also the moments of the linear coefficients, before the lift
+        tests' readouts. `SLOPES`: all.
+    """
+    _set_parameters(point, data, work)
+    transform_media(data, work)
+    transform_cells(data, work)
+    if extent == MEDIA:
+        return 0.0
+    logp = eliminate_geos(data, work)
+    logp += _solve_shared(work.shared_sd, work.shared_cov, work.shared_score, work.shared_mean)
+    if not np.isfinite(logp):
+        for index in range(len(gradient)):
+            gradient[index] = 0.0
+        return -np.inf
+    fill_units((work.load, work.scaled, work.inverse), work.shared_mean, work.unit_mean)
+    lifts = len(data.lift_value)
+    if extent == SLOPES or lifts > 0:
+        rows, shared = work.scaled.shape
+        product((rows, shared, shared), (1.0, 0.0), work.scaled, work.shared_cov, PLAIN, work.scaled_cov)
     if lifts > 0:
-        covariance, with_units, with_shared = lift_moments(data, work, shared_cov)
-        surprise = lift_surprise(data, work, work.unit_mean)
-        pull = np.ascontiguousarray(np.linalg.inv(covariance))
-        weight = np.dot(pull, surprise)
-        logp -= 0.5 * np.dot(surprise, weight) + half_log_determinant(covariance)
-        for geo in range(geos):
-            work.unit_mean[geo] += np.dot(with_units[geo], weight)
-    final_cov = shared_cov - np.dot(np.dot(with_shared, pull), with_shared.T)
-    posterior = (shared_cov, shared_mean + np.dot(with_shared, weight), final_cov, with_shared)
-    slopes = (np.zeros((geos, size)), np.zeros((geos, size)), np.zeros(geos))
-    pulled = np.zeros((2, size, lifts))
-    for geo in range(geos):
-        pulled[0], pulled[1] = np.dot(with_units[geo], pull), with_units[geo]
-        geo_slopes(data, work, geo, posterior, pulled, slopes)
-    effect_slope = lift_slopes(data, work, (weight, pull, with_units), slopes)
-    media_chain_rule(data, work, slopes, effect_slope, gradient)
-    _scale_slopes(data, work, posterior, slopes[2], gradient)
-    for i in range(len(point)):
-        gradient[i] = gradient[i] * data.spread[i] - point[i]
-    return float(logp)
+        lift_moments(data, work)
+    if extent == MOMENTS:
+        return logp
+    if lifts > 0:
+        logp += use_lifts(data, work)
+    for index in range(len(gradient)):
+        gradient[index] = 0.0
+    geo_slopes(data, work, gradient)
+    lift_slopes(data, work)
+    media_chain_rule(data, work, gradient)
+    _scale_slopes(data, work, gradient)
+    return logp + _prior(point, (data.mix, data.spread, work.values), (data.blocks[WEIGHT], data.degrees), gradient)
 
 
-@compiled
-def _scale_slopes(
-    data: KernelData,
-    work: Work,
-    posterior: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
-    noise_slope: FloatArray,
-    gradient: FloatArray,
-) -> None:
-    """Slopes by the log noise of each geo and by the log standard deviations that shared columns learn."""
-    geos, group_start = len(noise_slope), len(gradient) - data.kinds[5]
-    gradient[group_start:] = 0.0
-    gradient[group_start - geos : group_start] = noise_slope
-    for column in range(len(data.group)):
-        if data.group[column] >= 0:
-            second_moment = posterior[1][column] ** 2 + posterior[2][column, column]
-            gradient[group_start + data.group[column]] += second_moment / work.shared_sd[column] ** 2 - 1.0
-
-
-@compiled
-def media_chain_rule(
-    data: KernelData,
-    work: Work,
-    slopes: tuple[FloatArray, FloatArray, FloatArray],
-    effect_slope: FloatArray,
-    gradient: FloatArray,
-) -> None:
-    """From slopes by transformed media and effects to slopes by the parameter values."""
-    mean_slope, width_slope, _ = slopes
-    geos, channels, _ = data.media.shape
-    adstock_count, saturation_count, lags = data.kinds[1], data.kinds[3], data.kinds[4]
-    shape_start = channels * (1 + adstock_count)
-    spread_start = shape_start + channels * saturation_count
+@inner_compiled
+def _set_parameters(point: FloatArray, data: KernelData, work: Work) -> None:
+    """Fill parameters, and the scales that follow from them alone."""
+    channels, values, blocks = data.media.shape[1], work.values, data.blocks
+    for index in range(len(point)):
+        values[index] = data.centre[index] + data.spread[index] * point[index]
     for channel in range(channels):
-        row = channel + 1
-        by_width = width_slope[:, row].sum()
-        relative = work.width[row] / work.mean[row]
-        by_mean = mean_slope[:, row].sum() + by_width * relative
-        gradient[channel] = by_mean * work.mean[row]
-        if geos > 1:
-            gradient[spread_start + channel] = by_width * work.width[row]
-        through_total = -by_mean * work.mean[row] / work.total[channel]
-        half, steep = 0.0, 0.0
-        by_weight = np.zeros(lags)
-        for geo in range(geos):
-            by_value = work.slope[geo, row] + through_total * data.money[geo]
-            half += (by_value * work.saturated[geo, channel, 2]).sum()
-            steep += (by_value * work.saturated[geo, channel, 3]).sum()
-            media_slopes(data.media[geo, channel], by_value * work.saturated[geo, channel, 1], by_weight)
-        for cell in range(len(work.effect)):
-            if data.cell_place[cell, 1] == channel:
-                for path in range(2):
-                    by_value = (effect_slope[cell] if path == 0 else -effect_slope[cell]) * data.cell_window[cell]
-                    half += (by_value * work.cell_saturated[cell, path, 2]).sum()
-                    steep += (by_value * work.cell_saturated[cell, path, 3]).sum()
-                    media_slopes(data.cell_media[cell, path], by_value * work.cell_saturated[cell, path, 1], by_weight)
-        gradient[channels + channel] = np.dot(by_weight, work.weights[channel, 1])
-        if adstock_count == 2:
-            gradient[2 * channels + channel] = np.dot(by_weight, work.weights[channel, 2])
-        gradient[shape_start + channel] = half
-        if saturation_count == 2:
-            gradient[shape_start + channels + channel] = steep
+        values[channel] = data.centre[channel]
+        for other in range(channel + 1):
+            values[channel] += data.mix[channel, other] * point[other]
+    work.mean[0] = data.intercept[0]
+    work.width[0] = math.exp(values[blocks[LEVEL]]) if blocks[LEVEL] >= 0 else data.intercept[1]
+    for row in range(data.extra.shape[1]):
+        work.width[1 + channels + row] = math.exp(values[blocks[EXTRA] + data.extra_group[row]])
+    for geo in range(len(work.sigma)):
+        work.sigma[geo] = math.exp(values[blocks[NOISE] + geo])
+        start = blocks[WEIGHT] + geo * data.outcome.shape[1]
+        _set_precision(values[start:] if data.degrees > 0.0 else values[:0], work.sigma[geo], work.precision[geo])
+    _set_shared_sd(data, work)
 
 
-@compiled
+@inner_compiled
+def _set_shared_sd(data: KernelData, work: Work) -> None:
+    """Prior standard deviations of the shared coefficients."""
+    values, blocks = work.values, data.blocks
+    for column in range(len(work.shared_sd)):
+        if column >= len(data.group):
+            work.shared_sd[column] = math.exp(values[blocks[SHOCK]])
+        elif data.group[column] < 0:
+            work.shared_sd[column] = data.prior_sd[column]
+        elif data.group[column] == 0:
+            work.shared_sd[column] = math.exp(values[blocks[WALK]])
+        else:
+            size, length = values[blocks[GP_SD]], values[blocks[GP_LENGTH]]
+            work.shared_sd[column] = _spectral_sd(size, length, data.frequency[column])
+
+
+@inner_compiled
+def _set_precision(log_weights: FloatArray, sigma: float, precision: FloatArray) -> None:
+    """Precision of a geo's observations; without weights (those of Student-t noise) it is the same in all periods."""
+    for time in range(len(precision)):
+        weight = math.exp(log_weights[time]) if len(log_weights) > 0 else 1.0
+        precision[time] = weight / sigma**2
+
+
+@inner_compiled
+def _spectral_sd(log_sd: float, log_length: float, frequency: float) -> float:
+    """Prior standard deviation of a Gaussian process's column, from its spectral density; never quite zero."""
+    length = math.exp(log_length)
+    power = math.sqrt(math.sqrt(2.0 * math.pi) * length) * math.exp(-0.25 * (length * frequency) ** 2)
+    return math.exp(log_sd) * power + 1e-9
+
+
+@inner_compiled
+def _solve_shared(sd: FloatArray, covariance: FloatArray, score: FloatArray, mean: FloatArray) -> float:
+    """Mean and covariance of the shared coefficients from their score and, in place, the data's precision.
+
+    Returns
+    -------
+    float
+        Their part of the log density.
+    """
+    logp = 0.0
+    for column in range(len(sd)):
+        covariance[column, column] += 1.0 / sd[column] ** 2
+        logp -= math.log(sd[column])
+    logp -= invert_positive(covariance)
+    for column in range(len(sd)):
+        total = 0.0
+        for other in range(len(sd)):
+            total += covariance[column, other] * score[other]
+        mean[column] = total
+        logp += 0.5 * total * score[column]
+    return logp
+
+
+@inner_compiled
+def _scale_slopes(data: KernelData, work: Work, gradient: FloatArray) -> None:
+    """Gradient by the log scales of noise, further rows, and shared columns."""
+    channels, blocks = data.media.shape[1], data.blocks
+    for geo in range(len(work.sigma)):
+        gradient[blocks[NOISE] + geo] = work.by_sigma[geo]
+    if blocks[LEVEL] >= 0:
+        gradient[blocks[LEVEL]] = work.by_width[0]
+    for row in range(data.extra.shape[1]):
+        gradient[blocks[EXTRA] + data.extra_group[row]] += work.by_width[1 + channels + row]
+    for column in range(len(work.shared_sd)):
+        sd = work.shared_sd[column]
+        by_log_sd = (work.shared_mean[column] ** 2 + work.shared_cov[column, column]) / sd**2 - 1.0
+        if column >= len(data.group):
+            gradient[blocks[SHOCK]] += by_log_sd
+        elif data.group[column] == 0:
+            gradient[blocks[WALK]] += by_log_sd
+        elif data.group[column] == 1:
+            by_log_sd *= 1.0 - 1e-9 / sd  # of the part that the length scale rules
+            stretched = (math.exp(work.values[blocks[GP_LENGTH]]) * data.frequency[column]) ** 2
+            gradient[blocks[GP_SD]] += by_log_sd
+            gradient[blocks[GP_LENGTH]] += by_log_sd * (0.5 - 0.5 * stretched)
+
+
+@inner_compiled
+def _prior(
+    point: FloatArray,
+    scales: tuple[FloatArray, FloatArray, FloatArray],
+    noise: tuple[int, float],
+    gradient: FloatArray,
+) -> float:
+    """Log prior; turns the gradient by values into that by the point.
+
+    Parameters
+    ----------
+    point, gradient
+        As in `log_density`.
+    scales
+        Mix, spread, and the values they lead to.
+    noise
+        Start of the log weights of Student-t noise (−1: none), and degrees of freedom.
+    """
+    mix, spread, values = scales
+    weights, degrees = noise
+    channels, logp = len(mix), 0.0
+    for channel in range(channels):  # mix is lower triangular: entries still to come are not needed here
+        mixed = 0.0
+        for other in range(channel, channels):
+            mixed += mix[other, channel] * gradient[other]
+        gradient[channel] = mixed
+    for index in range(channels, len(point)):
+        gradient[index] *= spread[index]
+    for index in range(len(point)):
+        if weights >= 0 and index >= weights:  # log of a Gamma(ν/2, ν/2) variable
+            half, value = 0.5 * degrees, values[index]
+            logp += half * (value - math.exp(value))
+            gradient[index] += half * (1.0 - math.exp(value)) * spread[index]
+        else:
+            logp -= 0.5 * point[index] ** 2
+            gradient[index] -= point[index]
+    return logp
+
+
 def draw_coefficients(
     point: FloatArray, data: KernelData, work: Work, normals: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
@@ -301,34 +254,27 @@ def draw_coefficients(
     data, work
         The data, and arrays to write into.
     normals
-        Shape (K + G·J + I,): independent standard normal numbers.
+        Shape (Q + G·J + I,): independent standard normal numbers.
 
     Returns
     -------
     tuple
-        Coefficients of the geos (G, J: intercept, channels) and of the shared columns (K,).
+        Coefficients of the geos (G, J: intercept, channels, further rows) and shared ones (Q,): columns, then shocks.
     """
     geos, size, _ = work.rows.shape
-    columns, lifts = len(data.group), len(data.lift_value)
-    transform_media(data.centre + data.spread * point, data, work)
-    precision, score = np.zeros((columns, columns)), np.zeros(columns)
-    eliminate_geos(data, work, precision, score)
-    for column in range(columns):
-        precision[column, column] += 1.0 / work.shared_sd[column] ** 2
-    shared_cov = np.linalg.inv(precision)
-    shared_cov = 0.5 * (shared_cov + shared_cov.T)
-    shared = np.dot(shared_cov, score) + np.dot(np.linalg.cholesky(shared_cov), normals[:columns])
-    unit = np.zeros((geos, size))
-    for geo in range(geos):
-        start = columns + geo * size
-        inverse = 0.5 * (work.inverse[geo] + work.inverse[geo].T)
-        noise = np.dot(np.linalg.cholesky(inverse), normals[start : start + size])
-        unit[geo] = work.load[geo] - np.dot(work.gain[geo], shared) + noise
+    shared_size, lifts = len(work.shared_sd), len(data.lift_value)
+    evaluate(point, data, work, np.empty(0), MOMENTS)
+    shared = work.shared_mean + np.linalg.cholesky(work.shared_cov) @ normals[:shared_size]
+    noise = normals[shared_size : shared_size + geos * size].reshape(geos, size)
+    whitened = work.load - (work.scaled @ shared).reshape(geos, size) + noise
+    unit = np.einsum("gji,gj->gi", work.inverse, whitened)
     if lifts > 0:
-        covariance, with_units, with_shared = lift_moments(data, work, shared_cov)
-        surprise = lift_surprise(data, work, unit) + data.lift_error * normals[columns + geos * size :]
-        weight = np.linalg.solve(covariance, surprise)
-        shared = shared + np.dot(with_shared, weight)
-        for geo in range(geos):
-            unit[geo] += np.dot(with_units[geo], weight)
+        geo, channel, lift = data.cell_place.T
+        row = channel + 1
+        predicted = work.effect * (work.mean[row] + work.width[row] * unit[geo, row])
+        surprise = data.lift_value + data.lift_error * normals[shared_size + geos * size :]
+        np.subtract.at(surprise, lift, predicted)
+        weight = np.linalg.solve(work.lift_cov, surprise)
+        shared = shared + weight @ work.lift_shared
+        unit = unit + work.lift_units @ weight
     return work.mean + work.width * unit, shared

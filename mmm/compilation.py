@@ -9,6 +9,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,17 +41,75 @@ def kernel_folder() -> Path:
     return cache_folder() / f"mmm-{digest.hexdigest()[:16]}"
 
 
+#: LLVM's level for functions that only compiled code calls: enough to drop what is dead.
+INNER_LEVEL = 1
+#: Sums may be reordered and products contracted; NaN and infinity are kept.
+_LOOSE = frozenset({"reassoc", "contract", "arcp", "nsz"})
+_EXACT = frozenset({"contract"})
+
+
 def compiled[F: Callable[..., Any]](function: F) -> F:
     """``numba.njit`` without the interpreter lock, cached on disk; sums may be reordered, NaN is kept."""
+    return _compiled(function, _LOOSE)
+
+
+def inner_compiled[F: Callable[..., Any]](function: F) -> F:
+    """The same for a function that only compiled code calls: hardly optimised by itself, with no entry from Python.
+
+    Whoever calls it holds a copy of its code, which is optimised, and kept on disk, there.
+    """
+    return _compiled(function, _LOOSE, inner=True)
+
+
+def exact_compiled[F: Callable[..., Any]](function: F) -> F:
+    """`inner_compiled` for arithmetic that relies on the order of its operations."""
+    return _compiled(function, _EXACT, inner=True)
+
+
+def with_entry[F: Callable[..., Any]](function: F) -> F:
+    """A copy of an `inner_compiled` function that Python can call too, for tests."""
+    source: Any = function
+    return cast("F", compiled(source.py_func))
+
+
+def _compiled[F: Callable[..., Any]](function: F, fastmath: frozenset[str], *, inner: bool = False) -> F:
     import numba
 
+    njit: Any = numba.njit
     config: Any = numba.config
     before = config.CACHE_DIR
     config.CACHE_DIR = before or str(kernel_folder())  # read when the function is decorated
+    options: dict[str, Any] = {"cache": True}
+    if inner:
+        options = {"no_cpython_wrapper": True, "pipeline_class": _brief_compiler()}
     try:
-        jitted: Any = numba.njit(
-            cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"}
-        )(function)
+        jitted: Any = njit(nogil=True, error_model="numpy", fastmath=set(fastmath), no_cfunc_wrapper=True, **options)(
+            function
+        )
     finally:
         config.CACHE_DIR = before
     return cast("F", jitted)
+
+
+@cache
+def _brief_compiler() -> type:
+    """A compiler of numba's with LLVM's optimisation turned low.
+
+    numba optimises a function together with all that it calls, so code called through n functions is optimised n
+    times; once, in the outermost, is enough.
+    """
+    import numba
+    from numba.core.compiler import Compiler
+
+    config: Any = numba.config
+
+    class Brief(Compiler):
+        def compile_extra(self, func: Any) -> Any:  # noqa: ANN401 - numba is untyped
+            before = config.OPT
+            config.OPT = type(before)(INNER_LEVEL)
+            try:
+                return super().compile_extra(func)  # type: ignore[no-untyped-call]
+            finally:
+                config.OPT = before
+
+    return Brief

@@ -2,9 +2,10 @@
 
 Outcome: each geo divided by its own mean. Media: exposure per head (population, or mean outcome where no population
 is known) divided by the channel's mean over active geo-periods, with a history of ``lags − 1`` periods before the
-panel, taken as the mean of the panel's first ``lags`` periods. Effects are parametrised by ROAS: the national
-coefficient of a channel is roas × spend / Σ money-weighted saturated media, so that ROAS keeps its meaning whatever
-the shape parameters are.
+panel, taken as the mean of the panel's first ``lags`` periods. Channels with known reach: reach per head and mean
+frequency, each divided by its mean over active geo-periods. Effects are parametrised by ROAS (or marginal ROAS, share,
+coefficient): the national coefficient of a channel is roas × spend / Σ money-weighted transformed media, so that ROAS
+keeps its meaning whatever the shape parameters are.
 """
 
 from __future__ import annotations
@@ -16,21 +17,27 @@ from numpy.typing import NDArray
 
 from measurement.errors import InputError, Problem
 from measurement.panel import Panel
-from mmm.baseline import SharedColumns, shared_columns
-from mmm.spec import ModelSpec, Prior
+from mmm.baseline import PATH_EVERY, GeoRows, SharedColumns, geo_rows, random_walk_basis, shared_columns
+from mmm.channel_spec import Prior
+from mmm.effect_priors import EffectPriors, effect_priors
+from mmm.spec import ModelSpec
 
 FloatArray = NDArray[np.float64]
 MIN_PERIODS = 20
 
+__all__ = ["Design", "Prior", "build_design", "with_history"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Design:
-    """The data as the engines see them. G geos, T periods, C channels, L lags, K shared columns.
+    """The data as the engines see them. G geos, T periods, C media (paid channels, then organic), L lags.
 
     Attributes
     ----------
     panel
         Where the numbers come from.
+    media_names
+        Length C.
     outcome
         Shape (G, T), each geo divided by ``scale``.
     scale
@@ -38,27 +45,43 @@ class Design:
     money
         Shape (G, T): money per scaled unit of outcome.
     media
-        Shape (G, C, L − 1 + T), scaled exposure, history first.
-    media_unit
-        Shape (G, C): exposure per scaled unit.
+        Shape (G, C, L − 1 + T), scaled exposure (frequency where reach is known), history first.
+    reach
+        Shape as ``media``: scaled reach, ones where it is not known.
+    media_unit, reach_unit
+        Shape (G, C): exposure (frequency) and reach per scaled unit.
     spend
-        Shape (C,): money over the whole panel.
+        Shape (P,): money of the P paid channels over the whole panel.
     shared
         The shared linear columns.
-    roas_log_mean, roas_log_sd
-        Shape (C,): log-normal prior of each channel's ROAS.
+    extra
+        Further rows of each geo.
+    shocks
+        Whether all geos share a deviation in each period.
+    varying
+        Shape (C,): number of a channel's course over time, −1 where its effect is steady.
+    path
+        Shape (B, T): steps of a course.
+    priors
+        Of the effects.
     """
 
     panel: Panel
+    media_names: tuple[str, ...]
     outcome: FloatArray
     scale: FloatArray
     money: FloatArray
     media: FloatArray
+    reach: FloatArray
     media_unit: FloatArray
+    reach_unit: FloatArray
     spend: FloatArray
     shared: SharedColumns
-    roas_log_mean: FloatArray
-    roas_log_sd: FloatArray
+    extra: GeoRows
+    shocks: bool
+    varying: NDArray[np.int64]
+    path: FloatArray
+    priors: EffectPriors
 
     @property
     def geos(self) -> int:
@@ -72,13 +95,23 @@ class Design:
 
     @property
     def channels(self) -> int:
-        """Number of channels C."""
-        return int(self.media.shape[1])
+        """Number of paid channels P."""
+        return len(self.panel.channels)
 
     @property
     def lags(self) -> int:
-        """Length of the carry-over L."""
+        """Length of the longest carry-over L."""
         return int(self.media.shape[2]) - self.periods + 1
+
+    @property
+    def effect_log_mean(self) -> FloatArray:
+        """Shape (C,): prior mean of each medium's log effect."""
+        return self.priors.log_mean
+
+    @property
+    def effect_log_sd(self) -> FloatArray:
+        """Shape (C,): its prior standard deviation."""
+        return self.priors.log_sd
 
 
 def build_design(panel: Panel, spec: ModelSpec) -> Design:
@@ -90,26 +123,38 @@ def build_design(panel: Panel, spec: ModelSpec) -> Design:
         Where the panel cannot carry a media mix model: no channels, too short, no outcome, a channel without
         spend or exposure. All problems at once.
     """
+    organic = tuple(
+        name for index, name in enumerate(panel.organic) if (panel.data["organic"].to_numpy()[..., index] > 0).any()
+    )
+    names = (*panel.channels, *organic)
     _refuse_hopeless(panel, spec)
     outcome = panel.data["outcome"].to_numpy().astype(np.float64)
     scale = outcome.mean(axis=1)
     money = scale[:, None] * panel.data["value_per_unit"].to_numpy()
     population = panel.data["population"].to_numpy().astype(np.float64)
     size = population if len(set(population.tolist())) > 1 else scale / scale.mean()
-    media, unit = _scaled_media(panel, size, spec.lags)
-    spend = panel.data["spend"].to_numpy().sum(axis=(0, 1))
-    log_mean, log_sd = _roas_prior(panel, spec, spend)
+    lags = spec.longest_lags(names)
+    media, reach, units = _scaled_media(panel, organic, size, lags)
+    spend = panel.data["spend"].to_numpy().sum(axis=(0, 1)).astype(np.float64)
+    shocks = len(panel.geos) > 1 if spec.shocks is None else spec.shocks and len(panel.geos) > 1
+    varying = [spec.channel(name).varying for name in names]
     return Design(
         panel=panel,
+        media_names=names,
         outcome=np.ascontiguousarray(outcome / scale[:, None]),
         scale=scale,
         money=np.ascontiguousarray(money),
         media=media,
-        media_unit=unit,
+        reach=reach,
+        media_unit=units[0],
+        reach_unit=units[1],
         spend=spend,
-        shared=shared_columns(panel, spec, size),
-        roas_log_mean=log_mean,
-        roas_log_sd=log_sd,
+        shared=shared_columns(panel, spec),
+        extra=geo_rows(panel, spec),
+        shocks=shocks,
+        varying=np.where(varying, np.cumsum(varying) - 1, -1).astype(np.int64),
+        path=np.ascontiguousarray(random_walk_basis(len(panel.dates), PATH_EVERY).T),
+        priors=effect_priors(panel, spec, names, float(money.mean(axis=1).sum())),
     )
 
 
@@ -119,31 +164,30 @@ def with_history(media: FloatArray, lags: int) -> FloatArray:
     return np.ascontiguousarray(np.concatenate([np.repeat(first, lags - 1, axis=-1), media], axis=-1))
 
 
-def _scaled_media(panel: Panel, size: FloatArray, lags: int) -> tuple[FloatArray, FloatArray]:
+def _scaled_media(
+    panel: Panel, organic: tuple[str, ...], size: FloatArray, lags: int
+) -> tuple[FloatArray, FloatArray, tuple[FloatArray, FloatArray]]:
+    """Media and reach (G, C, L − 1 + T), and what one scaled unit of each is (G, C)."""
     exposure = np.moveaxis(panel.data["exposure"].to_numpy().astype(np.float64), 2, 1)
-    per_head = exposure / size[:, None, None]
-    active = per_head > 0
-    typical = per_head.sum(axis=(0, 2)) / active.sum(axis=(0, 2))
-    unit = size[:, None] * typical[None, :]
-    return with_history(exposure / unit[:, :, None], lags), unit
+    own = [panel.organic.index(name) for name in organic]
+    free = np.moveaxis(panel.data["organic"].to_numpy().astype(np.float64), 2, 1)[:, own]
+    amount = np.concatenate([exposure, free], axis=1)
+    unit = size[:, None] * _typical(amount / size[:, None, None])[None, :]
+    reach, reach_unit = np.ones_like(amount), np.ones(amount.shape[:2])
+    for index, name in enumerate(panel.reach_channels):
+        channel = panel.channels.index(name)
+        people = panel.data["reach"].to_numpy()[..., index].astype(np.float64)
+        often = panel.data["frequency"].to_numpy()[..., index].astype(np.float64)
+        amount[:, channel], reach[:, channel] = often, people
+        unit[:, channel] = _typical(often[:, None])[0]
+        reach_unit[:, channel] = size * _typical(people[:, None] / size[:, None, None])[0]
+    media = with_history(amount / unit[:, :, None], lags)
+    return media, with_history(reach / reach_unit[:, :, None], lags), (unit, reach_unit)
 
 
-def _roas_prior(panel: Panel, spec: ModelSpec, spend: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Log-normal prior by channel: the user's, or one in which the channels explain ``media_share`` together."""
-    default = spec.media_share * float(panel.outcome_value.sum()) / float(spend.sum())
-    log_mean = np.full(len(spend), np.log(default))
-    log_sd = np.full(len(spend), spec.roas_log_sd)
-    for index, channel in enumerate(panel.channels):
-        prior = spec.roas_priors.get(channel)
-        if prior is not None:
-            log_mean[index], log_sd[index] = log_normal(prior)
-    return log_mean, log_sd
-
-
-def log_normal(prior: Prior) -> tuple[float, float]:
-    """Parameters of the log-normal with a given mean and standard deviation."""
-    variance = np.log1p((prior.sd / prior.mean) ** 2)
-    return float(np.log(prior.mean) - variance / 2), float(np.sqrt(variance))
+def _typical(values: FloatArray) -> FloatArray:
+    """Mean over the geo-periods in which something ran, shape (G, C, T) → (C,)."""
+    return np.asarray(values.sum(axis=(0, 2)) / np.maximum((values > 0).sum(axis=(0, 2)), 1), dtype=np.float64)
 
 
 def _refuse_hopeless(panel: Panel, spec: ModelSpec) -> None:
@@ -164,6 +208,20 @@ def _refuse_hopeless(panel: Panel, spec: ModelSpec) -> None:
         for geo, sum_ in zip(panel.geos, total, strict=True)
         if not sum_ > 0
     ]
+    problems += _media_problems(panel)
+    known = {*panel.channels, *panel.organic}
+    problems += [
+        _problem(f"{what} names a channel that the panel does not have", "Correct the name", column=name)
+        for what, names in (("a prior", spec.priors), ("[mmm.channels]", spec.channels))
+        for name in names
+        if name not in known
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def _media_problems(panel: Panel) -> list[Problem]:
+    problems = []
     spend, exposure = panel.data["spend"].to_numpy(), panel.data["exposure"].to_numpy()
     for index, channel in enumerate(panel.channels):
         for what, values in (("spend", spend[..., index]), ("exposure", exposure[..., index])):
@@ -179,13 +237,13 @@ def _refuse_hopeless(panel: Panel, spec: ModelSpec) -> None:
                         column=channel,
                     )
                 )
+    organic = panel.data["organic"].to_numpy()
     problems += [
-        _problem("a ROAS prior names a channel that the panel does not have", "Correct the name", column=name)
-        for name in spec.roas_priors
-        if name not in panel.channels
+        _problem("organic media are negative", "Enter counts of sends or views", column=name)
+        for index, name in enumerate(panel.organic)
+        if (organic[..., index] < 0).any()
     ]
-    if problems:
-        raise InputError(problems)
+    return problems
 
 
 def _problem(message: str, remedy: str, *, column: str = "panel", value: str = "") -> Problem:

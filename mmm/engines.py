@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,11 @@ class Sampled:
     points
         Shape (chain, draw, n): whitened non-linear parameters.
     by_geo
-        Shape (chain, draw, G, 1 + C): intercept and channel effects of each geo, scaled.
+        Shape (chain, draw, G, J): intercept, channel effects and further rows of each geo, scaled.
     shared
-        Shape (chain, draw, K).
+        Shape (chain, draw, Q): shared columns, then shocks.
     contribution
-        Shape (chain, draw, C): money over the whole panel.
+        Shape (chain, draw, C): money over the whole panel, paid channels, then organic media.
     diverging, energy
         Shape (chain, draw).
     gradients
@@ -46,6 +46,13 @@ class Sampled:
     diverging: NDArray[np.bool_]
     energy: FloatArray
     gradients: int
+
+
+def pooled(first: Sampled, second: Sampled) -> Sampled:
+    """Two samples of one posterior as one with the chains of both."""
+    arrays = [item.name for item in fields(Sampled) if item.name != "gradients"]
+    both = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in arrays}
+    return Sampled(**both, gradients=first.gradients + second.gradients)
 
 
 def sample_posterior(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,14 +17,24 @@ from measurement.estimates import Estimate, Interval
 from measurement.panel import Panel
 from mmm import contributions, response
 from mmm.calibration import LiftDesign
-from mmm.contributions import Draws, quantiles
+from mmm.contributions import quantiles
 from mmm.design import Design
 from mmm.lift_fit import predicted_lifts
+from mmm.media_response import Draws
+from mmm.parameters import parameters
 from mmm.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from mmm.forecast import Forecast, Future
+    from mmm.optimal_frequency import FrequencyCurves
+    from mmm.plots import FitPlots
+    from mmm.scenario import History, Incremental
+    from mmm.spend_path import Spend
 
 FloatArray = NDArray[np.float64]
 METHOD = "hierarchical Bayesian media mix model"
-FORMAT_VERSION = 1
+#: Scales by which what is not yet known goes on after the panel.
+_FUTURE_SCALES = ("walk_sd", "extra_sd", "shock_sd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,7 +52,9 @@ class FittedMMM:
     draws
         All posterior draws, chains one after the other.
     contribution
-        Shape (chain, draw, C): money over the whole panel.
+        Shape (chain, draw, C): money over the whole panel, paid channels.
+    organic
+        Shape (chain, draw, O): the same of organic media.
     marginal
         Shape (chain, draw, C): marginal ROAS, see `mmm.response.marginal_roas`.
     parameters
@@ -61,6 +72,7 @@ class FittedMMM:
     lifts: LiftDesign
     draws: Draws
     contribution: FloatArray
+    organic: FloatArray
     marginal: FloatArray
     parameters: Mapping[str, FloatArray]
     diverging: NDArray[np.bool_]
@@ -105,25 +117,38 @@ class FittedMMM:
         Columns: channel, spend, contribution (with _lower, _upper), share (of the total outcome value), roas,
         marginal_roas (each with _lower, _upper), level.
         """
-        table = pd.DataFrame({"channel": list(self.channels), "spend": self.design.spend})
-        share = self._flat(self.contribution).mean(axis=0) / self.panel.outcome_value.sum()
-        values = {
+        drawn = {
             "contribution": self._flat(self.contribution),
             "roas": self.roas_draws,
             "marginal_roas": self._flat(self.marginal),
         }
-        for name, drawn in values.items():
-            table[name] = drawn.mean(axis=0)
-            table[f"{name}_lower"], table[f"{name}_upper"] = quantiles(drawn, level)
-            if name == "contribution":
-                table["share"] = share
-        table["level"] = level
-        return table
+        whole = float(self.panel.outcome_value.sum())
+        return contributions.channels_table(self.channels, self.design.spend, drawn, whole, level)
+
+    def organic_table(self, level: float = 0.9) -> pd.DataFrame:
+        """One row an organic medium: medium, contribution (with _lower, _upper), share of the total outcome, level."""
+        names, drawn = self.design.media_names[len(self.channels) :], self._flat(self.organic)
+        lower, upper = quantiles(drawn, level)
+        mean = drawn.mean(axis=0)
+        return pd.DataFrame(
+            {
+                "medium": list(names),
+                "contribution": mean,
+                "contribution_lower": lower,
+                "contribution_upper": upper,
+                "share": mean / float(self.panel.outcome_value.sum()),
+                "level": level,
+            }
+        )
 
     def response_curves(self, points: int = 60, draws: int = 400, run: str = "") -> ResponseCurves:
         """National outcome a week against steady national spend a week; see `mmm.response`."""
         curves, _ = response.response_curves(self.thinned(draws), self.design, self.spec, points=points, run=run)
         return curves
+
+    def geo_response_curves(self, points: int = 40, draws: int = 100, run: str = "") -> ResponseCurves:
+        """A curve for each channel and geo; see `mmm.response.geo_response_curves`."""
+        return response.geo_response_curves(self.thinned(draws), self.design, self.spec, points=points, run=run)
 
     def decomposition(self, level: float = 0.9) -> pd.DataFrame:
         """Expected outcome by date, geo and component (columns date, geo, component, mean, lower, upper; money).
@@ -136,49 +161,104 @@ class FittedMMM:
         """Observed outcome and its posterior predictive (columns date, geo, observed, mean, lower, upper; money)."""
         return contributions.fit_table(self.thinned(400), self.design, self.spec, level=level, seed=self.seed)
 
+    def national_fit_table(self, level: float = 0.9) -> pd.DataFrame:
+        """The same for all geos together (columns date, observed, mean, lower, upper; money)."""
+        return contributions.national_fit_table(self.thinned(400), self.design, self.spec, level=level, seed=self.seed)
+
     def predicted_lifts(self) -> FloatArray:
         """The model's own value of each lift test in money, shape (D, I)."""
-        return predicted_lifts(self.draws, self.lifts, self.spec)
+        return predicted_lifts(self.draws, self.lifts, self.design, self.spec)
 
     def thinned(self, count: int) -> Draws:
         """Evenly spaced draws, at most ``count``."""
-        total = len(self.draws)
-        keep = np.unique(np.linspace(0, total - 1, min(count, total)).astype(int))
+        keep = self.kept(count)
         return Draws(**{name: getattr(self.draws, name)[keep] for name in Draws.__slots__})
+
+    def kept(self, count: int) -> NDArray[np.int64]:
+        """Which draws `thinned` keeps."""
+        total = len(self.draws)
+        return np.unique(np.linspace(0, total - 1, min(count, total)).astype(np.int64))
+
+    def incremental(
+        self,
+        actual: Spend = None,
+        counterfactual: Spend = None,
+        *,
+        ahead: int = 0,
+        after: int | None = None,
+        history: History = "kept",
+    ) -> Incremental:
+        """Outcome under one spend path minus that under another, carry-over included.
+
+        ``None`` is spend as it was, and after the panel as it was lately. See `mmm.scenario.incremental` for ``after``
+        and ``history``, `mmm.spend_path.Spend` for how paths are given; ``ahead`` is how many periods after the panel
+        they cover.
+
+        Examples
+        --------
+        ``fitted.incremental(None, {"tv": 0.0}).table()``: what tv brought.
+        """
+        from mmm.scenario import incremental
+
+        draws, paths = self.thinned(400), (actual, counterfactual)
+        return incremental(draws, self.design, self.spec, paths, ahead=ahead, after=after, history=history)
+
+    def forecast(self, future: Future | int = 8, *, seed: int) -> Forecast:
+        """Outcome of the periods to come: how many, or what is assumed of them, see `mmm.forecast`.
+
+        Examples
+        --------
+        ``fitted.forecast(Future(periods=8, spend={"tv": 50_000.0}), seed=1).table()``
+        """
+        from mmm.forecast import Future, forecast
+
+        assumed = Future(periods=future) if isinstance(future, int) else future
+        keep = self.kept(400)
+        scales = {name: self._flat(self.parameters[name])[keep] for name in _FUTURE_SCALES if name in self.parameters}
+        return forecast(self.thinned(400), scales, self.design, self.spec, assumed, seed=seed)
+
+    @property
+    def longest_forecast(self) -> int:
+        """How many periods a forecast may have."""
+        from mmm.future_columns import longest_future
+
+        return longest_future(self.design)
+
+    def optimal_frequency(self) -> FrequencyCurves:
+        """Outcome against mean frequency for channels whose reach is known, see `mmm.optimal_frequency`."""
+        from mmm.optimal_frequency import frequency_curves
+
+        return frequency_curves(self.thinned(400), self.design, self.spec)
+
+    @property
+    def plot(self) -> FitPlots:
+        """Figures: ``fitted.plot.roas()`` and others, see `mmm.plots.FitPlots`."""
+        from mmm.plots import FitPlots
+
+        return FitPlots(self)
 
     @property
     def posterior(self) -> Any:  # noqa: ANN401 - xarray.DataTree; arviz is untyped
         """ArviZ DataTree: parameters, coefficients, and the reported quantities."""
-        import arviz
+        from mmm.archive import posterior_tree
 
-        chains, draws = self.diverging.shape
-        shape = (chains, draws)
-        panel, shared = self.panel, self.design.shared
-        variables = {name: np.asarray(values) for name, values in self.parameters.items()}
-        variables["roas_prior_mean"] = variables.pop("roas")
-        variables |= {
-            "roas": self.contribution / self.design.spend,
-            "contribution": self.contribution,
-            "marginal_roas": self.marginal,
-            "geo_effect": self.draws.effect.reshape(*shape, *self.draws.effect.shape[1:]),
-            "intercept": self.draws.intercept.reshape(*shape, -1),
-            "shared_effect": self.draws.shared.reshape(*shape, -1),
-        }
-        dims = {name: ["channel"] for name in variables}
-        dims |= {"geo_effect": ["geo", "channel"], "intercept": ["geo"], "noise": ["geo"]}
-        dims |= {"shared_effect": ["column"], "walk_sd": ["walk"]}
-        tree = arviz.from_dict(
-            {"posterior": variables, "sample_stats": {"diverging": self.diverging}},
-            coords={"channel": list(panel.channels), "geo": list(panel.geos), "column": list(shared.names)},
-            dims=dims,
-        )
-        options = json.dumps(dict(self.options), sort_keys=True)
-        tree.attrs.update(format_version=FORMAT_VERSION, spec=self.spec.to_json(), seed=self.seed, options=options)
-        return tree
+        return posterior_tree(self)
 
     def save(self, path: str | Path) -> None:
-        """Write the posterior as NetCDF (read it with ``arviz.from_netcdf``)."""
+        """Write the posterior as NetCDF (read it with `load`, or with ``arviz.from_netcdf``)."""
         self.posterior.to_netcdf(Path(path), engine="h5netcdf")
+
+    @staticmethod
+    def load(path: str | Path, panel: Panel) -> FittedMMM:
+        """Read back what `save` wrote, given the panel of the fit; see `mmm.archive` for reading without it."""
+        from mmm.archive import load_fit
+
+        return load_fit(path, panel)
+
+    @property
+    def members(self) -> Mapping[str, tuple[int, ...]]:
+        """Block of parameters → media it belongs to, for the blocks that are by medium."""
+        return parameters(self.design, self.spec).members
 
     @staticmethod
     def _flat(values: FloatArray) -> FloatArray:

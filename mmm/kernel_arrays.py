@@ -10,79 +10,188 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+#: Columns of `KernelData.kinds`.
+ADSTOCK, SATURATION, ORDER, LAGS, BASIS, VARYING = range(6)
+#: Columns of `KernelData.slots`: where a channel's parameters stand in the sampler's vector, −1 where it has none.
+FIRST, SECOND, HALF, SLOPE, SPREAD, SWING = range(6)
+#: Entries of `KernelData.blocks`: where blocks start in the sampler's vector, −1 where there are none.
+NOISE, LEVEL, EXTRA, WALK, GP_SD, GP_LENGTH, SHOCK, PATH, WEIGHT = range(9)
+#: Values of ``kinds[:, BASIS]``: what exp(effect) is a multiple of.
+AVERAGE, MARGINAL, COEFFICIENT = range(3)
+
 
 class KernelData(NamedTuple):
-    """Everything that does not change while sampling. G geos, T periods, C channels, K columns, N lift cells."""
+    """Everything that does not change while sampling.
+
+    G geos, T periods, C media channels (paid, then organic), L longest carry-over, E further rows of a geo,
+    K shared columns, V channels whose effect varies over time in B steps, N lift cells of W periods, I lift tests.
+    """
 
     outcome: FloatArray  # (G, T)
     money: FloatArray  # (G, T)
-    media: FloatArray  # (G, C, L-1+T)
-    spend: FloatArray  # (C,)
+    media: FloatArray  # (G, C, L-1+T) scaled exposure, or frequency where reach is known
+    reach: FloatArray  # (G, C, L-1+T) ones where reach is not known
+    basis: FloatArray  # (C,) spend, total outcome, or a unit: see `kinds`
+    extra: FloatArray  # (G, E, T)
+    extra_group: IntArray  # (E,) which learnt standard deviation
     shared: FloatArray  # (G, T, K)
     shared_gram: FloatArray  # (G, K, K)
     shared_outcome: FloatArray  # (G, K)
-    outcome_square: FloatArray  # (G,)
-    group: IntArray  # (K,)
+    group: IntArray  # (K,) −1 fixed, 0 walk, 1 Gaussian process; see `mmm.baseline`
     prior_sd: FloatArray  # (K,)
+    frequency: FloatArray  # (K,) angular frequency of a Gaussian process's columns, 0 elsewhere
+    shocks: int  # 1 where all geos share a deviation in each period
+    path: FloatArray  # (B, T) steps of a varying effect
     centre: FloatArray  # (n,) prior mean of the unconstrained parameters
     spread: FloatArray  # (n,) prior standard deviation
-    intercept: FloatArray  # (2,) prior mean and sd
-    kinds: IntArray  # (adstock kind, its parameters, saturation kind, its parameters, lags, learnt groups)
+    mix: FloatArray  # (C, C) lower triangular: prior standard deviations and correlations of log effects
+    degrees: float  # of freedom of the noise; 0 where it is normal
+    intercept: FloatArray  # (2,) prior mean, and sd where it is not learnt
+    kinds: IntArray  # (C, 6)
+    slots: IntArray  # (C, 6)
+    blocks: IntArray  # (9,)
     cell_media: FloatArray  # (N, 2, L-1+W) actual and usual media of a lift test's geo
+    cell_reach: FloatArray  # (N, 2, L-1+W)
     cell_window: FloatArray  # (N, W) money weight of each period
+    cell_time: IntArray  # (N, W) period of the panel, the nearest where it lies outside
     cell_place: IntArray  # (N, 3) geo, channel, lift
     lift_value: FloatArray  # (I,)
     lift_error: FloatArray  # (I,)
 
 
 class Work(NamedTuple):
-    """Arrays that one chain writes into. J = C + 1 coefficients a geo."""
+    """Arrays that one chain writes into; compiled code allocates nothing.
 
+    J = 1 + C + E coefficients a geo, Q = K + T·shocks shared ones; A_g = I + s R Ω R' s = L_g L_g' is the precision of
+    a geo's unit coefficients. Arrays without a geo, channel or cell axis are overwritten for each.
+    """
+
+    values: FloatArray  # (n,) parameters on the unconstrained scale
+    # Media
     weights: FloatArray  # (C, 3, L)
-    carried: FloatArray  # (G, C, T)
-    saturated: FloatArray  # (G, C, 4, T)
-    cell_carried: FloatArray  # (N, 2, W)
-    cell_saturated: FloatArray  # (N, 2, 4, W)
-    rows: FloatArray  # (G, J, T)
-    gram: FloatArray  # (G, J, J)
-    cross: FloatArray  # (G, J, K)
-    inverse: FloatArray  # (G, J, J) A⁻¹
-    gain: FloatArray  # (G, J, K) A⁻¹F
-    load: FloatArray  # (G, J) A⁻¹h
+    carried: FloatArray  # (G, C, L-1+T)
+    saturated: FloatArray  # (G, C, 4, L-1+T)
+    factor: FloatArray  # (C, T) course of a varying effect
+    nudged: FloatArray  # (2, L-1+T) 1% more media, carried
+    nudged_saturated: FloatArray  # (4, L-1+T)
+    nudged_result: FloatArray  # (T,)
+    cell_carried: FloatArray  # (N, 2, L-1+W)
+    cell_saturated: FloatArray  # (N, 2, 4, L-1+W)
+    cell_value: FloatArray  # (N, 2, W)
+    total: FloatArray  # (C,) what the national coefficient is normalised by
+    effect: FloatArray  # (N,) d
+    # Scales and means
     mean: FloatArray  # (J,) m
     width: FloatArray  # (J,) s
     sigma: FloatArray  # (G,)
-    shared_sd: FloatArray  # (K,)
-    total: FloatArray  # (C,) money-weighted saturated media
-    effect: FloatArray  # (N,) d
+    shared_sd: FloatArray  # (Q,)
+    precision: FloatArray  # (G, T) Ω, of the noise
+    # Geos
+    rows: FloatArray  # (G, J, T) R
+    residual: FloatArray  # (T,)
+    weighted: FloatArray  # (J, T) R Ω
+    weighted_shared: FloatArray  # (T, K) Ω Z
+    cross: FloatArray  # (J, Q) R Ω [Z I]
+    small: FloatArray  # (3, J, J) scratch
+    long: FloatArray  # (2, J, T) scratch
+    inverse: FloatArray  # (G, J, J) L⁻¹
+    scaled: FloatArray  # (G·J, Q) L⁻¹ s R Ω [Z I]
+    load: FloatArray  # (G, J) L⁻¹ s R Ω times the residual
     unit_mean: FloatArray  # (G, J)
-    slope: FloatArray  # (G, J, T)
+    # Shared coefficients
+    shared_cov: FloatArray  # (Q, Q), first its inverse
+    shared_score: FloatArray  # (Q,)
+    shared_mean: FloatArray  # (Q,)
+    scaled_cov: FloatArray  # (G·J, Q) scaled times shared covariance before the lift tests
+    # Lift tests
+    lift_load: FloatArray  # (G, J, I) L⁻¹ s d
+    lift_white: FloatArray  # (G, J, I) L' times the next
+    lift_units: FloatArray  # (G, J, I) covariance of unit coefficients and lifts
+    lift_shared: FloatArray  # (I, Q) covariance of lifts and shared coefficients
+    lift_pulled: FloatArray  # (I, Q) scratch
+    lift_cov: FloatArray  # (I, I) of the lifts, readout error included
+    lift_pull: FloatArray  # (I, I) its inverse
+    lift_weight: FloatArray  # (I,) pull times surprise
+    lift_scratch: FloatArray  # (J, I)
+    # Slopes
+    slope: FloatArray  # (G, C, T) by transformed media
+    by_mean: FloatArray  # (J,) by m, over geos
+    by_width: FloatArray  # (J,) by log s, over geos
+    by_sigma: FloatArray  # (G,) by log σ
+    by_effect: FloatArray  # (N,) by d
+    by_weight: FloatArray  # (L,) by adstock weights
+    by_course: FloatArray  # (T,) by the log course of a varying effect
+    by_series: FloatArray  # (2, L-1+max(T, W)) by a result, by the series within
 
 
 def new_work(data: KernelData) -> Work:
     """Arrays for one chain."""
-    geos, channels, _ = data.media.shape
+    geos, channels, reach = data.media.shape
     periods, columns, cells = data.outcome.shape[1], data.shared.shape[2], data.cell_media.shape[0]
-    rows, lags = channels + 1, int(data.kinds[4])
-    shapes = {
+    rows, lags = 1 + channels + data.extra.shape[1], reach - periods + 1
+    window, lifts = data.cell_window.shape[1], len(data.lift_value)
+    shared = columns + periods * data.shocks
+    media = {
         "weights": (channels, 3, lags),
-        "carried": (geos, channels, periods),
-        "saturated": (geos, channels, 4, periods),
-        "cell_carried": (cells, 2, data.cell_window.shape[1]),
-        "cell_saturated": (cells, 2, 4, data.cell_window.shape[1]),
-        "rows": (geos, rows, periods),
-        "gram": (geos, rows, rows),
-        "cross": (geos, rows, columns),
-        "inverse": (geos, rows, rows),
-        "gain": (geos, rows, columns),
-        "load": (geos, rows),
+        "carried": (geos, channels, reach),
+        "saturated": (geos, channels, 4, reach),
+        "factor": (channels, periods),
+        "nudged": (2, reach),
+        "nudged_saturated": (4, reach),
+        "nudged_result": (periods,),
+        "cell_carried": (cells, 2, lags - 1 + window),
+        "cell_saturated": (cells, 2, 4, lags - 1 + window),
+        "cell_value": (cells, 2, window),
+        "total": (channels,),
+        "effect": (cells,),
+    }
+    linear = {
+        "values": (len(data.centre),),
         "mean": (rows,),
         "width": (rows,),
         "sigma": (geos,),
-        "shared_sd": (columns,),
-        "total": (channels,),
-        "effect": (cells,),
+        "shared_sd": (shared,),
+        "precision": (geos, periods),
+        "rows": (geos, rows, periods),
+        "residual": (periods,),
+        "weighted": (rows, periods),
+        "weighted_shared": (periods, columns),
+        "cross": (rows, shared),
+        "small": (3, rows, rows),
+        "long": (2, rows, periods),
+        "inverse": (geos, rows, rows),
+        "scaled": (geos * rows, shared),
+        "load": (geos, rows),
         "unit_mean": (geos, rows),
-        "slope": (geos, rows, periods),
+        "shared_cov": (shared, shared),
+        "shared_score": (shared,),
+        "shared_mean": (shared,),
+        "scaled_cov": (geos * rows, shared),
     }
-    return Work(**{name: np.zeros(shape) for name, shape in shapes.items()})
+    lift = {
+        "lift_load": (geos, rows, lifts),
+        "lift_white": (geos, rows, lifts),
+        "lift_units": (geos, rows, lifts),
+        "lift_shared": (lifts, shared),
+        "lift_pulled": (lifts, shared),
+        "lift_cov": (lifts, lifts),
+        "lift_pull": (lifts, lifts),
+        "lift_weight": (lifts,),
+        "lift_scratch": (rows, lifts),
+    }
+    slopes = {
+        "slope": (geos, channels, periods),
+        "by_mean": (rows,),
+        "by_width": (rows,),
+        "by_sigma": (geos,),
+        "by_effect": (cells,),
+        "by_weight": (lags,),
+        "by_course": (periods,),
+        "by_series": (2, lags - 1 + max(periods, window)),
+    }
+    shapes = media | linear | lift | slopes
+    work = Work(**{name: np.zeros(shape) for name, shape in shapes.items()})
+    work.rows[:, 0] = 1.0
+    work.rows[:, 1 + channels :] = data.extra
+    work.factor[:] = 1.0
+    return work

@@ -6,20 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmm.calibration import LiftDesign
-from mmm.contributions import Draws
+from mmm.design import Design
+from mmm.media_response import Draws, channel_response
 from mmm.spec import ModelSpec
-from mmm.transforms import apply_adstock, saturate
 
 FloatArray = NDArray[np.float64]
 
 
-def predicted_lifts(draws: Draws, lifts: LiftDesign, spec: ModelSpec) -> FloatArray:
+def predicted_lifts(draws: Draws, lifts: LiftDesign, design: Design, spec: ModelSpec) -> FloatArray:
     """The model's own lift for every test, in money, shape (D, I)."""
     result = np.zeros((len(draws), len(lifts.value)))
-    for media, window, (geo, channel, lift) in zip(lifts.media, lifts.window, lifts.place, strict=True):
-        carried = apply_adstock(media[None], draws.weights[:, channel, None, :])
-        level = saturate(spec.saturation, carried, draws.saturation[:, channel, None, None, :])
-        result[:, lift] += draws.effect[:, geo, channel] * ((level[:, 0] - level[:, 1]) @ window)
+    for cell, (geo, channel, lift) in enumerate(lifts.place):
+        paths = (lifts.media[cell], lifts.reach[cell])
+        level = channel_response(draws, design, spec, int(channel), paths, time=lifts.time[cell])
+        result[:, lift] += draws.effect[:, geo, channel] * ((level[:, 0] - level[:, 1]) @ lifts.window[cell])
     return result
 
 

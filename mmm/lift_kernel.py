@@ -1,72 +1,108 @@
-"""Lift tests in the compiled density: linear observations of the geo coefficients, as a low-rank update."""
+"""Lift tests in the compiled density: linear observations of the geo coefficients, as a low-rank update.
+
+Their covariances need no more than L⁻¹ and the whitened cross products of the geos (see `mmm.geo_kernel`): with
+a = L⁻¹ s d for the effects d, and spread = Σ Σ_g scaled_g' a_g, the covariance with the geo's unit coefficients is
+L⁻ᵀ (a + scaled · spread), and that with the shared coefficients −spread.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmm.compilation import compiled
+from mmm.compilation import inner_compiled
 from mmm.kernel_arrays import KernelData, Work
+from mmm.linear_kernel import FIRST_TRANSPOSED, PLAIN, SECOND_TRANSPOSED, invert_positive, product
 
 FloatArray = NDArray[np.float64]
 
 
-@compiled
-def lift_moments(data: KernelData, work: Work, shared_cov: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Covariances of the lift tests' predictions before the readouts are used.
-
-    Returns
-    -------
-    tuple
-        With I lifts: their covariance with readout error (I, I), covariance with the geos' unit coefficients
-        (G, J, I), and with the shared coefficients (K, I).
-    """
-    geos, size, columns = work.gain.shape
-    lifts, cells = len(data.lift_value), len(work.effect)
-    loads = np.zeros((columns, lifts))
-    with_units = np.zeros((geos, size, lifts))
-    for cell in range(cells):
-        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
-        size_ = work.effect[cell] * work.width[row]
-        loads[:, lift] += size_ * work.gain[geo, row]
-        with_units[geo, :, lift] += size_ * work.inverse[geo, :, row]
-    spread = np.dot(shared_cov, loads)
+@inner_compiled
+def lift_moments(data: KernelData, work: Work) -> None:
+    """Covariances of the lift tests' predictions before the readouts are used: ``work.lift_…``."""
+    geos, size, _ = work.rows.shape
+    shared, lifts = len(work.shared_sd), len(data.lift_value)
     for geo in range(geos):
-        with_units[geo] += np.dot(work.gain[geo], spread)
-    covariance = np.zeros((lifts, lifts))
-    for lift in range(lifts):
-        covariance[lift, lift] = data.lift_error[lift] ** 2
-    for cell in range(cells):
-        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
-        covariance[lift] += work.effect[cell] * work.width[row] * with_units[geo, row]
-    return covariance, with_units, -spread
-
-
-@compiled
-def lift_surprise(data: KernelData, work: Work, unit: FloatArray) -> FloatArray:
-    """Readout minus the model's own lift, given unit coefficients (G, J); shape (I,)."""
-    gap = data.lift_value.copy()
+        _clear(work.lift_load[geo])
     for cell in range(len(work.effect)):
         geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
-        gap[lift] -= work.effect[cell] * (work.mean[row] + work.width[row] * unit[geo, row])
-    return gap
+        for i in range(size):
+            work.lift_load[geo, i, lift] += work.inverse[geo, i, row] * work.width[row] * work.effect[cell]
+    loads = work.lift_pulled
+    for geo in range(geos):
+        scaled = work.scaled[geo * size : (geo + 1) * size]
+        scale = (1.0, 0.0 if geo == 0 else 1.0)
+        product((lifts, shared, size), scale, work.lift_load[geo], scaled, FIRST_TRANSPOSED, loads)
+    product((lifts, shared, shared), (-1.0, 0.0), loads, work.shared_cov, PLAIN, work.lift_shared)
+    for geo in range(geos):
+        scaled_cov = work.scaled_cov[geo * size : (geo + 1) * size]
+        white, load = work.lift_white[geo], work.lift_load[geo]
+        product((size, lifts, shared), (1.0, 0.0), scaled_cov, loads, SECOND_TRANSPOSED, white)
+        for row in range(size):
+            for lift in range(lifts):
+                white[row, lift] += load[row, lift]
+        product((size, lifts, size), (1.0, 0.0), work.inverse[geo], white, FIRST_TRANSPOSED, work.lift_units[geo])
+    _predict_covariance(data, work)
 
 
-@compiled
-def lift_slopes(
-    data: KernelData,
-    work: Work,
-    lift: tuple[FloatArray, FloatArray, FloatArray],
-    slopes: tuple[FloatArray, FloatArray, FloatArray],
-) -> FloatArray:
-    """Add the lift tests' share to the slopes by m and s; returns that by the cells' effects (N,)."""
-    weight, pull, with_units = lift
-    effect_slope = np.zeros(len(work.effect))
+@inner_compiled
+def _clear(matrix: FloatArray) -> None:
+    for row in range(matrix.shape[0]):
+        for column in range(matrix.shape[1]):
+            matrix[row, column] = 0.0
+
+
+@inner_compiled
+def _predict_covariance(data: KernelData, work: Work) -> None:
+    """Covariance of the lift tests, readout error included, from that with the units."""
+    lifts = len(data.lift_value)
+    for lift in range(lifts):
+        for other in range(lifts):
+            work.lift_cov[lift, other] = data.lift_error[lift] ** 2 if lift == other else 0.0
+    for cell in range(len(work.effect)):
+        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
+        for other in range(lifts):
+            work.lift_cov[lift, other] += work.effect[cell] * work.width[row] * work.lift_units[geo, row, other]
+
+
+@inner_compiled
+def use_lifts(data: KernelData, work: Work) -> float:
+    """Turn moments before the readouts into moments after them; gives the readouts' part of the log density."""
+    geos, size, _ = work.rows.shape
+    lifts, shared = work.lift_shared.shape
+    pull, weight, surprise = work.lift_pull, work.lift_weight, work.lift_scratch[0]
+    for lift in range(lifts):
+        surprise[lift] = data.lift_value[lift]
+        for other in range(lifts):
+            pull[lift, other] = work.lift_cov[lift, other]
+    for cell in range(len(work.effect)):
+        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
+        surprise[lift] -= work.effect[cell] * (work.mean[row] + work.width[row] * work.unit_mean[geo, row])
+    logp = -invert_positive(pull)
+    for lift in range(lifts):
+        weight[lift] = 0.0
+        for other in range(lifts):
+            weight[lift] += pull[lift, other] * surprise[other]
+        logp -= 0.5 * weight[lift] * surprise[lift]
+        for column in range(shared):
+            work.shared_mean[column] += work.lift_shared[lift, column] * weight[lift]
+    for geo in range(geos):
+        for row in range(size):
+            for lift in range(lifts):
+                work.unit_mean[geo, row] += work.lift_units[geo, row, lift] * weight[lift]
+    product((lifts, shared, lifts), (1.0, 0.0), pull, work.lift_shared, PLAIN, work.lift_pulled)
+    product((shared, shared, lifts), (-1.0, 1.0), work.lift_pulled, work.lift_shared, FIRST_TRANSPOSED, work.shared_cov)
+    return logp
+
+
+@inner_compiled
+def lift_slopes(data: KernelData, work: Work) -> None:
+    """Add the lift tests' share to the slopes by m, and fill those by the cells' effects."""
     for cell in range(len(work.effect)):
         geo, row, test = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
-        pulled_row = np.dot(with_units[geo, row], pull[test])
-        unit = work.unit_mean[geo, row]
-        slopes[0][geo, row] += work.effect[cell] * weight[test]
-        slopes[1][geo, row] += work.effect[cell] * (weight[test] * unit - pulled_row)
-        effect_slope[cell] = weight[test] * (work.mean[row] + work.width[row] * unit) - work.width[row] * pulled_row
-    return effect_slope
+        pulled = 0.0
+        for other in range(len(work.lift_weight)):
+            pulled += work.lift_units[geo, row, other] * work.lift_pull[other, test]
+        weight, width = work.lift_weight[test], work.width[row]
+        work.by_mean[row] += work.effect[cell] * weight
+        work.by_effect[cell] = weight * (work.mean[row] + width * work.unit_mean[geo, row]) - width * pulled

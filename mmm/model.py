@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,26 @@ from measurement.panel import Panel
 from measurement.progress import Progress, silent
 from mmm import checks, contributions, response
 from mmm.calibration import LiftDesign, lift_design
-from mmm.contributions import Draws
 from mmm.design import Design, build_design
 from mmm.diagnostics import Convergence, convergence, e_bfmi
+from mmm.engines import Sampled, pooled, sample_posterior
 from mmm.fitted import FittedMMM
 from mmm.lift_fit import conflict, predicted_lifts
+from mmm.media_response import Draws, collect_draws
 from mmm.parameters import Parameters, parameters
+from mmm.plausibility import MediaFacts
+from mmm.predictive_checks import Replications
+from mmm.preview import Preview, preview_fit
+from mmm.reported import reported
+from mmm.selection import Score, chosen_spec
 from mmm.spec import ModelSpec
 
 FloatArray = NDArray[np.float64]
-#: A second attempt samples this many times more draws and tunes this many times longer.
+#: Chains this near to agreement only need company: a second set of chains joins the first.
+NEARLY = 1.05
+#: Distance of the second set's seed, so that it shares none with a fit of the next seed.
+SECOND_SEED = 1_000_003
+#: Otherwise a second attempt samples this many times more draws and tunes this many times longer.
 RETRY_DRAWS, RETRY_TUNE, RETRY_ACCEPT = 2, 2, 0.9
 
 
@@ -37,6 +47,7 @@ class _Problem:
     lifts: LiftDesign
     layout: Parameters
     seed: int
+    scores: tuple[Score, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,12 +56,17 @@ class _Attempt:
 
     draws: Draws
     contribution: FloatArray
+    organic: FloatArray
     marginal: FloatArray
     parameters: Mapping[str, FloatArray]
     diverging: NDArray[np.bool_]
     found: Convergence
     checks: tuple[Check, ...]
     options: Mapping[str, Any]
+
+    @property
+    def failed(self) -> set[str]:
+        return {check.name for check in self.checks if not check.passed}
 
     @property
     def converged(self) -> bool:
@@ -101,62 +117,86 @@ class MMM:
             Where the panel or a lift test cannot be used.
         """
         progress(0.0, "preparing the media mix model")
-        design = build_design(panel, self.spec)
+        spec, scores = chosen_spec(panel, self.spec, lifts)
+        design = build_design(panel, spec)
         problem = _Problem(
-            spec=self.spec,
+            spec=spec,
             design=design,
-            lifts=lift_design(design, lifts),
-            layout=parameters(design, self.spec),
+            lifts=lift_design(design, lifts, ageing=spec.lift_ageing),
+            layout=parameters(design, spec),
             seed=seed,
+            scores=scores,
         )
-        attempt = _attempt(problem, self.spec, progress)
-        if not attempt.converged:
-            harder = replace(
-                self.spec,
-                draws=RETRY_DRAWS * self.spec.draws,
-                tune=RETRY_TUNE * self.spec.tune,
-                target_accept=max(RETRY_ACCEPT, self.spec.target_accept),
-            )
-            progress(0.0, "sampling again, longer")
-            again = _attempt(problem, harder, progress)
-            attempt = replace(again, options={**again.options, "retried_after": _failures(attempt)})
+        attempt = _converged_attempt(problem, spec, progress)
         progress(0.97, "checking the fit")
         fitted = _fitted(problem, attempt)
         progress(1.0, "media mix model done")
         return fitted
+
+    def preview(
+        self, panel: Panel, lifts: Sequence[LiftEstimate] = (), *, seed: int, progress: Progress = silent
+    ) -> Preview:
+        """A quick look in seconds, labelled as one, on which nothing can be decided; see `mmm.preview`."""
+        return preview_fit(self.spec, panel, lifts, seed=seed, progress=progress)
+
+
+def _converged_attempt(problem: _Problem, spec: ModelSpec, progress: Progress) -> _Attempt:
+    """Sample; where that falls short, once more: as many chains again if they only were too short, else harder."""
+    sampled = _sample(problem, spec, problem.seed, progress)
+    attempt = _diagnosed(problem, spec, sampled)
+    if attempt.converged:
+        return attempt
+    progress(0.0, "sampling again, longer")
+    if attempt.found.r_hat <= NEARLY and attempt.failed <= {"r_hat", "ess_bulk", "ess_tail"}:
+        again = _diagnosed(problem, spec, pooled(sampled, _sample(problem, spec, problem.seed + SECOND_SEED, progress)))
+    else:
+        harder = replace(
+            spec,
+            draws=RETRY_DRAWS * spec.draws,
+            tune=RETRY_TUNE * spec.tune,
+            target_accept=max(RETRY_ACCEPT, spec.target_accept),
+        )
+        again = _diagnosed(problem, harder, _sample(problem, harder, problem.seed, progress))
+    return replace(again, options={**again.options, "retried_after": _failures(attempt)})
 
 
 def _failures(attempt: _Attempt) -> str:
     return ", ".join(f"{check.name} {check.value}" for check in attempt.checks if not check.passed)
 
 
-def _attempt(problem: _Problem, spec: ModelSpec, progress: Progress) -> _Attempt:
-    """Sample once and diagnose every reported quantity."""
-    from mmm.engines import sample_posterior
+def _sample(problem: _Problem, spec: ModelSpec, seed: int, progress: Progress) -> Sampled:
+    return sample_posterior(problem.design, problem.layout, problem.lifts, spec, seed=seed, progress=progress)
 
-    sampled = sample_posterior(
-        problem.design, problem.layout, problem.lifts, spec, seed=problem.seed, progress=progress
-    )
+
+def _diagnosed(problem: _Problem, spec: ModelSpec, sampled: Sampled) -> _Attempt:
+    """A sample with its reported quantities, and how well they converged."""
     chains, count = sampled.diverging.shape
     natural = problem.layout.natural(sampled.points)
-    draws = contributions.collect_draws(
+    draws = collect_draws(
         {name: values.reshape(chains * count, -1) for name, values in natural.items()},
-        sampled.by_geo.reshape(chains * count, *sampled.by_geo.shape[2:]),
-        sampled.shared.reshape(chains * count, -1),
+        (
+            sampled.by_geo.reshape(chains * count, *sampled.by_geo.shape[2:]),
+            sampled.shared.reshape(chains * count, -1),
+        ),
+        problem.layout,
+        problem.design,
         spec,
     )
-    marginal = response.marginal_roas(draws, response.steady_state(problem.design), spec).reshape(chains, count, -1)
+    marginal = response.marginal_roas(draws, problem.design, spec).reshape(chains, count, -1)
+    paid = sampled.contribution[..., : problem.design.channels]
     found = convergence(
         {
             "contribution": sampled.contribution,
             "marginal_roas": marginal,
-            "total_contribution": sampled.contribution.sum(axis=2, keepdims=True),
+            "total_contribution": paid.sum(axis=2, keepdims=True),
+            **reported(draws, problem.design, spec, chains),
         }
     )
     diverged = int(sampled.diverging.sum())
     return _Attempt(
         draws=draws,
-        contribution=sampled.contribution,
+        contribution=paid,
+        organic=sampled.contribution[..., problem.design.channels :],
         marginal=marginal,
         parameters=natural,
         diverging=sampled.diverging,
@@ -168,7 +208,7 @@ def _attempt(problem: _Problem, spec: ModelSpec, progress: Progress) -> _Attempt
             "engine": spec.engine,
             "draws": spec.draws,
             "tune": spec.tune,
-            "chains": spec.chains,
+            "chains": chains,
             "target_accept": spec.target_accept,
             "gradients": sampled.gradients,
         },
@@ -179,22 +219,28 @@ def _fitted(problem: _Problem, attempt: _Attempt) -> FittedMMM:
     fitted = FittedMMM(
         spec=problem.spec,
         seed=problem.seed,
-        options={**problem.spec.to_dict(), **attempt.options, "dropped_columns": list(problem.design.shared.dropped)},
+        options={
+            **problem.spec.to_dict(),
+            **attempt.options,
+            "dropped_columns": list(problem.design.shared.dropped),
+            **({"baseline_scores": [asdict(score) for score in problem.scores]} if problem.scores else {}),
+        },
         design=problem.design,
         lifts=problem.lifts,
         draws=attempt.draws,
         contribution=attempt.contribution,
+        organic=attempt.organic,
         marginal=attempt.marginal,
         parameters=attempt.parameters,
         diverging=attempt.diverging,
         checks=attempt.checks,
     )
     design = problem.design
-    further = checks.fit_checks(_facts(fitted), design)
+    further = checks.fit_checks(_facts(fitted), design, problem.spec, problem.lifts)
     if "retried_after" in attempt.options:
         further.append(checks.retry_note(str(attempt.options["retried_after"])))
     if problem.lifts.lifts:
-        surprise = conflict(predicted_lifts(fitted.draws, problem.lifts, problem.spec), problem.lifts)
+        surprise = conflict(predicted_lifts(fitted.draws, problem.lifts, design, problem.spec), problem.lifts)
         further += checks.lift_checks(problem.lifts, surprise)
     return replace(fitted, checks=(*attempt.checks, *further))
 
@@ -205,15 +251,26 @@ def _facts(fitted: FittedMMM) -> checks.FitFacts:
     observed = design.panel.outcome_value
     rng = np.random.default_rng([fitted.seed, 12])
     expected, baseline, inside = np.empty_like(observed), np.empty_like(observed), 0.0
+    replications = Replications.of(len(draws))
     for geo in range(design.geos):
         parts = contributions.geo_parts(draws, design, spec, geo)
         media = np.sum([parts[name] for name in design.panel.channels], axis=0)
         total = np.sum(list(parts.values()), axis=0)
         expected[geo], baseline[geo] = total.mean(axis=0), (total - media).mean(axis=0)
-        noisy = total + rng.standard_normal(total.shape) * draws.noise[:, geo, None] * design.money[geo]
-        lower, upper = contributions.quantiles(noisy, 0.9)
+        noise = contributions.noise_draws(draws, spec, geo, design.periods, rng) * design.money[geo]
+        lower, upper = contributions.quantiles(total + noise, 0.9)
         inside += float(((observed[geo] >= lower) & (observed[geo] <= upper)).mean()) / design.geos
+        scale = draws.noise[:, geo, None] * design.money[geo]
+        replications.add(observed[geo] - total, noise, scale, design.geos)
     _, held = response.response_curves(draws, design, spec, points=20)
+    effect = fitted.parameters["effect"]
     return checks.FitFacts(
-        roas=fitted.roas_draws, expected=expected, baseline=baseline, covered=inside, held_curves=held
+        media=MediaFacts(
+            contribution=fitted.contribution.reshape(-1, design.channels), effect=effect.reshape(-1, effect.shape[-1])
+        ),
+        expected=expected,
+        baseline=baseline,
+        covered=inside,
+        held_curves=held,
+        replications=replications,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from measurement.progress import Progress
 from mmm.collapsed_kernel import log_density
-from mmm.kernel_arrays import KernelData, new_work
+from mmm.kernel_arrays import WEIGHT, KernelData, new_work
+from mmm.preconditioning import Density, Frame, find_frame
 
 FloatArray = NDArray[np.float64]
 
@@ -35,7 +36,7 @@ class Effort:
     tune: int
     chains: int
     target_accept: float = 0.8
-    adaptation: Literal["diag", "low_rank"] = "low_rank"
+    adaptation: Literal["diag", "low_rank"] = "diag"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +61,9 @@ class Trace:
     gradients: int
 
 
-def sample_density(data: KernelData, effort: Effort, *, seed: int, progress: Progress) -> Trace:
+def sample_density(
+    data: KernelData, effort: Effort, *, seed: int, progress: Progress, frame: Frame | None = None
+) -> Trace:
     """Sample the collapsed posterior.
 
     Parameters
@@ -73,21 +76,42 @@ def sample_density(data: KernelData, effort: Effort, *, seed: int, progress: Pro
         Of the sampler; the same seed, data and code give the same draws.
     progress
         Told the share of iterations done.
+    frame
+        Change of variables, where it was found already.
     """
     import nutpie
 
     size = len(data.centre)
+    if frame is None:
+        progress(0.0, "finding where the posterior lies")
+        frame = find_frame(density_of(data), size, separate=weights_start(data))
     model = nutpie.compiled_pyfunc.from_pyfunc(
         size,
-        lambda: _density(data),
+        lambda: _framed(density_of(data), frame),
         _expand,
         [np.dtype(np.float64)],
         [(size,)],
-        ["point"],
+        ["position"],
         make_initial_point_fn=lambda chain_seed: _start(size, chain_seed),
     )
     tree = run_nutpie(model, effort, seed=seed, progress=progress)
-    return trace_of(tree, np.asarray(tree["posterior"]["point"].to_numpy(), dtype=np.float64))
+    positions = np.asarray(tree["posterior"]["position"].to_numpy(), dtype=np.float64)
+    found = trace_of(tree, frame.points(positions))
+    return replace(found, gradients=found.gradients + frame.gradients)
+
+
+def weights_start(data: KernelData) -> int | None:
+    """Where the log weights of Student-t noise start in the parameter vector; ``None`` where the noise is normal."""
+    place = int(data.blocks[WEIGHT])
+    return None if place < 0 else place
+
+
+def _framed(density: Density, frame: Frame) -> Density:
+    def evaluate(position: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = density(frame.centre + frame.scale @ position)
+        return value, frame.scale @ gradient
+
+    return evaluate
 
 
 def run_nutpie(model: Any, effort: Effort, *, seed: int, progress: Progress) -> Any:  # noqa: ANN401 - nutpie is untyped
@@ -124,29 +148,26 @@ def trace_of(tree: Any, points: FloatArray) -> Trace:  # noqa: ANN401 - nutpie i
     )
 
 
-def _density(data: KernelData) -> Callable[[FloatArray], tuple[float, FloatArray]]:
+def density_of(data: KernelData) -> Density:
     """The log density of one chain, with arrays of its own to write into."""
     work = new_work(data)
     size = len(data.centre)
 
     def evaluate(point: FloatArray) -> tuple[float, FloatArray]:
         gradient = np.zeros(size)
-        try:
-            value = log_density(np.array(point), data, work, gradient)
-        except np.linalg.LinAlgError:  # a far-off point whose covariance is singular in floating point: reject it
-            return -np.inf, np.zeros(size)
+        value = log_density(np.array(point), data, work, gradient)
         return (value, gradient) if np.isfinite(value) else (-np.inf, np.zeros(size))
 
     return evaluate
 
 
 def _expand(_seed1: int, _seed2: int, _chain: int) -> Callable[[FloatArray], dict[str, FloatArray]]:
-    return lambda point: {"point": np.array(point)}
+    return lambda point: {"position": np.array(point)}
 
 
 def _start(size: int, seed: int) -> FloatArray:
-    """A start within the bulk of the prior."""
-    return np.random.default_rng(seed).uniform(-0.5, 0.5, size)
+    """A start within the bulk."""
+    return np.random.default_rng(seed).normal(0.0, 0.7, size)
 
 
 def _listener(progress: Progress) -> Callable[[Any], None]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mmm.spec import AdstockKind, SaturationKind
+from mmm.channel_spec import AdstockKind, SaturationKind
 
 FloatArray = NDArray[np.float64]
 
@@ -23,12 +23,14 @@ ADSTOCK_PARAMETERS: dict[AdstockKind, tuple[str, ...]] = {
     "geometric": ("retention",),
     "delayed": ("retention", "peak"),
     "weibull": ("scale", "shape"),
+    "none": (),
 }
 SATURATION_PARAMETERS: dict[SaturationKind, tuple[str, ...]] = {
     "hill": ("half", "slope"),
     "logistic": ("half",),
     "michaelis_menten": ("half",),
     "tanh": ("half",),
+    "none": (),
 }
 
 
@@ -39,6 +41,7 @@ def adstock_weights(kind: AdstockKind, parameters: FloatArray, lags: int) -> Flo
     ----------
     kind
         ``geometric``: αˡ. ``delayed``: α^((l − θ)²). ``weibull``: the density x^(k−1)·exp(−(x/λ)^k) at x = l + 1.
+        ``none``: all in this period.
     parameters
         Shape (..., P) with P parameters in the order of `ADSTOCK_PARAMETERS`.
     lags
@@ -55,6 +58,8 @@ def adstock_weights(kind: AdstockKind, parameters: FloatArray, lags: int) -> Flo
     [0.5714, 0.2857, 0.1429]
     """
     lag = np.arange(lags, dtype=np.float64)
+    if kind == "none":
+        return np.broadcast_to((lag == 0).astype(np.float64), (*parameters.shape[:-1], lags)).copy()
     first = parameters[..., 0, None]
     if kind == "geometric":
         log_weights = lag * np.log(first)
@@ -107,13 +112,15 @@ def saturate(kind: SaturationKind, media: FloatArray, parameters: FloatArray) ->
     Returns
     -------
     FloatArray
-        Shape (...), in [0, 1).
+        Shape (...), in [0, 1); unbounded for ``none``, a straight line.
 
     Examples
     --------
     >>> saturate("hill", np.array([0.0, 2.0]), np.array([2.0, 1.5])).tolist()
     [0.0, 0.5]
     """
+    if kind == "none":
+        return np.asarray(media, dtype=np.float64)
     half = parameters[..., 0]
     ratio = media / half
     if kind == "hill":

@@ -16,11 +16,12 @@ from measurement.panel_settings import ChannelSection, PanelSection
 from measurement.readers.calendar_checks import Calendar, check_calendar, lay_out
 from measurement.readers.findings import Findings, IntArray
 from measurement.readers.holiday_calendar import holiday_columns, read_holidays
-from measurement.readers.holiday_counts import holiday_control
 from measurement.readers.panel_checks import check_values
 from measurement.readers.panel_parse import FloatArray, ParsedPanel, parse_panel
 from measurement.readers.treatment_references import treatment_references
 from measurement.workspace import Workspace
+
+Holidays = tuple[tuple[str, ...], FloatArray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,16 +83,8 @@ def load_panel(workspace: Workspace) -> PanelReading:
     return PanelReading(panel=panel, problems=problems, geos=calendar.geos, dates=calendar.dates)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Holidays:
-    """The panel's holidays by name, values (T, H), and counted as a control, values (T,)."""
-
-    names: tuple[str, ...]
-    values: FloatArray
-    control: tuple[str, FloatArray] | None
-
-
-def _holidays(workspace: Workspace, calendar: Calendar, found: Findings) -> _Holidays | None:
+def _holidays(workspace: Workspace, calendar: Calendar, found: Findings) -> Holidays | None:
+    """Names (H) and shares (T, H) of the holidays in the panel."""
     setting = workspace.settings.panel.holidays
     if setting is None:
         return None
@@ -110,8 +103,7 @@ def _holidays(workspace: Workspace, calendar: Calendar, found: Findings) -> _Hol
             value=setting,
             severity="warning",
         )
-    control = holiday_control(setting, days, calendar.dates, days_per_period)
-    return _Holidays(names=names, values=values, control=control if np.ptp(control[1]) else None)
+    return names, values
 
 
 def _with_line(problem: Problem, workspace: Workspace) -> Problem:
@@ -140,7 +132,7 @@ def _assemble(
     calendar: Calendar,
     settings: PanelSection,
     references: FloatArray,
-    holidays: _Holidays | None,
+    holidays: Holidays | None,
 ) -> xr.Dataset:
     row = calendar.row
 
@@ -151,31 +143,27 @@ def _assemble(
         return np.stack(columns, axis=-1) if columns else np.zeros((*row.shape, 0))
 
     channels = list(settings.channels)
-    controls = [(use.name, grid(use.column)) for use in parsed.of("control")]
-    if holidays is not None and holidays.control is not None:
-        controls.append((holidays.control[0], np.broadcast_to(holidays.control[1], row.shape)))
     per_unit = settings.value_per_unit
     values = {
         "outcome": grid(settings.outcome),
         "value_per_unit": grid(per_unit) if isinstance(per_unit, str) else np.full(row.shape, float(per_unit or 1.0)),
         "spend": stack([grid(settings.channels[name].spend) for name in channels]),
         "exposure": stack([_exposure(settings.channels[name], grid) for name in channels]),
-        "control": stack([control for _, control in controls]),
         **{
             role: stack([grid(use.column) for use in parsed.of(role)])
-            for role in ("reach", "frequency", "treatment", "organic")
+            for role in ("reach", "frequency", "control", "treatment", "organic")
         },
         "treatment_reference": references,
-        "holiday": None if holidays is None else holidays.values,
+        "holiday": None if holidays is None else holidays[1],
         "population": _population(parsed, row),
     }
     names = {
         "channel": channels,
         "rf_channel": [use.name for use in parsed.of("reach")],
-        "control_name": [name for name, _ in controls],
+        "control_name": [use.name for use in parsed.of("control")],
         "treatment_name": [use.name for use in parsed.of("treatment")],
         "organic_name": [use.name for use in parsed.of("organic")],
-        "holiday_name": () if holidays is None else holidays.names,
+        "holiday_name": () if holidays is None else holidays[0],
     }
     return lay_out_data(geos=calendar.geos, dates=calendar.dates, names=names, values=values)
 

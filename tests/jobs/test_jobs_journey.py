@@ -229,7 +229,7 @@ def test_the_nearest_workspace_is_found(finished, monkeypatch):
 
 
 def test_a_bug_ends_with_1_and_keeps_its_traceback_in_a_file(copy, monkeypatch):
-    monkeypatch.setattr("jobs.commands.check", lambda session: 1 / 0)
+    monkeypatch.setattr("jobs.commands.check", lambda session, **_options: 1 / 0)
     result = call("check", "-w", copy, "--json")
     assert result.exit_code == 1
     log = Path(answer(result)["log"])

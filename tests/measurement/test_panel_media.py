@@ -101,13 +101,11 @@ def test_odd_frequencies_are_warned_of(small: Path, frequency: np.ndarray, told:
     assert told in note.message
 
 
-def test_holidays_are_columns_beside_their_count(small: Path) -> None:
+def test_holidays_that_occur_once_are_joined(small: Path) -> None:
     panel = read_panel(Workspace.open(small))
     assert panel.holidays.dims == ("date", "holiday_name")
-    # Sixty weeks hold most holidays once: those are joined, none is lost.
-    counts = panel.data["control"].sel(control_name="holidays_DE", geo="Bremen")
-    np.testing.assert_allclose(panel.holidays.sum("holiday_name"), counts)
     assert "other holidays" in panel.holiday_names
+    assert panel.controls == ("price_index",)
 
 
 def test_named_holidays_from_a_file(small: Path) -> None:

@@ -43,7 +43,8 @@ def test_robyn(public_workspace: Callable[[str, str], Workspace], shared_data: P
     truth = pd.read_csv(shared_data / "mmm" / "robyn_simulated_weekly.csv")
     assert panel.geos == ("national",)
     assert panel.channels == ("tv", "ooh", "print", "facebook", "search")
-    assert panel.controls == ("competitor_sales_B", "holidays_DE")
+    assert panel.controls == ("competitor_sales_B",)
+    assert "Ostermontag" in panel.holiday_names
     assert panel.organic == ("newsletter",)
     assert panel.period == "week"
     np.testing.assert_array_equal(panel.data["outcome"].to_numpy()[0], truth["revenue"])
@@ -133,18 +134,18 @@ def test_the_order_of_rows_and_columns_is_irrelevant(small: Path) -> None:
     assert read_panel(Workspace.open(small)).notes == ()  # newest first is as good an order
 
 
-def test_holidays_count_by_week(small: Path) -> None:
+def test_holidays_by_week(small: Path) -> None:
     panel = read_panel(Workspace.open(small))
-    holidays = panel.data["control"].sel(control_name="holidays_DE", geo="Bayern")
-    assert float(holidays.sel(date="2025-12-22")) == 2.0  # both days of Christmas
-    assert float(holidays.sel(date="2026-11-16")) == 0.0
+    assert panel.controls == ("price_index",)
+    assert float(panel.holidays.sel(date="2025-12-22").sum()) == 2.0  # both days of Christmas
+    assert float(panel.holidays.sel(date="2026-11-16").sum()) == 0.0
     (small / "data" / "days.csv").write_text("date\n2026-03-03\n2026-03-03\n2026-03-08\n2031-01-01\n")
     workspace = rewrite(small, 'holidays = "DE"', 'holidays = "data/days.csv"')
-    own = read_panel(workspace).data["control"].sel(control_name="holidays_days", geo="Bremen")
-    assert float(own.sum()) == float(own.sel(date="2026-03-02")) == 2.0
+    own = read_panel(workspace).holidays
+    assert float(own.sum()) == float(own.sel(date="2026-03-02", holiday_name="days")) == 2.0
     (small / "data" / "days.csv").write_text("date\n2011-03-03\n")
     panel = read_panel(workspace)
-    assert panel.controls == ("price_index",)
+    assert panel.holiday_names == ()
     assert [(note.line, note.column) for note in panel.notes] == [(15, "panel.holidays")]
 
 

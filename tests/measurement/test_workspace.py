@@ -161,6 +161,7 @@ def test_the_model_is_described_down_to_the_channel(tmp_path: Path) -> None:
 def test_what_is_left_out_the_model_decides() -> None:
     section = MmmSection()
     left = ("lags", "knot_every", "harmonics", "shocks", "geo_controls", "media_share", "lift_ageing", "target_accept")
+    left += ("draws", "tune", "chains")
     assert [getattr(section, name) for name in left] == [None] * len(left)
     assert (section.order, section.noise, section.baseline) == ("adstock_first", "normal", "auto")
 

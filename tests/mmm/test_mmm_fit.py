@@ -1,4 +1,4 @@
-"""Fitting: recovery, tables that add up, determinism, curves, lift tests, degenerate data."""
+"""Fitting: recovery, tables that add up, determinism, curves, lift tests, every form at once."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from measurement.panel import Panel
+from mmm.channel_spec import ChannelModel, Prior
 from mmm.lift_fit import conflict
 from mmm.model import MMM
-from mmm.spec import ModelSpec, Prior
+from mmm.spec import ModelSpec
 from simulation.market import simulate_market
 from simulation.market_spec import market_spec
+from tests.mmm.rich_panel import lifts_of, rich_panel
 
 SMALL = ModelSpec(lags=8, knot_every=8, draws=300, tune=150, holidays="DE")
 TINY = replace(SMALL, draws=60, tune=60, chains=2)
@@ -78,10 +78,11 @@ def test_posterior_is_saved_and_read(small_fit, tmp_path):
         assert json.loads(tree.attrs["options"]) == small_fit.options
 
 
-def test_same_seed_same_result_and_progress_is_told(small_market):
+def test_same_seed_same_result_and_progress_is_told():
     told: list[float] = []
-    first = MMM(TINY).fit(small_market.panel, seed=9, progress=lambda done, doing: told.append(done))
-    second = MMM(TINY).fit(small_market.panel, seed=9)
+    model = MMM(ModelSpec(lags=4, knot_every=10, harmonics=1, draws=20, tune=20, chains=2))
+    first = model.fit(rich_panel(2), seed=9, progress=lambda done, doing: told.append(done))
+    second = model.fit(rich_panel(2), seed=9)
     np.testing.assert_array_equal(first.contribution, second.contribution)
     assert told[-1] == 1.0
 
@@ -123,39 +124,59 @@ def test_a_wrong_lift_test_is_reported_as_a_conflict(small_fit, small_market, ma
 
 def test_a_user_prior_pulls_where_data_are_silent():
     panel = simulate_market(1, market_spec(n_geos=1, n_weeks=60, n_channels=2)).panel
-    spec = ModelSpec(lags=4, draws=150, tune=150, chains=2, roas_priors={"search": Prior(mean=9.0, sd=0.3)})
+    spec = ModelSpec(lags=4, draws=60, tune=60, chains=2, priors={"search": Prior(mean=9.0, sd=0.3)})
     roas = MMM(spec).fit(panel, seed=1).roas()
     assert roas["search"].value == pytest.approx(9.0, rel=0.15)
 
 
-def _degenerate(kind: str) -> Panel:
-    rng = np.random.default_rng(4)
-    geos, periods = (1, 30) if kind == "short and national" else (3, 52)
-    spend = rng.gamma(2.0, 50.0, (geos, periods, 2))
-    outcome = 2000.0 + 1.5 * spend.sum(axis=2) + rng.normal(0, 40, (geos, periods))
-    if kind == "collinear":
-        spend[:, :, 1] = 2.0 * spend[:, :, 0]
-    if kind == "constant":
-        spend[:, :, 1] = 100.0
-    if kind == "outliers":
-        outcome[:, 10] *= 30.0
-    if kind == "zero weeks":
-        outcome[:, 20:23] = 0.0
-    return Panel.from_arrays(
-        outcome=outcome,
-        dates=pd.date_range("2025-01-06", periods=periods, freq="7D"),
-        geos=[f"g{index}" for index in range(geos)],
-        spend=spend,
-        channels=["a", "b"],
+@pytest.fixture(scope="module")
+def rich_fit(make_lift):
+    """Every part of the model at once, sampled too briefly to be healthy."""
+    spec = ModelSpec(
+        lags=4,
+        knot_every=10,
+        harmonics=1,
+        draws=30,
+        tune=40,
+        chains=2,
+        noise="student_t",
+        channels={"search": ChannelModel(varying=True, adstock="none"), "social": ChannelModel(saturation="none")},
+        priors={
+            "search": Prior(mean=2.0, sd=0.5, kind="marginal_roas"),
+            "newsletter": Prior(mean=0.02, sd=0.01, kind="share"),
+        },
     )
+    panel = rich_panel(2)
+    return MMM(spec).fit(panel, lifts_of(make_lift, panel), seed=4)
 
 
-@pytest.mark.parametrize("kind", ["short and national", "collinear", "constant", "outliers", "zero weeks"])
-def test_degenerate_data_end_in_a_wide_or_unhealthy_posterior(kind):
-    spec = ModelSpec(lags=4, knot_every=8, harmonics=1, draws=120, tune=120)
-    fitted = MMM(spec).fit(_degenerate(kind), seed=2)
-    roas = fitted.roas()
-    assert all(np.isfinite(estimate.value) for estimate in roas.values())
-    if fitted.healthy:
-        width = {name: estimate.interval.width / abs(estimate.value) for name, estimate in roas.items()}
-        assert max(width.values()) > 0.5
+def test_every_component_is_named_and_all_add_up(rich_fit):
+    parts, fit = rich_fit.decomposition(), rich_fit.fit_table()
+    assert set(parts["component"]) == {
+        "baseline", "season", "holidays", "control:weather", "treatment:price", "organic:newsletter", "tv", "search",
+        "social",
+    }  # fmt: skip
+    summed = parts.groupby(["geo", "date"], sort=False)["mean"].sum().to_numpy()
+    np.testing.assert_allclose(summed, fit["mean"].to_numpy(), rtol=1e-9)
+
+
+def test_contributions_are_those_of_the_decomposition(rich_fit):
+    whole = rich_fit.decomposition().groupby("component")["mean"].sum()  # all draws: fewer than it thins to
+    mean = rich_fit.contribution.reshape(-1, 3).mean(axis=0)
+    np.testing.assert_allclose(whole[["tv", "search", "social"]], mean, rtol=1e-9)
+    assert rich_fit.organic.shape[2] == 1
+    assert rich_fit.organic.mean() == pytest.approx(whole["organic:newsletter"], rel=1e-9)
+    assert rich_fit.parameters["weight"].shape[2] == 2 * 40
+    assert list(rich_fit.channels_table()["channel"]) == ["tv", "search", "social"]
+
+
+def test_a_varying_effect_varies_and_the_others_do_not(rich_fit):
+    course = rich_fit.draws.course
+    assert course.shape[2] == 40
+    assert (course[:, 1].std(axis=1) > 0).all()
+    np.testing.assert_array_equal(course[:, [0, 2, 3]], 1.0)
+
+
+def test_the_posterior_of_every_form_is_written(rich_fit, tmp_path):
+    rich_fit.save(tmp_path / "posterior.nc")
+    assert (tmp_path / "posterior.nc").stat().st_size > 0

@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 
 from measurement.panel import Panel
+from mmm.channel_spec import ChannelModel, Prior
 from mmm.design import build_design
-from mmm.identifiability import _grams, _media_effect, _posterior, identifiability
+from mmm.identifiability import identifiability, inner_products, posterior
+from mmm.linearisation import linearise, media_effect
 from mmm.parameters import parameters
-from mmm.spec import ModelSpec, Prior
-from mmm.transforms import ADSTOCK_PARAMETERS, SATURATION_PARAMETERS
+from mmm.spec import ModelSpec
+from tests.mmm.rich_panel import rich_panel
 
 
 def panel(*, geos: int = 4, weeks: int = 110, noise: float = 0.03, scale=(1.0, 1.0), seed: int = 2) -> Panel:
@@ -31,12 +33,10 @@ def test_eliminating_the_geo_effects_is_exact(adstock):
     """Against one dense Gaussian model of all unknowns, geo effects included."""
     spec = ModelSpec(adstock=adstock, lags=6)
     design = build_design(panel(geos=3, weeks=40), spec)
-    layout = parameters(design, spec)
-    shapes = [*ADSTOCK_PARAMETERS[adstock], *SATURATION_PARAMETERS[spec.saturation]]
-    grams = _grams(design, spec, layout, shapes)
+    grams = inner_products(linearise(design, spec))
     size, own = grams.shared.shape[1], grams.own.shape[1]
     prior_sd, noise = np.linspace(0.05, 1.0, size), np.array([0.05, 0.1, 0.2])
-    precision, score, _ = _posterior(grams, prior_sd, noise)
+    precision, score, _ = posterior(grams, prior_sd, noise)
     full = np.zeros((size + 3 * own, size + 3 * own))
     right = np.zeros(size + 3 * own)
     full[:size, :size] = np.diag(prior_sd**-2.0)
@@ -61,14 +61,11 @@ def test_the_marginal_likelihood_is_that_of_the_dense_model():
 
     spec = ModelSpec(lags=6, harmonics=1, knot_every=20)
     design = build_design(panel(geos=2, weeks=30), spec)
-    grams = _grams(design, spec, parameters(design, spec), [])
-    layout = parameters(design, spec)
-    centre = _media_effect(design, spec, layout, np.zeros(len(layout.centre)))
-    spread = layout.natural(np.zeros(len(layout.centre)))["geo_spread"]
-    X = np.concatenate([centre * design.roas_log_sd[None, :, None], np.swapaxes(design.shared.values, 1, 2)], axis=1)
-    R = centre * spread[None, :, None]
+    model = linearise(design, spec)
+    grams = inner_products(model)
+    X, R = model.shared, model.own
     contrasts = null_space(np.ones((1, 30)))  # what is left of the weeks once the level is open, (30, 29)
-    X, R, rest = X @ contrasts, R @ contrasts, (design.outcome - centre.sum(axis=1)) @ contrasts
+    X, R, rest = X @ contrasts, R @ contrasts, model.rest @ contrasts
 
     def dense(prior_sd, noise):
         wide = np.concatenate(list(np.swapaxes(X, 1, 2)), axis=0) * prior_sd
@@ -79,7 +76,7 @@ def test_the_marginal_likelihood_is_that_of_the_dense_model():
         return -2.0 * multivariate_normal(np.zeros(58), covariance).logpdf(rest.ravel())
 
     def ours(prior_sd, noise):
-        precision, score, rest_of_it = _posterior(grams, prior_sd, noise)
+        precision, score, rest_of_it = posterior(grams, prior_sd, noise)
         log_det = np.linalg.slogdet(precision)[1] + 2.0 * np.log(prior_sd).sum()
         return rest_of_it - score @ np.linalg.solve(precision, score) + log_det
 
@@ -127,7 +124,7 @@ def test_more_data_and_less_noise_teach_more():
 
 def test_a_sharp_prior_leaves_little_to_learn():
     data = panel(scale=(1.0, 0.1))
-    spec = ModelSpec(roas_priors={"c1": Prior(mean=1.0, sd=0.02)})
+    spec = ModelSpec(priors={"c1": Prior(mean=1.0, sd=0.02)})
     table = identifiability(build_design(data, spec), spec).table
     assert table["prior_sd"][1] == pytest.approx(0.02, rel=0.01)
     assert table["ratio"][1] > 0.95
@@ -144,6 +141,64 @@ def test_the_forecast_is_near_what_a_fit_finds(small_fit):
     """Within a factor of 2.5 once the channel's return is known: half the return is known half as well."""
     found = identifiability(small_fit.design, small_fit.spec)
     draws = np.log(np.maximum(small_fit.roas_draws, 1e-9))
-    earned = np.exp(np.median(draws, axis=0) - small_fit.design.roas_log_mean)
+    earned = np.exp(np.median(draws, axis=0) - small_fit.design.effect_log_mean)
     forecast = found.table["expected_sd"].to_numpy() / earned
     assert (np.abs(np.log(draws.std(axis=0) / forecast)) < np.log(2.5)).all()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"baseline": "hsgp", "order": "saturation_first"},
+        {
+            "channels": {
+                "search": ChannelModel(varying=True, group="online"),
+                "social": ChannelModel(adstock="none", saturation="none", group="online"),
+            },
+            "priors": {
+                "search": Prior(mean=2.0, sd=0.5, kind="marginal_roas"),
+                "newsletter": Prior(mean=900.0, sd=400.0, kind="coefficient"),
+            },
+        },
+    ],
+)
+def test_every_part_of_the_model_is_in_the_forecast(changes):
+    spec = ModelSpec(lags=4, knot_every=10, harmonics=1, **changes)
+    design = build_design(rich_panel(3), spec)
+    layout, model = parameters(design, spec), linearise(design, spec)
+    step, origin = np.zeros(len(layout.centre)), np.zeros(len(layout.centre))
+    step[:4] = np.array([1.0, -2.0, 3.0, 0.5]) * 1e-6
+    rise = (media_effect(design, spec, layout, step) - media_effect(design, spec, layout, origin)).sum(axis=1)
+    rise = rise - rise.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(np.einsum("gnt,n->gt", model.shared[:, :4], step[:4]), rise, atol=1e-10)
+    found = identifiability(design, spec)
+    assert list(found.table["channel"]) == ["tv", "search", "social"]
+    assert ((found.table["ratio"] > 0) & (found.table["ratio"] <= 1.0001)).all()
+    assert found.shocks > 0
+
+
+def test_shocks_that_all_geos_share_are_told_from_noise():
+    quiet = panel(geos=8)
+    rng = np.random.default_rng(6)
+    shaken = quiet.data["outcome"].to_numpy() * (1 + 0.05 * rng.standard_normal(110))
+    data = Panel.from_arrays(
+        outcome=shaken,
+        dates=quiet.dates,
+        geos=quiet.geos,
+        spend=quiet.data["spend"].to_numpy(),
+        channels=quiet.channels,
+    )
+    before, after = (identifiability(build_design(one, ModelSpec()), ModelSpec()) for one in (quiet, data))
+    assert after.shocks == pytest.approx(0.05, rel=0.3)
+    assert before.shocks < 0.02
+    assert after.noise == pytest.approx(before.noise, rel=0.2)
+
+
+def test_channels_of_a_group_teach_each_other():
+    data = panel(scale=(1.0, 0.02))
+    alone = ModelSpec()
+    together = ModelSpec(
+        group_correlation=0.9, channels={"c0": ChannelModel(group="all"), "c1": ChannelModel(group="all")}
+    )
+    ratio = [float(identifiability(build_design(data, spec), spec).table["ratio"][1]) for spec in (alone, together)]
+    assert ratio[1] < 0.8 * ratio[0]

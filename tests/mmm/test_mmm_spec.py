@@ -10,8 +10,12 @@ from measurement.errors import InputError
 from measurement.panel import Panel
 from measurement.settings import MmmSection
 from mmm.baseline import holiday_columns, random_walk_basis
-from mmm.design import build_design, log_normal, with_history
-from mmm.spec import ModelSpec, Prior
+from mmm.channel_spec import ChannelModel, Prior
+from mmm.design import build_design, with_history
+from mmm.effect_priors import log_normal
+from mmm.parameters import parameters
+from mmm.spec import ModelSpec
+from tests.mmm.rich_panel import rich_panel
 
 
 def _panel(periods=40, geos=2, **changes):
@@ -30,25 +34,72 @@ def _panel(periods=40, geos=2, **changes):
 
 def test_spec_reads_settings_and_goes_through_json():
     section = MmmSection.model_validate(
-        {"adstock": "weibull", "draws": 60, "priors": {"tv": {"roas": {"mean": 2.0, "sd": 0.8}}}}
+        {
+            "adstock": "weibull",
+            "draws": 60,
+            "noise": "student_t",
+            "lift_ageing": 1.3,
+            "priors": {"tv": {"roas": {"mean": 2.0, "sd": 0.8}}, "newsletter": {"share": {"mean": 0.02, "sd": 0.01}}},
+            "channels": {
+                "tv": {"lags": 13, "varying": True, "group": "brand"},
+                "radio": {"adstock": "none", "order": "saturation_first", "group": "brand"},
+            },
+        }
     )
-    spec = ModelSpec.from_settings(section, holidays="DE")
-    assert (spec.adstock, spec.draws, spec.holidays) == ("weibull", 60, "DE")
-    assert spec.roas_priors == {"tv": Prior(mean=2.0, sd=0.8)}
+    spec = ModelSpec.from_settings(section)
+    assert (spec.adstock, spec.draws, spec.noise, spec.lift_ageing) == ("weibull", 60, "student_t", 1.3)
+    assert spec.priors["tv"] == Prior(mean=2.0, sd=0.8)
+    assert spec.priors["newsletter"] == Prior(mean=0.02, sd=0.01, kind="share")
+    assert spec.channel("tv") == ChannelModel(
+        adstock="weibull", saturation="hill", order="adstock_first", lags=13, varying=True, group="brand"
+    )
+    assert (spec.channel("radio").adstock, spec.channel("radio").lags) == ("none", spec.lags)
     assert ModelSpec.from_json(spec.to_json()) == spec
 
 
-def test_settings_and_spec_have_the_same_defaults():
-    section, spec = MmmSection(), ModelSpec()
-    assert (section.draws, section.tune, section.chains) == (spec.draws, spec.tune, spec.chains)
+def test_what_settings_leave_out_takes_the_default():
+    spec = ModelSpec.from_settings(MmmSection())
+    assert spec == ModelSpec(baseline=spec.baseline)
+
+
+@pytest.mark.parametrize("kind", ["roas", "marginal_roas", "share", "coefficient"])
+def test_settings_know_every_kind_of_prior(kind):
+    section = MmmSection.model_validate({"priors": {"tv": {kind: {"mean": 0.5, "sd": 0.2}}}})
+    assert ModelSpec.from_settings(section).priors["tv"] == Prior(mean=0.5, sd=0.2, kind=kind)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"adstock": "box"}, {"saturation": "root"}, {"lags": 0}, {"media_share": 1.5}, {"chains": 1}]
+    "wrong",
+    [
+        {"adstock": "box"},
+        {"saturation": "root"},
+        {"lags": 0},
+        {"media_share": 1.5},
+        {"chains": 1},
+        {"noise": "cauchy"},
+        {"baseline": "spline"},
+        {"group_correlation": 1.0},
+        {"lift_ageing": 0.9},
+        {"order": "both"},
+    ],
 )
 def test_spec_refuses(wrong):
     with pytest.raises(InputError, match=f"mmm.{next(iter(wrong))}"):
         ModelSpec(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"adstock": "box"}, {"saturation": "root"}, {"order": "both"}, {"lags": 0}])
+def test_a_channels_form_is_refused_by_name(wrong):
+    with pytest.raises(InputError, match=f"mmm.channels.{next(iter(wrong))}"):
+        ChannelModel(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"mean": 0.0, "sd": 1.0}, {"mean": 1.0, "sd": -1.0}, {"mean": 1, "sd": 1, "kind": "roi"}]
+)
+def test_a_prior_is_refused(wrong):
+    with pytest.raises(InputError, match=r"mmm\.priors"):
+        Prior(**wrong)
 
 
 def test_log_normal_has_the_asked_moments():
@@ -63,7 +114,7 @@ def test_scaling_does_not_depend_on_currency_or_order():
     dear = build_design(
         _panel(outcome=panel.outcome_value * 7.0, spend=panel.data["spend"].to_numpy() * 7.0), ModelSpec()
     )
-    for name in ("outcome", "media", "roas_log_mean"):
+    for name in ("outcome", "media", "effect_log_mean"):
         np.testing.assert_allclose(getattr(design, name), getattr(dear, name), rtol=1e-12)
     assert design.outcome.mean(axis=1) == pytest.approx([1.0, 1.0])
 
@@ -110,7 +161,7 @@ def test_hopeless_panels_are_refused_with_their_place(make, place):
 
 def test_priors_for_unknown_channels_are_refused():
     with pytest.raises(InputError, match="radio"):
-        build_design(_panel(), ModelSpec(roas_priors={"radio": Prior(mean=1.0, sd=1.0)}))
+        build_design(_panel(), ModelSpec(priors={"radio": Prior(mean=1.0, sd=1.0)}))
 
 
 def test_constant_columns_are_left_out_and_named():
@@ -118,3 +169,72 @@ def test_constant_columns_are_left_out_and_named():
     design = build_design(panel, ModelSpec())
     assert design.shared.dropped == ("control:price",)
     assert np.isfinite(design.shared.values).all()
+
+
+def test_named_holidays_of_the_panel_come_before_those_of_the_specification():
+    design = build_design(rich_panel(2), ModelSpec(holidays="DE"))
+    found = dict(zip(design.shared.names, design.shared.values[0].T, strict=True))
+    assert [name for name in found if name.startswith("holiday:")] == ["holiday:Easter", "holiday:Labour Day"]
+    assert found["holiday:Easter"].argmax() == 5
+    assert build_design(_panel(), ModelSpec(holidays="DE")).shared.component.count("holidays") > 5
+
+
+def test_treatments_count_from_their_reference():
+    panel = rich_panel(2)
+    design = build_design(panel, ModelSpec())
+    column = design.shared.values[:, :, design.shared.names.index("treatment:price")]
+    away = panel.data["treatment"].to_numpy()[..., 0] - 20.0
+    np.testing.assert_allclose(column / column[0, 0], away / away[0, 0])
+    assert design.shared.component[design.shared.names.index("treatment:price")] == "treatment:price"
+
+
+def test_channels_with_reach_enter_by_frequency_and_reach():
+    panel = rich_panel(2)
+    design = build_design(panel, ModelSpec(lags=4))
+    for values, unit, name in (
+        (design.media, design.media_unit, "frequency"),
+        (design.reach, design.reach_unit, "reach"),
+    ):
+        np.testing.assert_allclose(values[:, 0, 3:] * unit[:, 0, None], panel.data[name].to_numpy()[..., 0])
+    np.testing.assert_array_equal(design.reach[:, 1:], 1.0)
+    assert design.media_names == ("tv", "search", "social", "newsletter")
+
+
+@pytest.mark.parametrize("kind", ["roas", "marginal_roas"])
+def test_organic_media_have_no_return_on_spend(kind):
+    with pytest.raises(InputError, match=r"mmm\.priors\.newsletter"):
+        build_design(rich_panel(2), ModelSpec(priors={"newsletter": Prior(mean=1.0, sd=1.0, kind=kind)}))
+
+
+def test_a_form_for_a_channel_that_is_not_there_is_refused():
+    with pytest.raises(InputError, match="radio"):
+        build_design(_panel(), ModelSpec(channels={"radio": ChannelModel(lags=2)}))
+
+
+def test_lags_of_channels_reach_no_further_than_their_own():
+    spec = ModelSpec(lags=4, channels={"tv": ChannelModel(lags=9), "search": ChannelModel(adstock="none")})
+    assert build_design(rich_panel(2), spec).lags == 9
+
+
+def test_effects_of_a_group_are_correlated_and_all_have_the_prior_that_was_asked():
+    spec = ModelSpec(
+        group_correlation=0.7,
+        channels={name: ChannelModel(group="online") for name in ("search", "social")},
+        priors={"search": Prior(mean=3.0, sd=1.5), "tv": Prior(mean=2.0, sd=0.5)},
+    )
+    design = build_design(rich_panel(2), spec)
+    layout = parameters(design, spec)
+    points = np.random.default_rng(1).standard_normal((20000, len(layout.centre)))
+    effect = layout.natural(points)["effect"]
+    correlation = np.corrcoef(np.log(effect).T)
+    expected = np.eye(4)
+    expected[1, 2] = expected[2, 1] = 0.7
+    np.testing.assert_allclose(correlation, expected, atol=0.03)
+    np.testing.assert_allclose(effect[:, :2].mean(axis=0), [2.0, 3.0], rtol=0.03)
+    np.testing.assert_allclose(effect[:, :2].std(axis=0), [0.5, 1.5], rtol=0.06)
+
+
+def test_default_priors_of_paid_channels_share_the_outcome_that_media_are_thought_to_bring():
+    panel = _panel()
+    design = build_design(panel, ModelSpec(media_share=0.4))
+    assert (np.exp(design.effect_log_mean) * design.spend).sum() == pytest.approx(0.4 * panel.outcome_value.sum())

@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmm.kernels import adstock_into, saturate_into, weights_with_slopes
-from mmm.spec import ADSTOCKS, SATURATIONS
+from mmm import kernels
+from mmm.channel_spec import ADSTOCKS, SATURATIONS
+from mmm.compilation import with_entry
 from mmm.transforms import ADSTOCK_PARAMETERS, SATURATION_PARAMETERS, adstock_weights, apply_adstock, saturate
 
+carry_back = with_entry(kernels.carry_back)
+carry_into = with_entry(kernels.carry_into)
+saturate_into = with_entry(kernels.saturate_into)
+weight_slopes = with_entry(kernels.weight_slopes)
+weights_with_slopes = with_entry(kernels.weights_with_slopes)
 shares = st.floats(0.02, 0.95)
 scales = st.floats(0.2, 6.0)
 
@@ -48,7 +54,16 @@ def test_adstock_keeps_a_steady_level_and_the_total():
     assert carried.sum() == pytest.approx(2.0)
 
 
-@pytest.mark.parametrize("kind", SATURATIONS)
+CURVES = [kind for kind in SATURATIONS if kind != "none"]
+
+
+def test_none_changes_nothing():
+    media = np.array([0.0, 0.3, 7.0])
+    np.testing.assert_array_equal(saturate("none", media, np.empty(0)), media)
+    np.testing.assert_array_equal(adstock_weights("none", np.empty((2, 0)), 3), [[1, 0, 0], [1, 0, 0]])
+
+
+@pytest.mark.parametrize("kind", CURVES)
 def test_half_is_the_level_of_half_the_maximum(kind):
     parameters = np.array([1.7, 1.4])
     assert saturate(kind, np.array(1.7), parameters) == pytest.approx(0.5)
@@ -56,7 +71,7 @@ def test_half_is_the_level_of_half_the_maximum(kind):
     assert saturate(kind, np.array(1e7), parameters) == pytest.approx(1.0, abs=1e-5)
 
 
-@given(half=scales, slope=st.floats(0.5, 3.0), kind=st.sampled_from(SATURATIONS))
+@given(half=scales, slope=st.floats(0.5, 3.0), kind=st.sampled_from(CURVES))
 def test_saturation_rises(half, slope, kind):
     values = saturate(kind, np.linspace(0.0, 5.0 * half, 200), np.array([half, slope]))
     assert (np.diff(values) >= 0).all()
@@ -79,8 +94,8 @@ def _natural(kind, first, second, lags):
 @pytest.mark.parametrize("kind", ADSTOCKS)
 def test_compiled_adstock_is_the_same_with_true_slopes(kind):
     lags, first, second, step = 7, 0.3, -0.4, 1e-6
-    out = np.zeros((3, lags))
-    weights_with_slopes(ADSTOCKS.index(kind), first, second, out)
+    out = np.full((3, lags), 9.0)
+    weights_with_slopes(ADSTOCKS.index(kind), lags, first, second, out)
 
     def plain(one, two):
         return adstock_weights(kind, _natural(kind, one, two, lags)[: len(ADSTOCK_PARAMETERS[kind])], lags)
@@ -92,7 +107,7 @@ def test_compiled_adstock_is_the_same_with_true_slopes(kind):
         by_second = (plain(first, second + step) - plain(first, second - step)) / (2 * step)
         np.testing.assert_allclose(out[2], by_second, atol=1e-8)
     media, carried = np.random.default_rng(0).gamma(1.0, 1.0, 30), np.zeros(24)
-    adstock_into(media, out[0], carried)
+    carry_into(media, out[0], lags, carried)
     np.testing.assert_allclose(carried, apply_adstock(media, out[0]), rtol=1e-12)
 
 
@@ -114,3 +129,15 @@ def test_compiled_saturation_is_the_same_with_true_slopes(kind):
     if kind == "hill":
         by_slope = (plain(media, half, slope + step) - plain(media, half, slope - step)) / (2 * step)
         np.testing.assert_allclose(out[3], by_slope, atol=1e-8)
+
+
+def test_carry_back_and_weight_slopes_are_the_chain_rule_of_carry_into():
+    rng, lags = np.random.default_rng(1), 3
+    media, weights, by_carried = rng.normal(size=16), rng.normal(size=5), rng.normal(size=12)
+    carried, back, slopes = np.zeros(12), np.full(16, 9.0), np.ones(5)
+    carry_into(media, weights, lags, carried)
+    carry_back(by_carried, weights, lags, back)
+    weight_slopes(media, by_carried, lags, slopes)
+    assert media @ back == pytest.approx(by_carried @ carried)
+    assert weights[:lags] @ (slopes - 1.0)[:lags] == pytest.approx(by_carried @ carried)
+    np.testing.assert_array_equal(slopes[lags:], 1.0)  # lags beyond this channel's own

@@ -10,11 +10,13 @@ import pytest
 from scipy.stats import norm
 
 from measurement.errors import InputError
+from measurement.wording import load_wording
 from mmm.forecast_score import crps
-from mmm.geo_holdout import geo_holdout
+from mmm.geo_holdout import GeoHoldout, geo_holdout
 from mmm.plain_forecast import covered, seasonal_naive
 from mmm.spec import ModelSpec
-from mmm.validation import ALL, known_lifts, refit_stability, time_slices
+from mmm.validation import ALL, TimeSlices, known_lifts, refit_stability, time_slices
+from mmm.validation_figures import holdout_figure, skill_figure, slices_figure
 from simulation.market import simulate_market
 from simulation.market_spec import market_spec
 
@@ -51,8 +53,32 @@ def test_the_plain_forecast_is_a_year_ago_with_its_own_errors():
     np.testing.assert_allclose(short, 1.0)
 
 
-def test_time_slices_score_a_forecast_of_what_was_not_fitted(market):
-    found = time_slices(market.panel, TINY, horizon=4, slices=1, seed=1)
+@pytest.fixture(scope="module")
+def sliced(market):
+    return time_slices(market.panel, TINY, horizon=4, slices=1, seed=1)
+
+
+@pytest.mark.parametrize("locale", ["en_GB", "de_DE"])
+def test_figures_have_titles_and_units_in_both_languages(locale):
+    words = load_wording("mmm", locale, "EUR")
+    dates = pd.date_range("2026-01-05", periods=4, freq="7D")
+    rows = {"mean": 9.0, "lower": 7.0, "upper": 11.0, "crps": 0.8, "plain_crps": 1.6, "inside": True, "slice": 0}
+    frames = [pd.DataFrame({"geo": geo, "date": dates, "observed": [8.0, 9.0, 10.0, 9.0]}) for geo in ("a", ALL)]
+    slices = TimeSlices(
+        forecasts=pd.concat(frames, ignore_index=True).assign(**rows), level=0.9, currency="EUR", healthy={0: True}
+    )
+    assert slices.table()["skill"].tolist() == pytest.approx([0.5, 0.5])
+    table = pd.DataFrame({"geo": ["a", "b"], "crps": [0.04, 0.05], "plain_crps": [0.06, 0.05]})
+    held = GeoHoldout(geos=("a", "b"), predicted=np.zeros((2, 2, 3)), observed=np.zeros((2, 3)), table=table)
+    for figure in (slices_figure(words, slices), skill_figure(words, slices), holdout_figure(words, held)):
+        assert len(figure.layout.title.text) > 10
+        assert figure.layout.xaxis.title.text
+        assert ("EUR" if figure.data[0].type == "scatter" else "CRPS") in figure.layout.yaxis.title.text
+    np.testing.assert_allclose(slices_figure(words, slices).data[-1].y, [8.0, 9.0, 10.0, 9.0])
+
+
+def test_time_slices_score_a_forecast_of_what_was_not_fitted(sliced, market):
+    found = sliced
     assert set(found.forecasts["geo"]) == {*market.panel.geos, ALL}
     first, later = found.forecasts["date"].min(), market.panel.dates[-4]
     assert first == later
@@ -65,13 +91,13 @@ def test_time_slices_score_a_forecast_of_what_was_not_fitted(market):
     assert np.abs(table["bias"]).max() < 0.15
 
 
-def test_a_future_that_is_changed_changes_the_score_and_not_the_forecast(market):
+def test_a_future_that_is_changed_changes_the_score_and_not_the_forecast(sliced, market):
     """What is scored was not seen: the forecast is the same whatever the last weeks held."""
     panel = market.panel
     outcome = panel.data["outcome"].copy()
     outcome[:, -4:] *= 3.0
     other = replace(panel, data=panel.data.assign(outcome=outcome))
-    one, two = (time_slices(data, TINY, horizon=4, slices=1, seed=1) for data in (panel, other))
+    one, two = sliced, time_slices(other, TINY, horizon=4, slices=1, seed=1)
     np.testing.assert_allclose(one.forecasts["mean"], two.forecasts["mean"])
     assert two.table()["crps"].iloc[0] > 3.0 * one.table()["crps"].iloc[0]
 

@@ -240,7 +240,7 @@ def test_a_bug_ends_with_1_and_keeps_its_traceback_in_a_file(copy, monkeypatch):
 
 
 def test_ctrl_c_ends_with_130(copy, monkeypatch):
-    def stopped(session):
+    def stopped(session, **_options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("jobs.commands.check", stopped)

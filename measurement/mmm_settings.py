@@ -92,7 +92,7 @@ class MmmSection(Section):
     order: Order = "adstock_first"
     lags: Lags | None = None
     noise: Literal["normal", "student_t"] = "normal"
-    baseline: Literal["auto", "knots", "hsgp"] = "auto"
+    baseline: Literal["auto", "knots", "hsgp"] = "knots"
     knot_every: Annotated[int, Field(ge=1)] | None = None
     harmonics: Annotated[int, Field(ge=0, le=20)] | None = None
     shocks: bool | None = None

@@ -163,7 +163,7 @@ def test_what_is_left_out_the_model_decides() -> None:
     left = ("lags", "knot_every", "harmonics", "shocks", "geo_controls", "media_share", "lift_ageing", "target_accept")
     left += ("draws", "tune", "chains")
     assert [getattr(section, name) for name in left] == [None] * len(left)
-    assert (section.order, section.noise, section.baseline) == ("adstock_first", "normal", "auto")
+    assert (section.order, section.noise, section.baseline) == ("adstock_first", "normal", "knots")
 
 
 @pytest.mark.parametrize(

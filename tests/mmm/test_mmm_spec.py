@@ -59,7 +59,7 @@ def test_spec_reads_settings_and_goes_through_json():
 
 def test_what_settings_leave_out_takes_the_default():
     spec = ModelSpec.from_settings(MmmSection())
-    assert spec == ModelSpec(baseline=spec.baseline)
+    assert spec == ModelSpec()
 
 
 @pytest.mark.parametrize("kind", ["roas", "marginal_roas", "share", "coefficient"])

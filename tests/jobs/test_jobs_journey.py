@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -283,10 +284,13 @@ def test_the_dashboard_is_started_for_the_workspace(finished, monkeypatch):
 
 
 def test_a_stopped_process_leaves_no_traceback(copy):
+    # A shell starts background jobs with Ctrl-C ignored, and children inherit that: give it back before starting one.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = start("weekly", "-w", copy, "--again")
+    signal.signal(signal.SIGINT, before)
     assert process.stderr is not None
     process.stderr.readline()
-    process.send_signal(2)
+    process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert "Traceback" not in err + out

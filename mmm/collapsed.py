@@ -18,10 +18,10 @@ FloatArray = NDArray[np.float64]
 
 def kernel_data(design: Design, layout: Parameters, spec: ModelSpec, lifts: LiftDesign) -> KernelData:
     """What the compiled density reads; lift tests are divided by their standard error."""
-    shared, outcome = design.shared.values, design.outcome
+    shared = design.shared.values
     inverse_error = 1.0 / lifts.error
     arrays = {
-        "outcome": outcome,
+        "outcome": design.outcome,
         "money": design.money,
         "media": design.media,
         "reach": design.reach,
@@ -30,7 +30,6 @@ def kernel_data(design: Design, layout: Parameters, spec: ModelSpec, lifts: Lift
         "extra_group": design.extra.group,
         "shared": shared,
         "shared_gram": np.einsum("gtk,gtl->gkl", shared, shared, optimize=True),
-        "shared_outcome": np.einsum("gtk,gt->gk", shared, outcome),
         "group": design.shared.group,
         "prior_sd": design.shared.prior_sd,
         "frequency": design.shared.frequency,

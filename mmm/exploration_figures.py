@@ -8,11 +8,11 @@ import plotly.graph_objects as go
 from measurement.wording import Wording, load_wording
 from mmm.exploration import Exploration
 from mmm.exploration_findings import LITTLE, LOW_ENOUGH, SOME
+from mmm.figure_ground import INK, MUTED, SERIES, empty_ground
 
-_INK, _MUTED, _LINE, _WARN, _HINT = "#1B2126", "#5B646B", "#DEDACF", "#A8321A", "#8A6100"
+_WARN, _HINT = "#A8321A", "#8A6100"
 #: Blue and orange differ in lightness too; white is no correlation.
 _DIVERGING = [[0.0, "#B4540A"], [0.5, "#FFFFFF"], [1.0, "#1F5FA8"]]
-_SERIES = ("#332288", "#CC6677", "#44AA99", "#999933", "#88CCEE", "#882255", "#117733", "#AA4499", "#661100", "#6699CC")
 
 
 def correlation_figure(found: Exploration) -> go.Figure:
@@ -48,7 +48,7 @@ def information_figure(found: Exploration) -> go.Figure:
     if found.identifiability is None:
         return figure
     table = found.identifiability.table
-    colours = [_WARN if ratio >= LITTLE else _HINT if ratio >= SOME else _MUTED for ratio in table["ratio"]]
+    colours = [_WARN if ratio >= LITTLE else _HINT if ratio >= SOME else MUTED for ratio in table["ratio"]]
     figure.add_bar(
         x=table["ratio"],
         y=table["channel"],
@@ -57,7 +57,7 @@ def information_figure(found: Exploration) -> go.Figure:
         text=[words.number(ratio) for ratio in table["ratio"]],
         hovertemplate="%{y}: %{text}<extra></extra>",
     )
-    figure.add_vline(x=LITTLE, line={"color": _INK, "dash": "dash", "width": 1})
+    figure.add_vline(x=LITTLE, line={"color": INK, "dash": "dash", "width": 1})
     figure.add_annotation(
         x=LITTLE, y=1, yref="paper", yanchor="bottom", text=words.text("figure.little"), showarrow=False
     )
@@ -71,7 +71,7 @@ def level_figure(found: Exploration) -> go.Figure:
     words = _words(found)
     figure = _ground(words, "level_title", height=140 + 32 * len(found.panel.channels))
     for row in found.coverage.dropna(subset=["lowest"]).to_dict("records"):
-        colour = _HINT if row["lowest"] > LOW_ENOUGH else _MUTED
+        colour = _HINT if row["lowest"] > LOW_ENOUGH else MUTED
         figure.add_scatter(
             x=[row["lowest"], row["highest"]],
             y=[row["channel"], row["channel"]],
@@ -81,7 +81,7 @@ def level_figure(found: Exploration) -> go.Figure:
             text=[words.number(row["lowest"]), words.number(row["highest"])],
             hovertemplate="%{y}: %{text}<extra></extra>",
         )
-    figure.add_vline(x=LOW_ENOUGH, line={"color": _INK, "dash": "dash", "width": 1})
+    figure.add_vline(x=LOW_ENOUGH, line={"color": INK, "dash": "dash", "width": 1})
     figure.update_xaxes(rangemode="tozero", title={"text": words.text("figure.level")})
     figure.update_yaxes(autorange="reversed")
     return figure
@@ -92,7 +92,7 @@ def cost_figure(found: Exploration) -> go.Figure:
     words = _words(found)
     figure = _ground(words, "cost_title", height=380)
     for number, (channel, part) in enumerate(found.costs.groupby("channel", sort=False)):
-        colour = _SERIES[number % len(_SERIES)]
+        colour = SERIES[number % len(SERIES)]
         figure.add_scatter(x=part["date"], y=part["cost"], name=str(channel), mode="lines", line={"color": colour})
     title = words.text("figure.cost", currency=found.panel.currency)
     figure.update_yaxes(type="log", title={"text": title})
@@ -112,11 +112,11 @@ def share_figure(found: Exploration) -> go.Figure:
             name=str(channel),
             text=part["geo"],
             mode="markers",
-            marker={"color": _SERIES[number % len(_SERIES)], "size": 8},
+            marker={"color": SERIES[number % len(SERIES)], "size": 8},
             hovertemplate="%{text}: %{x:.1%} · %{y:.1%}",
         )
     top = float(found.shares[["spend_share", "exposure_share"]].max().max()) if len(found.shares) else 1.0
-    figure.add_shape(type="line", x0=0, y0=0, x1=top, y1=top, line={"color": _INK, "dash": "dash", "width": 1})
+    figure.add_shape(type="line", x0=0, y0=0, x1=top, y1=top, line={"color": INK, "dash": "dash", "width": 1})
     figure.update_xaxes(title={"text": words.text("figure.spend_share")}, tickformat=".0%")
     figure.update_yaxes(title={"text": words.text("figure.exposure_share")}, tickformat=".0%")
     figure.update_layout(showlegend=True)
@@ -134,10 +134,10 @@ def outlier_figure(found: Exploration) -> go.Figure:
             name=str(subject),
             text=part["geo"],
             mode="markers",
-            marker={"color": _SERIES[number % len(_SERIES)], "size": 9},
+            marker={"color": SERIES[number % len(SERIES)], "size": 9},
             hovertemplate="%{text}, %{x}: %{y:.2f}",
         )
-    figure.add_hline(y=1.0, line={"color": _INK, "dash": "dash", "width": 1})
+    figure.add_hline(y=1.0, line={"color": INK, "dash": "dash", "width": 1})
     figure.update_yaxes(type="log", title={"text": words.text("figure.outlier")})
     figure.update_xaxes(title={"text": words.text("figure.date")})
     figure.update_layout(showlegend=True)
@@ -149,20 +149,4 @@ def _words(found: Exploration) -> Wording:
 
 
 def _ground(words: Wording, title: str, *, height: int) -> go.Figure:
-    """An empty figure in the house's look."""
-    figure = go.Figure(layout={"template": go.layout.Template()})
-    figure.update_layout(
-        title={"text": words.text(f"figure.{title}"), "font": {"size": 16}},
-        height=height,
-        margin={"l": 110, "r": 30, "t": 60, "b": 60},
-        paper_bgcolor="#FFFFFF",
-        plot_bgcolor="#FFFFFF",
-        font={"size": 13, "color": _INK},
-        separators=",." if words.language == "de" else ".,",
-        showlegend=False,
-        bargap=0.35,
-    )
-    axis = {"showgrid": True, "gridcolor": _LINE, "zeroline": False, "tickfont": {"color": _MUTED}, "automargin": True}
-    figure.update_xaxes(**axis)
-    figure.update_yaxes(**axis)
-    return figure
+    return empty_ground(words, f"figure.{title}", height=height)

@@ -13,9 +13,14 @@ SERIES = ("#332288", "#CC6677", "#44AA99", "#999933", "#88CCEE", "#882255", "#11
 
 def ground(words: Wording, title: str, *, height: int) -> go.Figure:
     """An empty figure with its title, ``fit_figure.TITLE`` of the wording."""
+    return empty_ground(words, f"fit_figure.{title}", height=height)
+
+
+def empty_ground(words: Wording, title: str, *, height: int) -> go.Figure:
+    """An empty figure in the house's look, with its title by key of the wording."""
     figure = go.Figure(layout={"template": go.layout.Template()})
     figure.update_layout(
-        title={"text": words.text(f"fit_figure.{title}"), "font": {"size": 16}},
+        title={"text": words.text(title), "font": {"size": 16}},
         height=height,
         margin={"l": 110, "r": 30, "t": 60, "b": 60},
         paper_bgcolor="#FFFFFF",

@@ -36,7 +36,6 @@ class KernelData(NamedTuple):
     extra_group: IntArray  # (E,) which learnt standard deviation
     shared: FloatArray  # (G, T, K)
     shared_gram: FloatArray  # (G, K, K)
-    shared_outcome: FloatArray  # (G, K)
     group: IntArray  # (K,) −1 fixed, 0 walk, 1 Gaussian process; see `mmm.baseline`
     prior_sd: FloatArray  # (K,)
     frequency: FloatArray  # (K,) angular frequency of a Gaussian process's columns, 0 elsewhere

@@ -219,7 +219,9 @@ def serve(
         str | None, typer.Option("--store", help="SQLite file or postgresql://…; left out, serve/log.sqlite.")
     ] = None,
     fsync: Annotated[bool, typer.Option("--fsync", help="Sync each batch to the disk before it is answered.")] = False,
-    rate: Annotated[float, typer.Option("--rate", min=1.0, help="Requests a second for each API key and worker.")] = 2e4,
+    rate: Annotated[
+        float, typer.Option("--rate", min=1.0, help="Requests a second for each API key and worker.")
+    ] = 2e4,
     refresh: Annotated[float, typer.Option("--refresh", min=0.2, help="Seconds between looks of the learner.")] = 10.0,
     workspace: Folder = None,
     seed: Seed = DEFAULT_SEED,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.serve_process import ServeOptions
+from jobs.serve_process import ServeOptions, open_store
 from jobs.session import Session
 from measurement.errors import InputError
 
@@ -53,19 +53,19 @@ def serve(session: Session, request: ServeRequest) -> int:
     folder = workspace.root / FOLDER
     folder.mkdir(exist_ok=True)
     keys, where = api_keys(folder)
-    listener = _listen(request.host, request.port)
-    store = request.store or str(folder / LOG_FILE)
-    options = ServeOptions(
-        store=store, fsync=request.fsync, seed=session.seed, rate=request.rate, refresh_s=request.refresh_s,
-        metrics=str(folder), descriptor=listener.fileno(), parent=os.getpid(),
-    )  # fmt: skip
     for left in folder.glob("worker-*.json"):
         left.unlink()
-    _open_once(options)
-    port = listener.getsockname()[1]
-    session.screen.say(f"Decisions at http://{request.host}:{port}/v1/decide; the API key is {where}.")
-    session.screen.say("Ctrl-C stops it; what was answered is in the log.")
-    return _watch(options, listener, request.workers, {**os.environ, KEY_VARIABLE: ",".join(keys)})
+    with _listen(request.host, request.port) as listener:
+        options = ServeOptions(
+            store=request.store or str(folder / LOG_FILE), fsync=request.fsync, seed=session.seed, rate=request.rate,
+            refresh_s=request.refresh_s, metrics=str(folder), descriptor=listener.fileno(), parent=os.getpid(),
+        )  # fmt: skip
+        # opened here first: what is wrong with it is said once and plainly, not by every worker
+        open_store(options).close()
+        port = listener.getsockname()[1]
+        session.screen.say(f"Decisions at http://{request.host}:{port}/v1/decide; the API key is {where}.")
+        session.screen.say("Ctrl-C stops it; what was answered is in the log.")
+        return _watch(options, listener, request.workers, {**os.environ, KEY_VARIABLE: ",".join(keys)})
 
 
 def api_keys(folder: Path) -> tuple[list[str], str]:
@@ -84,13 +84,6 @@ def api_keys(folder: Path) -> tuple[list[str], str]:
         where = f"in {FOLDER}/{KEY_FILE}"
     KeyRing(given)
     return given, where
-
-
-def _open_once(options: ServeOptions) -> None:
-    """Open the store here first: what is wrong with it is said once and plainly, not by every worker."""
-    from jobs.serve_process import open_store
-
-    open_store(options).close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -143,6 +143,7 @@ def learn(options: ServeOptions) -> None:
 
 def _when_orphaned(parent: int, end: Callable[[], None]) -> None:
     """Call ``end`` once the process that started this one is gone: nothing is left listening after a kill."""
+
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(_LOOK_AT_PARENT_S)

@@ -32,7 +32,7 @@ class KeyRing:
             raise InputError.of("there is no API key", "Set LIFTWERK_API_KEY", column="LIFTWERK_API_KEY")
 
     def who(self, headers: Iterable[tuple[bytes, bytes]]) -> int | None:
-        """Which key the request carries, ``X-API-Key: KEY`` or ``Authorization: Bearer KEY``; ``None``: none of ours."""
+        """Number of the key in ``X-API-Key: KEY`` or ``Authorization: Bearer KEY``; ``None``: it is none of ours."""
         for name, value in headers:
             if name == b"x-api-key":
                 return self._number(value)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -30,9 +30,12 @@ _TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 _ACTIONS = {"pause": False, "resume": True}
 _REWARD_STATUS = {"unknown": 202, "conflict": 409, "invalid": 422}
 _REFUSED = {
-    "conflict": ("the decision has another reward already", "Rewards do not change; several ones of a decision need a ts"),
-    "invalid": ("the value does not fit the experiment's kind of reward", "Send 0 or 1 for a rate, whole numbers for a count"),
+    "conflict": ("the decision has another reward already", "Rewards do not change; give each of several its own ts"),
+    "invalid": ("the value does not fit the kind of reward", "Send 0 or 1 for a rate, whole numbers for a count"),
 }
+_AUTHENTICATE = (b"www-authenticate", b"Bearer")
+_CLOSE = (b"connection", b"close")
+_LATER = (b"retry-after", b"1")
 _HOUSEKEEPING_S = 0.5
 
 log = logging.getLogger("liftwerk.serve")
@@ -54,13 +57,12 @@ class Limits:
     body: int = 16_384
 
 
-class _Refusal(Exception):
+class _RefusedError(Exception):
     """A request that is answered with a status and a reason."""
 
     def __init__(self, status: int, message: str, remedy: str, *extra: tuple[bytes, bytes]) -> None:
         super().__init__(message)
-        self.status, self.extra = status, extra
-        self.problem = {"message": message, "remedy": remedy, "field": "", "value": ""}
+        self.status, self.remedy, self.extra = status, remedy, extra
 
 
 class Endpoint:
@@ -124,7 +126,8 @@ class Endpoint:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         path: str = scope["path"]
-        route, extra = path, ()
+        route = path
+        extra: Sequence[tuple[bytes, bytes]] = ()
         try:
             if path == "/v1/decide" and scope["method"] == "POST":
                 body = await self._body(scope, receive)
@@ -133,7 +136,7 @@ class Endpoint:
                 self.metrics.decided(time.perf_counter() - began)
             else:
                 route, status, answer = await self._other(scope, receive)
-        except _Gone:
+        except _GoneError:
             return
         except Exception as error:  # noqa: BLE001 - the last line of defence: a bug costs one answer, not the worker
             status, answer, extra = _refused(error)
@@ -149,9 +152,9 @@ class Endpoint:
         """Let the client in, then read its body up to the limit."""
         who = self._keys.who(scope["headers"])
         if who is None:
-            raise _Refusal(401, "the API key is missing or wrong", "Send X-API-Key: KEY", (b"www-authenticate", b"Bearer"))
+            raise _RefusedError(401, "the API key is missing or wrong", "Send X-API-Key: KEY", _AUTHENTICATE)
         if not self._buckets[who].take(time.monotonic()):
-            raise _Refusal(429, "too many requests", "Wait a second", (b"retry-after", b"1"))
+            raise _RefusedError(429, "too many requests", "Wait a second", _LATER)
         message = await receive()
         body: bytes = message.get("body", b"")
         while message.get("more_body"):
@@ -160,9 +163,9 @@ class Endpoint:
             message = await receive()
             body += message.get("body", b"")
         if message["type"] == "http.disconnect":
-            raise _Gone
+            raise _GoneError
         if len(body) > self._limits.body:
-            raise _Refusal(413, f"the body is longer than {self._limits.body} bytes", "Send less", (b"connection", b"close"))
+            raise _RefusedError(413, f"the body is longer than {self._limits.body} bytes", "Send less", _CLOSE)
         return body
 
     async def _other(self, scope: Scope, receive: Receive) -> tuple[str, int, bytes]:
@@ -180,7 +183,7 @@ class Endpoint:
         raw: bytes = scope.get("raw_path") or path.encode()
         words = [_unquote(word) for word in raw.split(b"?")[0].strip(b"/").split(b"/")]
         if words[:2] != ["v1", "experiments"] or len(words) > 6:
-            raise _Refusal(404, "there is nothing here", "See docs/serve.md for the paths")
+            raise _RefusedError(404, "there is nothing here", "See docs/serve.md for the paths")
         body = await self._body(scope, receive)
         status, answer = await self._experiments(words[2:], method, body)
         return "/v1/experiments", status, json.dumps(answer).encode()
@@ -204,14 +207,14 @@ class Endpoint:
                 raise _not_allowed("GET, POST" if not words else "GET")
             case [_, "arms"] | [_, "arms", _, "pause" | "resume"]:
                 raise _not_allowed("POST")
-        raise _Refusal(404, "there is nothing here", "See docs/serve.md for the paths")
+        raise _RefusedError(404, "there is nothing here", "See docs/serve.md for the paths")
 
     async def _reward(self, body: bytes) -> tuple[int, bytes]:
         outcome = await self.desk.reward(read_reward(body, time.time()))
         self.metrics.rewarded(outcome)
         if outcome in _REFUSED:
             message, remedy = _REFUSED[outcome]
-            raise _Refusal(_REWARD_STATUS[outcome], message, remedy)
+            raise _RefusedError(_REWARD_STATUS[outcome], message, remedy)
         return _REWARD_STATUS.get(outcome, 200), b'{"status":"%s"}' % outcome.encode()
 
     async def _healthz(self) -> tuple[int, bytes]:
@@ -255,36 +258,34 @@ class Endpoint:
                 return
 
 
-class _Gone(Exception):
+class _GoneError(Exception):
     """The client went away before its request was complete."""
 
 
 _ROUTES = frozenset({"/v1/decide", "/v1/reward", "/v1/experiments", "/healthz", "/readyz", "/metrics"})
 
 
-def _not_allowed(methods: str) -> _Refusal:
-    return _Refusal(405, "this path has no such method", f"Use {methods}", (b"allow", methods.encode()))
+def _not_allowed(methods: str) -> _RefusedError:
+    return _RefusedError(405, "this path has no such method", f"Use {methods}", (b"allow", methods.encode()))
 
 
-def _refused(error: Exception) -> tuple[int, bytes, Iterable[tuple[bytes, bytes]]]:
+def _refused(error: Exception) -> tuple[int, bytes, Sequence[tuple[bytes, bytes]]]:
     """Status, body and further headers for whatever went wrong."""
-    if isinstance(error, _Refusal):
-        return error.status, _problems([error.problem]), error.extra
+    if isinstance(error, _RefusedError):
+        return error.status, _problems([(str(error), error.remedy, "", "")]), error.extra
     if isinstance(error, InputError):
         status = 404 if isinstance(error, UnknownExperimentError) else 409 if isinstance(error, ConflictError) else 422
-        return status, _problems([
-            {"message": one.message, "remedy": one.remedy, "field": one.column, "value": one.value}
-            for one in error.problems
-        ]), ()  # fmt: skip
+        return status, _problems([(one.message, one.remedy, one.column, one.value) for one in error.problems]), ()
     if isinstance(error, BusyError | StoreError):
-        body = _problems([{"message": "the decision log cannot keep up or be written", "remedy": "Try again", "field": "", "value": ""}])
-        return 503, body, [(b"retry-after", b"1")]
+        return 503, _problems([("the decision log cannot keep up or be written", "Try again", "", "")]), (_LATER,)
     log.error("a bug in liftwerk", exc_info=error)
-    return 500, _problems([{"message": "a bug in liftwerk", "remedy": "Report the server's log", "field": "", "value": ""}]), ()
+    return 500, _problems([("a bug in liftwerk", "Report what the server wrote", "", "")]), ()
 
 
-def _problems(problems: list[dict[str, str]]) -> bytes:
-    return json.dumps({"errors": problems}).encode()
+def _problems(problems: list[tuple[str, str, str, str]]) -> bytes:
+    return json.dumps(
+        {"errors": [dict(zip(("message", "remedy", "field", "value"), one, strict=True)) for one in problems]}
+    ).encode()
 
 
 def _unquote(word: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The learner: reads the log as it grows and publishes the next version of each policy that has something new to say."""
+"""The learner: reads the log as it grows and publishes a new version of each policy that has changed."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Learner:
 
 
 def next_policy(experiment: Experiment, current: Policy, memory: _Memory, now: float) -> Policy:
-    """The version after ``current``: posteriors of what is remembered, exact P(best), floor; paused arms get nothing."""
+    """The version after ``current``: posteriors, exact P(best), floor; paused arms get nothing."""
     names = [arm.arm_id for arm in current.arms if arm.active]
     evidence = _evidence(experiment, names, memory, now)
     best = best_arm(evidence, better=experiment.better)

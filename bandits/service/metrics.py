@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+_FAMILY_END = re.compile(r"(_bucket|_sum|_count)?({.*)?$", re.DOTALL)
 #: Upper ends of the latency buckets, seconds.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 _HELP = {
@@ -59,7 +60,7 @@ class Metrics:
         if self._file is not None:
             beside = self._file.with_suffix(".new")
             beside.write_text(json.dumps(self._all(gauges)), encoding="utf-8")
-            os.replace(beside, self._file)
+            beside.replace(self._file)
 
     def exposition(self, gauges: Mapping[str, float], versions: Mapping[str, int]) -> bytes:
         """The page of ``/metrics``: every worker's counts added up, the policy versions this worker serves."""
@@ -76,7 +77,7 @@ class Metrics:
             total[f'liftwerk_policy_version{{experiment="{_label(name)}"}}'] = version
         lines = []
         for family, (kind, text) in _HELP.items():
-            members = [key for key in total if key.split("{")[0].removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") == family]
+            members = [key for key in total if _FAMILY_END.sub("", key) == family]
             if members:
                 lines += [f"# HELP {family} {text}", f"# TYPE {family} {kind}"]
                 lines += [f"{key} {total[key]:.17g}" for key in members]

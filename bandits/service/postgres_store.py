@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from bandits.service.sql_store import SqlStore
 from bandits.service.store import DecisionRow
-from measurement.errors import InputError
+from measurement.errors import InputError, Problem, shorten
 
 _INSERT = """INSERT INTO decisions
     (id, ts, experiment_id, unit_id, arm_id, propensity, policy_version, context)
@@ -56,9 +56,7 @@ class PostgresStore(SqlStore):
         try:
             from pg8000 import dbapi
         except ImportError as error:
-            raise InputError.of(
-                "PostgreSQL needs its driver", "Install liftwerk[postgres]", column="store"
-            ) from error
+            raise InputError.of("PostgreSQL needs its driver", "Install liftwerk[postgres]", column="store") from error
         super().__init__()
         self._driver: Any = dbapi
         self.failures = (dbapi.Error, OSError)
@@ -80,7 +78,7 @@ class PostgresStore(SqlStore):
         except self.failures as error:
             raise _wrong(error) from error
 
-    def _connect(self) -> Any:
+    def _connect(self) -> Any:  # noqa: ANN401
         connection = self._driver.connect(**self._place, timeout=10, application_name="liftwerk")
         connection.autocommit = True
         return connection
@@ -94,14 +92,18 @@ class PostgresStore(SqlStore):
     def _sql(self, text: str) -> str:
         return text.replace("?", "%s")
 
-    def _log(self, cursor: Any, rows: Sequence[DecisionRow]) -> None:
+    def _log(self, cursor: Any, rows: Sequence[DecisionRow]) -> None:  # noqa: ANN401
         cursor.execute(_INSERT, tuple(list(column) for column in zip(*rows, strict=True)))
 
 
 def _wrong(error: Exception) -> InputError:
-    found = InputError.of(
-        "the decision log cannot be opened", "Check the address, the password and that the server runs",
-        column="store", value=f"{type(error).__name__}: {error}",
-    )  # fmt: skip
-    assert isinstance(found, InputError)
-    return found
+    return InputError(
+        [
+            Problem(
+                message="the decision log cannot be opened",
+                remedy="Check the address, the password and that the server runs",
+                column="store",
+                value=shorten(f"{type(error).__name__}: {error}"),
+            )
+        ]
+    )

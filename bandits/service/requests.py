@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from bandits.service.experiment import LONGEST_NAME
-from measurement.errors import InputError
+from measurement.errors import InputError, LiftwerkError
 
 MOST_CONTEXT = 50
 LONGEST_CONTEXT = 4_000
@@ -141,13 +141,10 @@ def _time(ts: object, now: float) -> int:
     return round(seconds * 1e6)
 
 
-def _unknown(raw: dict[str, Any], known: frozenset[str]) -> InputError:
+def _unknown(raw: dict[str, Any], known: frozenset[str]) -> LiftwerkError:
     field = next(key for key in raw if key not in known)
-    error = InputError.of(
-        "the field is not known", f"Remove it; known fields are {', '.join(sorted(known))}", column=ascii(field)[1:-1]
-    )
-    assert isinstance(error, InputError)
-    return error
+    remedy = f"Remove it; known fields are {', '.join(sorted(known))}"
+    return InputError.of("the field is not known", remedy, column=ascii(field)[1:-1])
 
 
 def _why(error: Exception) -> str:

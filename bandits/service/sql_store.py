@@ -26,6 +26,7 @@ SLOTS = 1024
 _DUPLICATE = "SELECT value FROM rewards WHERE decision_id = ? AND reward_key = ?"
 _INSERT_REWARD = """INSERT INTO rewards (decision_id, reward_key, decision, ts, value, received)
     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+_ADVANCE = "UPDATE current_policies SET version = ?, content = ? WHERE experiment_id = ? AND version = ?"
 _TALLIES = """SELECT experiment_id, arm_id, ts / ?, count(*) FROM decisions
     WHERE id > ? AND id <= ? GROUP BY 1, 2, 3"""
 _SEEN = """SELECT r.seq, d.id, d.experiment_id, d.arm_id, d.ts, r.ts, r.value, r.received
@@ -47,11 +48,11 @@ class SqlStore(ABC):
         self._patience = -1.0
 
     @abstractmethod
-    def _connect(self) -> Any:
+    def _connect(self) -> Any:  # noqa: ANN401 - the drivers share no types
         """A new connection that begins no transaction by itself."""
 
     @abstractmethod
-    def _log(self, cursor: Any, rows: Sequence[DecisionRow]) -> None:
+    def _log(self, cursor: Any, rows: Sequence[DecisionRow]) -> None:  # noqa: ANN401
         """Insert decisions."""
 
     @abstractmethod
@@ -67,7 +68,8 @@ class SqlStore(ABC):
         return text
 
     def tend(self) -> None:
-        """Nothing to do by default."""
+        """Nothing to do: a database server tends its own log."""
+        return
 
     def write(
         self, decisions: Sequence[DecisionRow], rewards: Sequence[RewardRow], patience: float = 4.0
@@ -89,7 +91,7 @@ class SqlStore(ABC):
                 self._drop_writer()
                 raise
 
-    def _reward(self, cursor: Any, row: RewardRow) -> RewardOutcome:
+    def _reward(self, cursor: Any, row: RewardRow) -> RewardOutcome:  # noqa: ANN401
         number = decision_number(row.decision_id)
         found = None
         if number is not None:
@@ -114,7 +116,7 @@ class SqlStore(ABC):
         cursor.execute(self._sql(_DUPLICATE), (row.decision_id, key))
         return "duplicate" if float(cursor.fetchone()[0]) == row.value else "conflict"
 
-    def _experiment(self, cursor: Any, name: str) -> Experiment:
+    def _experiment(self, cursor: Any, name: str) -> Experiment:  # noqa: ANN401
         if name not in self._known:
             cursor.execute(self._sql("SELECT definition FROM experiments WHERE experiment_id = ?"), (name,))
             self._known[name] = Experiment.loads(str(cursor.fetchone()[0]))
@@ -153,7 +155,8 @@ class SqlStore(ABC):
 
     def versions(self) -> dict[str, int]:
         """See `Store.versions`."""
-        return {str(name): int(version) for name, version in self._rows("SELECT experiment_id, version FROM current_policies")}
+        rows = self._rows("SELECT experiment_id, version FROM current_policies")
+        return {str(name): int(version) for name, version in rows}
 
     def policy(self, experiment_id: str) -> Policy:
         """See `Store.policy`."""
@@ -164,7 +167,7 @@ class SqlStore(ABC):
         """See `Store.publish`."""
         with self._reading(self._begin()) as cursor:
             cursor.execute(
-                self._sql("UPDATE current_policies SET version = ?, content = ? WHERE experiment_id = ? AND version = ?"),
+                self._sql(_ADVANCE),
                 (policy.version, policy.dumps(), policy.experiment_id, policy.version - 1),
             )
             if cursor.rowcount != 1:
@@ -172,7 +175,7 @@ class SqlStore(ABC):
             self._keep(cursor, "policies", policy)
             return True
 
-    def _keep(self, cursor: Any, table: str, policy: Policy) -> None:
+    def _keep(self, cursor: Any, table: str, policy: Policy) -> None:  # noqa: ANN401
         cursor.execute(
             self._sql(f"INSERT INTO {table} (experiment_id, version, content) VALUES (?, ?, ?)"),  # noqa: S608
             (policy.experiment_id, policy.version, policy.dumps()),
@@ -187,7 +190,7 @@ class SqlStore(ABC):
         """See `Store.seen_rewards`."""
         found: list[SeenReward] = []
         for row in self._rows(_SEEN, (after, limit)):
-            seen = SeenReward(int(row[0]), int(row[1]), str(row[2]), str(row[3]), *map(int, row[4:6]), float(row[6]), int(row[7]))
+            seen = SeenReward(*row)
             if seen.received >= received_before:
                 break
             found.append(seen)
@@ -240,7 +243,7 @@ class SqlStore(ABC):
                 raise
 
     @contextlib.contextmanager
-    def _transaction(self, connection: Any) -> Iterator[Any]:
+    def _transaction(self, connection: Any) -> Iterator[Any]:  # noqa: ANN401
         cursor = connection.cursor()
         cursor.execute(self._begin())
         try:

@@ -63,10 +63,11 @@ class SqliteStore(SqlStore):
         self.file, self.fsync = file, fsync
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            with self._failing("opened"):
-                self._reader = self._connect()
+            self._reader = sqlite3.connect(file, timeout=4.0, isolation_level=None, check_same_thread=False)
+            self._set_up(self._reader)
             self._reader.executescript(f"BEGIN IMMEDIATE; {_LAYOUT} COMMIT;")
         except (OSError, sqlite3.Error) as error:
+            self.close()
             raise InputError.of(
                 "the decision log cannot be opened", "Name a file that can be written, or move this one away",
                 file=str(file), value=error,
@@ -74,11 +75,14 @@ class SqliteStore(SqlStore):
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.file, timeout=4.0, isolation_level=None, check_same_thread=False)
+        self._set_up(connection)
+        return connection
+
+    def _set_up(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if self.fsync else 'NORMAL'}")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("PRAGMA cache_size = -16000")
-        return connection
 
     @property
     def quick(self) -> bool:  # type: ignore[override]

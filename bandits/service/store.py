@@ -1,4 +1,4 @@
-"""Where the service keeps its log and its policies: one interface, SQLite on one box, PostgreSQL where it is outgrown."""
+"""Where the service keeps its log and policies: SQLite on one machine, PostgreSQL where that is outgrown."""
 
 from __future__ import annotations
 

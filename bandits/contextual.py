@@ -67,7 +67,7 @@ class ContextualThompson:
     def empty(
         cls, arms: Sequence[str], features: int, *, family: Family = "linear", ridge: float = 1.0, noise: float = 1.0
     ) -> Self:
-        """Nothing seen yet: coefficients are N(0, noise² / ridge) in the linear, N(0, 1 / ridge) in the logistic family.
+        """Nothing seen yet: coefficients are N(0, noise² / ridge) (linear) or N(0, 1 / ridge) (logistic).
 
         Raises
         ------
@@ -187,7 +187,7 @@ class ScoreTable:
 
 
 @nb.njit(cache=True)
-def _learn(x, arm, y, root, weighted, coefficients, seen, logistic, noise):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, D103
+def _learn(x, arm, y, root, weighted, coefficients, seen, logistic, noise):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     count, size = x.shape
     step = np.empty(size)
     for row in range(count):
@@ -252,7 +252,7 @@ def _spread(root, x, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
 
 
 @nb.njit(cache=True)
-def _score(x, root, coefficients):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, D103
+def _score(x, root, coefficients):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     count, arms = len(x), len(root)
     mean, width = np.empty((count, arms)), np.empty((count, arms))
     work = np.empty(x.shape[1])
@@ -267,7 +267,7 @@ def _score(x, root, coefficients):  # type: ignore[no-untyped-def]  # noqa: ANN0
 
 
 @nb.njit(cache=True)
-def _choose(x, root, coefficients, noise, sign):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, D103
+def _choose(x, root, coefficients, noise, sign):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     mean, width = _score(x, root, coefficients)
     chosen = np.empty(len(x), dtype=np.int64)
     for row in range(len(x)):

@@ -32,9 +32,7 @@ class NormalScores:
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.centre).all() and (self.width > 0).all()):
-            raise InputError.of(
-                "a score has no spread", "Pass a context that is not all zeros", column="contexts"
-            )
+            raise InputError.of("a score has no spread", "Pass a context that is not all zeros", column="contexts")
 
     def mean(self) -> Floats:
         """Means, shape (arms,)."""

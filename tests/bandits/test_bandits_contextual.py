@@ -61,7 +61,7 @@ def test_the_logistic_posterior_is_close_to_the_laplace_approximation():
 
 
 def test_the_propensities_are_those_of_the_draws():
-    x, arm, beta, rng = history(n=30)
+    x, arm, beta, _ = history(n=30)
     y = (x * beta[arm]).sum(axis=1)
     policy = ContextualThompson.empty("abc", 5, noise=2.0).update(x, arm, y)
     one = np.array([[0.3, -0.2, 0.5, 0.1, -0.6]])

@@ -129,6 +129,38 @@ class ContextualThompson:
         noise = rng.standard_normal((len(x), len(self.arms)))
         return np.asarray(_choose(x, self.root, self.coefficients, noise, 1.0 if better == "higher" else -1.0))
 
+    def replay(
+        self, contexts: ArrayLike, rewards: ArrayLike, rng: np.random.Generator, *, better: Better = "higher"
+    ) -> tuple[Self, Ints]:
+        """Decide and learn one by one through a table of what every arm would have earned, compiled as a whole.
+
+        Parameters
+        ----------
+        contexts, rewards
+            Shapes (n, d) and (n, K); only the chosen arm's reward is looked at.
+
+        Returns
+        -------
+        tuple
+            What is believed in the end, and the arms chosen, shape (n,).
+        """
+        x, table = self._contexts(contexts), np.ascontiguousarray(rewards, dtype=np.float64)
+        if table.shape != (len(x), len(self.arms)):
+            raise InputError.of(
+                "the table of rewards has the wrong shape", f"Pass ({len(x)}, {len(self.arms)})", column="rewards",
+                value=table.shape,
+            )  # fmt: skip
+        self._batch(x, np.zeros(len(x), dtype=np.int64), table.min(axis=1))  # checks the values at either end
+        self._batch(x, np.zeros(len(x), dtype=np.int64), table.max(axis=1))
+        end = replace(
+            self, root=self.root.copy(), weighted=self.weighted.copy(), coefficients=self.coefficients.copy(),
+            seen=self.seen.copy(),
+        )  # fmt: skip
+        noise = rng.standard_normal((len(x), len(self.arms)))
+        sign = 1.0 if better == "higher" else -1.0
+        state = (end.root, end.weighted, end.coefficients, end.seen)
+        return end, np.asarray(_replay(x, table, noise, sign, *state, self.family == "logistic", self.noise))
+
     def propensities(self, contexts: ArrayLike, *, better: Better = "higher", floor: float = 0.0) -> Floats:
         """Exact probability with which each arm is drawn, shape (n, K): what belongs in the log beside the arm."""
         table = self.scores(contexts)
@@ -277,4 +309,14 @@ def _choose(x, root, coefficients, noise, sign):  # type: ignore[no-untyped-def]
             if drawn > best:
                 best = drawn
                 chosen[row] = k
+    return chosen
+
+
+@nb.njit(cache=True)
+def _replay(x, rewards, noise, sign, root, weighted, coefficients, seen, logistic, spread):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913
+    chosen = np.empty(len(x), dtype=np.int64)
+    for row in range(len(x)):
+        here = slice(row, row + 1)
+        chosen[here] = _choose(x[here], root, coefficients, noise[here], sign)
+        _learn(x[here], chosen[here], rewards[row, chosen[here]], root, weighted, coefficients, seen, logistic, spread)
     return chosen

@@ -101,6 +101,18 @@ def test_it_finds_the_arm_that_each_context_wants():
     assert good > 285
 
 
+def test_a_replay_ends_where_single_steps_with_the_same_noise_end():
+    rng = np.random.default_rng(7)
+    x, rewards = rng.normal(size=(50, 3)), rng.normal(size=(50, 2))
+    end, chosen = ContextualThompson.empty("ab", 3).replay(x, rewards, np.random.default_rng(8))
+    policy, same = ContextualThompson.empty("ab", 3), np.random.default_rng(8)
+    for row in range(50):
+        arm = policy.decide(x[row : row + 1], same)
+        assert arm[0] == chosen[row]
+        policy = policy.update(x[row : row + 1], arm, rewards[row, arm])
+    np.testing.assert_allclose(end.coefficients, policy.coefficients, rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("contexts", "arm", "reward"),
     [([[1.0]], [0], [1.0]), ([[1.0, np.nan]], [0], [1.0]), ([[1.0, 1.0]], [2], [1.0]), ([[1.0, 1.0]], [0], [0.5])],

@@ -313,7 +313,7 @@ def _choose(x, root, coefficients, noise, sign):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True)
-def _replay(x, rewards, noise, sign, root, weighted, coefficients, seen, logistic, spread):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913
+def _replay(x, rewards, noise, sign, root, weighted, coefficients, seen, logistic, spread):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     chosen = np.empty(len(x), dtype=np.int64)
     for row in range(len(x)):
         here = slice(row, row + 1)

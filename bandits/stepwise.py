@@ -58,7 +58,7 @@ class StepwiseThompson:
             raise InputError.of("a yes-or-no reward is neither 0 nor 1", "Pass 0 or 1", column="reward", value=reward)
 
     def replay(self, rewards: ArrayLike) -> NDArray[np.int64]:
-        """Play through a table of what every arm would have earned, compiled as a whole; the arms chosen, shape (steps,).
+        """Play through a table of what every arm would have earned, compiled; the arms chosen, shape (steps,).
 
         Parameters
         ----------

@@ -30,7 +30,7 @@ def ours(task, arms, seed):
         from bandits.stepwise import StepwiseThompson
 
         policy = StepwiseThompson(names, seed=seed)
-        return (lambda context: policy.choose()), (lambda context, arm, reward: policy.learn(arm, reward))
+        return (lambda _context: policy.choose()), (lambda _context, arm, reward: policy.learn(arm, reward))
     from bandits.contextual import ContextualThompson
 
     state = ContextualThompson.empty(names, FEATURES, noise=0.5)
@@ -73,7 +73,7 @@ def mabwiser(task, arms, seed):
     mab = MAB(arms=list(range(arms)), learning_policy=rule, seed=seed)
     if task == "beta":
         mab.fit(decisions=list(range(arms)), rewards=[0] * arms)
-        return (lambda context: mab.predict()), (lambda context, arm, reward: mab.partial_fit([arm], [reward]))
+        return (lambda _context: mab.predict()), (lambda _context, arm, reward: mab.partial_fit([arm], [reward]))
     mab.fit(decisions=list(range(arms)), rewards=[0.0] * arms, contexts=np.zeros((arms, FEATURES)))
     return (
         lambda context: mab.predict(context[None]),

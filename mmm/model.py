@@ -18,7 +18,7 @@ from mmm.calibration import LiftDesign, lift_design
 from mmm.design import Design, build_design
 from mmm.diagnostics import Convergence, convergence, e_bfmi
 from mmm.engines import Sampled, pooled, sample_posterior
-from mmm.fitted import FittedMMM
+from mmm.fitted import UNTESTED_LEVEL, FittedMMM
 from mmm.lift_fit import conflict, predicted_lifts
 from mmm.media_response import Draws, collect_draws
 from mmm.parameters import Parameters, parameters
@@ -276,8 +276,9 @@ def _fitted(problem: _Problem, attempt: _Attempt, untested: _Untested | None) ->
 
 
 def _intervals(roas: FloatArray, design: Design) -> dict[str, list[float]]:
-    """Median and ends of the 90% interval by channel."""
-    ends = np.quantile(roas, (0.5, 0.05, 0.95), axis=0).T
+    """Median and ends of the interval by channel."""
+    outside = (1.0 - UNTESTED_LEVEL) / 2.0
+    ends = np.quantile(roas, (0.5, outside, 1.0 - outside), axis=0).T
     return {name: [float(end) for end in row] for name, row in zip(design.panel.channels, ends, strict=True)}
 
 

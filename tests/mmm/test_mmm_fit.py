@@ -105,9 +105,11 @@ def test_a_good_lift_test_sharpens_its_channel_and_moves_it_to_the_truth(small_f
     readout = lifted_fit.lifts.lifts[0]
     assert abs(predicted.mean() - readout.incremental_outcome.value) < 2 * readout.standard_error
     assert next(check for check in lifted_fit.checks if check.name == "lift_conflict").passed
-    median, lower, upper = lifted_fit.options["roas_without_tests"]["video"]
-    assert lower < median < upper
-    assert median == pytest.approx(np.median(before), abs=0.5 * before.std())
+    row = lifted_fit.channels_table().set_index("channel").loc["video"]
+    assert row["roas_without_tests_lower"] < row["roas_without_tests"] < row["roas_without_tests_upper"]
+    assert row["roas_without_tests"] == pytest.approx(np.median(before), abs=0.5 * before.std())
+    assert "roas_without_tests" not in small_fit.channels_table()
+    assert len(lifted_fit.plot.roas().data) == 1 + len(small_fit.plot.roas().data)
 
 
 def test_a_wrong_lift_test_is_reported_as_a_conflict(small_fit, small_market, make_lift_of):

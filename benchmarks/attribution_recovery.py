@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=100)
     parser.add_argument("--journeys", type=int, default=10_000)
     parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--first", type=int, default=40_000, help="first seed")
     parser.add_argument("--only", choices=["orders", "coverage", "calibration"])
     given = parser.parse_args()
     began = time.process_time()
@@ -71,7 +72,7 @@ def main() -> None:
     if given.only in (None, "calibration"):
         from attribution_calibration import calibration
 
-        calibration(given.worlds)
+        calibration(given.worlds, given.first)
     print(f"\n{time.process_time() - began:.0f} CPU seconds")
 
 

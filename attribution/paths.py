@@ -69,8 +69,8 @@ class PathTable:
             raise InputError.of("there is no path with a touch", "Check the time range and the channels of the table")
         if (np.diff(self.offsets) < 1).any():
             raise InputError.of("a path has no touch", "Count conversions without touches apart", column="path")
-        counts = np.concatenate([self.conversions, self.nulls])
-        if not (np.isfinite(counts).all() and (counts >= 0).all() and np.isfinite(self.value).all()):
+        counted = all(np.isfinite(each).all() and (each >= 0).all() for each in (self.conversions, self.nulls))
+        if not (counted and np.isfinite(self.value).all()):
             raise InputError.of(
                 "conversions and nulls must be 0 or more, values finite", "Correct the table", column="conversions"
             )
@@ -260,7 +260,12 @@ class _Reading:
         """Everything read so far, channels in alphabetical order."""
         if not self.parts:
             raise InputError.of("the path table has no rows", "Export at least one path", column="path")
-        joined = [np.concatenate([part[index] for part in self.parts]) for index in range(6)]
+        columns = [list(column) for column in zip(*self.parts, strict=True)]
+        self.parts.clear()
+        joined = []
+        for column in columns:  # one at a time: the parts of a column go before the next is joined
+            joined.append(np.concatenate(column))
+            column.clear()
         touches, length, conversions, nulls, value, bucket = joined
         names = sorted(self.numbers)
         rank = np.empty(len(names), dtype=np.int16)
@@ -269,11 +274,11 @@ class _Reading:
         return PathTable(
             channels=tuple(names),
             offsets=np.concatenate([[0], np.cumsum(length)]).astype(np.int64),
-            touches=rank[touches.astype(np.intp)],
-            conversions=conversions.astype(np.float64),
-            nulls=nulls.astype(np.float64),
-            value=value.astype(np.float64),
-            bucket=bucket.astype(np.int16),
+            touches=rank[touches],
+            conversions=conversions.astype(np.float64, copy=False),
+            nulls=nulls.astype(np.float64, copy=False),
+            value=value.astype(np.float64, copy=False),
+            bucket=bucket.astype(np.int16, copy=False),
             cost=np.zeros(len(names)),
         )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 #: Peers that come as source only: these, and nothing else, are built (a compiler is needed).
-BUILT = {"channelattribution": "channelattribution"}
+BUILT = {"channelattribution": "channelattribution", "pyspark": "pyspark"}
 
 
 class MissingEnvironmentError(Exception):

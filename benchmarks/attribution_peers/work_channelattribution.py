@@ -24,4 +24,5 @@ def main():
         json.dump(answer, sink)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -34,4 +34,5 @@ def main():
         json.dump(answer, sink)
 
 
-main()
+if __name__ == "__main__":
+    main()

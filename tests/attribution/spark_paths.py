@@ -38,4 +38,5 @@ def main():
     print(json.dumps({"journeys": ours.num_rows, "same": same, "gaps": gaps}))
 
 
-main()
+if __name__ == "__main__":
+    main()

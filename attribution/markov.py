@@ -9,7 +9,9 @@ value, r holds the expected value instead. No simulation, hence no simulation er
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -109,7 +111,7 @@ def scaled(effects: FloatArray, total: float | FloatArray) -> FloatArray:
 def removal_effects(counts: Transitions) -> tuple[FloatArray, FloatArray]:
     """Share of conversions and of value lost without each channel, each of shape (C,)."""
     if len(counts.history) <= _DENSE:
-        left, reward = _dense(*(each[None, :] for each in (counts.steps, *_ends(counts))), counts)
+        left, reward = _dense(counts, lambda each: each[None, :])
         both = _by_inverse(left, reward, counts.newest, len(counts.channels))[0]
     else:
         matrix, reward = chain(counts)
@@ -153,21 +155,22 @@ def effects_of_draws(counts: Transitions, weights: FloatArray) -> FloatArray:
     size = max(1, min(draws, _CELLS // states**2))
     for first in range(0, draws, size):
         some = weights[first : first + size]
-        left, reward = _dense(*(some @ each.T for each in (counts.steps, *_ends(counts))), counts)
+        left, reward = _dense(counts, partial(_weighted, some))
         result[first : first + size] = _by_inverse(
             left.astype(_DRAWN), reward.astype(_DRAWN), counts.newest, len(counts.channels)
         )
     return result
 
 
-def _ends(counts: Transitions) -> tuple[FloatArray, FloatArray, FloatArray]:
-    return counts.conversions, counts.nulls, counts.value
+def _weighted(weights: FloatArray, counts: FloatArray) -> FloatArray:
+    return np.asarray(weights @ counts.T, dtype=np.float64)
 
 
-def _dense(
-    steps: FloatArray, converted: FloatArray, missed: FloatArray, value: FloatArray, counts: Transitions
-) -> tuple[FloatArray, FloatArray]:
-    """I − P of many chains, shape (B, S, S), and their rewards (B, S, 2), from counts of shapes (B, E) and (B, S)."""
+def _dense(counts: Transitions, drawn: Callable[[FloatArray], FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """I − P of many chains, shape (B, S, S), and their rewards (B, S, 2); ``drawn`` gives B rows of a count."""
+    steps, converted, missed, value = (
+        drawn(each) for each in (counts.steps, counts.conversions, counts.nulls, counts.value)
+    )
     draws, states = converted.shape
     flat = np.zeros((draws, states * states))
     flat[:, counts.source * states + counts.target] = -steps

@@ -91,7 +91,7 @@ def noisy_report(
     counts, value = bounded_counts(table, channels, largest_value)
     rng = np.random.default_rng(seed)
     seeds = [None, None] if seed is None else [int(each) for each in rng.integers(0, 2**31, 2)]
-    noisy = noisy_counts(counts, epsilon=_FOR_COUNTS * epsilon, per_person=PER_PERSON, seed=seeds[0])
+    noisy = noisy_counts(counts.astype(np.float64), epsilon=_FOR_COUNTS * epsilon, per_person=PER_PERSON, seed=seeds[0])
     cents = noisy_counts(
         np.array([np.rint(100 * value)]),
         epsilon=(1 - _FOR_COUNTS) * epsilon,
@@ -132,7 +132,7 @@ def bounded_counts(table: PathTable, channels: tuple[str, ...], largest_value: f
     known = np.array([number.get(name, -1) for name in table.channels])
     width = len(channels)
     counts = np.zeros((width + 1, width + 2), dtype=np.int64)
-    value, left = 0.0, {}
+    left: dict[int, int] = {}
     money: dict[int, float] = {}
     for path in range(table.count - 1, -1, -1):  # a person's paths are in the order of time: the newest first
         person = int(table.people[path])

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from attribution.paths import IntArray, PathTable
-from attribution.rules import RULES, Rule, shares
+from attribution.rules import RULES, shares
 from measurement.errors import InputError
 
 #: Touches of a journey that the flow shows one by one; later ones are one node.
@@ -64,8 +64,10 @@ def flow(table: PathTable, *, k: int, deepest: int = DEEPEST) -> pd.DataFrame:
 
 
 def time_to_convert(table: PathTable, *, k: int) -> pd.DataFrame:
-    """Days from the first touch to the conversion: ``channel`` (of the first touch, or `EVERY`), ``days_from``,
-    ``days_to`` (empty: open), ``count`` of people in multiples of k.
+    """Days from the first touch to the conversion.
+
+    Columns ``channel`` (of the first touch, or `EVERY`), ``days_from``, ``days_to`` (empty: open) and ``count`` of
+    people, in multiples of k.
 
     Raises
     ------
@@ -115,11 +117,10 @@ def withhold(credit: pd.DataFrame, table: PathTable, *, k: int, half_life_days: 
 
 
 def supporters(table: PathTable, method: str, *, half_life_days: float = 7.0) -> NDArray[np.bool_]:
-    """Which buyers a channel's credit rests on, shape (people, C): a rule's share above 0, else any touch on the path."""
+    """Which buyers a channel's credit rests on, shape (people, C): those with a share by the rule, else any touch."""
     person = _person(table)
     if method in RULES:
-        rule: Rule = method  # type: ignore[assignment]  # checked by the line above
-        earns = shares(table, rule, half_life_days=half_life_days) > 0
+        earns = shares(table, method, half_life_days=half_life_days) > 0
     else:
         earns = np.ones(len(table.touches), dtype=bool)
     owner = table.owner()

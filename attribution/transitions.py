@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,15 +123,16 @@ def count_transitions(table: PathTable, *, order: int = 1, buckets: bool = False
 
 def history_before(table: PathTable, base: int, order: int) -> IntArray:
     """History number before each touch, shape (T,): 0 before the first touch of a path."""
-    digits = table.touches.astype(np.int32 if base ** (order + 1) < 2**31 else np.int64) + 1
-    codes = np.zeros_like(digits)
-    older = digits
+    kind: Any = np.int32 if base ** (order + 1) < 2**31 else np.int64
+    digits: IntArray = table.touches.astype(kind) + kind(1)
+    codes: IntArray = np.zeros_like(digits)
+    older: IntArray = digits
     for back in range(order):
         # One touch further back; the first touch of a path has nothing before it.
         older = np.concatenate([older[:1], older[:-1]])
         older[table.offsets[:-1]] = 0
-        codes += older * digits.dtype.type(base**back)
-    return np.asarray(codes, dtype=codes.dtype)
+        codes += older * kind(base**back)
+    return codes
 
 
 def history_codes(table: PathTable, base: int, order: int) -> IntArray:
@@ -204,9 +206,12 @@ def _tally(table: PathTable, what: _Moves | _Ends, *, buckets: bool) -> tuple[In
     for part in table.chunks():
         cell = place(what.codes(part)) * deep
         cell = cell + what.bucket(part) if buckets else cell
-        added = [np.bincount(cell, weights=each, minlength=len(used) * deep) for each in what.weights(part)]
+        added = [
+            np.bincount(cell, weights=each, minlength=len(used) * deep).astype(np.float64)
+            for each in what.weights(part)
+        ]
         found = [one + two for one, two in zip(found, added, strict=True)] if found else added
-    return used, [each.reshape(-1, deep) if buckets else each for each in (np.asarray(one, float) for one in found)]
+    return used, [each.reshape(-1, deep) if buckets else each for each in found]
 
 
 def _sum_all(part: PathTable, what: _Moves | _Ends, size: int) -> list[FloatArray]:

@@ -126,7 +126,9 @@ def ratio(found: pd.DataFrame) -> str:
 
 def calibration(worlds: int, first: int) -> None:
     """Print the table."""
-    print(f"\n| market | raw | tested only | calibrated | best possible | calibrated / raw | covers | ({worlds} worlds)")
+    print(
+        f"\n| market | raw | tested only | calibrated | best possible | calibrated / raw | covers | ({worlds} worlds)"
+    )
     print("|---|---|---|---|---|---|---|")
     every = []
     for place, (name, kind) in enumerate(KINDS.items()):

@@ -98,9 +98,7 @@ def reconciled(
     ]
 
 
-def _proven(
-    release: Mapping[str, object], known: Known, credited: Mapping[str, float]
-) -> dict[str, dict[str, Proof]]:
+def _proven(release: Mapping[str, object], known: Known, credited: Mapping[str, float]) -> dict[str, dict[str, Proof]]:
     """Incremental value of what the paths cost, by source and channel: return per euro times cost of the touches."""
     from attribution.reconcile import Proof
 
@@ -131,7 +129,7 @@ def _best(proven: Mapping[str, Mapping[str, Proof]]) -> list[Proof]:
 
 
 def _beside(table: pd.DataFrame, proven: Mapping[str, Mapping[str, Proof]]) -> pd.DataFrame:
-    """What each source says of each row's channel: ``mmm``, ``mmm_lower``, ``mmm_upper``, ``geo_lift`` …"""
+    """What each source says of each row's channel: ``mmm``, ``mmm_lower``, ``mmm_upper``, and so for ``geo_lift``."""
     columns: dict[str, list[float]] = {}
     for source in SOURCES:
         for ending in ("", "_lower", "_upper"):

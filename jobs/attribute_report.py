@@ -37,7 +37,7 @@ class AttributionReport:
 
     @property
     def credit(self) -> pd.DataFrame:
-        """channel, method, conversions, value, lower, upper …"""
+        """Credit by channel and method, with intervals."""
         return self.tables["credit.csv"]
 
     def write(self, folder: Path, previous: RunRecord | None) -> None:
@@ -100,9 +100,7 @@ def attribution_report(
     return _exact(section, touchpoints, released, seed)
 
 
-def _exact(
-    section: JourneysSection, touchpoints: pd.DataFrame, released: Release, seed: int
-) -> AttributionReport:
+def _exact(section: JourneysSection, touchpoints: pd.DataFrame, released: Release, seed: int) -> AttributionReport:
     from attribution.journeys import touch_cost
     from attribution.privacy import person_transitions, publishable_transitions
     from attribution.published import flow, time_to_convert, withhold

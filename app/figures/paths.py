@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
@@ -40,7 +41,7 @@ def credit_methods(
     figure = blank(style, height=120 + 38 * len(channels), left=8, bottom=46, top=66)
     flat = [value for each in shares.values() for value in each]
     for row, name in enumerate(channels):
-        seen = [each[row] for each in shares.values() if each[row] == each[row]]
+        seen = [each[row] for each in shares.values() if math.isfinite(each[row])]
         if seen:
             figure.add_scatter(
                 x=[min(seen), max(seen)],
@@ -62,7 +63,7 @@ def credit_methods(
                 "size": 10,
                 "line": {"color": style.palette.paper, "width": 1},
             },
-            customdata=[text(value) if value == value else "" for value in values],
+            customdata=[text(value) if math.isfinite(value) else "" for value in values],
             hovertemplate="%{y} · " + method + ": %{customdata}<extra></extra>",
         )
     label_axis(figure.update_xaxes, padded(flat, zero=True), title=title, text=text)
@@ -94,17 +95,20 @@ def path_flow(steps: pd.DataFrame, style: Style, *, names: Mapping[str, str], ti
     deepest = int(steps["step"].max())
     outcomes = ("(conversion)", "(end)")
     channels = sorted({name for name in [*steps["from"], *steps["to"]] if name not in names})
-    colours = {
-        name: style.palette.series[place % len(style.palette.series)] for place, name in enumerate(channels)
-    } | {"(conversion)": style.palette.accent, "(end)": style.palette.faint, "(later)": style.palette.muted}
+    colours = {name: style.palette.series[place % len(style.palette.series)] for place, name in enumerate(channels)} | {
+        "(conversion)": style.palette.accent,
+        "(end)": style.palette.faint,
+        "(later)": style.palette.muted,
+    }
     places: dict[tuple[int, str], int] = {}
 
     def node(step: int, name: str) -> int:
         column = deepest + 1 if name in outcomes else step
         return places.setdefault((column, name), len(places))
 
-    source = [node(int(row.step), str(row[2])) for row in steps.itertuples()]
-    target = [node(int(row.step) + 1, str(row[3])) for row in steps.itertuples()]
+    taken = list(zip(steps["step"].tolist(), steps["from"].tolist(), steps["to"].tolist(), strict=True))
+    source = [node(step, name) for step, name, _ in taken]
+    target = [node(step + 1, name) for step, _, name in taken]
     said = [names.get(name, readable(name)) for _, name in places]
     figure = blank(style, height=460, left=8, right=8, top=34, bottom=16)
     figure.add_sankey(

@@ -65,7 +65,7 @@ def _proof(scene: Scene, run: RunRecord) -> None:
             _row(scene, line, "calibrated", scene.palette.accent),
         )
     ]
-    top = float(channels[["credit_upper", "calibrated_upper"]].max(axis=None))
+    top = float(channels[["credit_upper", "calibrated_upper"]].to_numpy(dtype=float).max())
     figure = interval_rows(
         drawn, scene.style, title=scene.text("attribution.value_axis"), text=money_text(scene.style, top)
     )

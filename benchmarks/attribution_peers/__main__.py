@@ -43,7 +43,8 @@ def main():
             for package, result in results.items():
                 print(row(size, package, result, results["ours"]), flush=True)
             for order, spent in results["ours"]["bootstrap"].items():
-                print(f"  1,000 intervals, order {order}: {spent['draws']:.2f} CPU-s after {spent['count']:.2f} of counting")
+                took = f"{spent['draws']:.2f} CPU-s after {spent['count']:.2f} of counting"
+                print(f"  1,000 intervals, order {order}: {took}", flush=True)
             file.unlink()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import ChannelAttribution
 import pandas as pd
@@ -20,8 +21,7 @@ def main():
         found = found.set_index("channel_name")
         answer["credit"][order] = found["total_conversions"].astype(float).to_dict()
         answer["value"][order] = found["total_conversion_value"].astype(float).to_dict()
-    with open(out, "w") as sink:
-        json.dump(answer, sink)
+    Path(out).write_text(json.dumps(answer))
 
 
 if __name__ == "__main__":

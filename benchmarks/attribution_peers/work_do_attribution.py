@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pandas as pd
 from do_attribution import MarkovAttribution
@@ -18,8 +19,7 @@ def main():
         found = model.fit(data["path"], data["conversions"])
         total = float(data["conversions"].sum())
         answer["credit"][order] = {name: share * total for name, share in found["attribution"].items()}
-    with open(out, "w") as sink:
-        json.dump(answer, sink)
+    Path(out).write_text(json.dumps(answer))
 
 
 if __name__ == "__main__":

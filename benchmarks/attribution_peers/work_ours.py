@@ -6,6 +6,7 @@ import json
 import resource
 import sys
 import time
+from pathlib import Path
 
 from attribution.markov import credit_of
 from attribution.paths import read_path_table
@@ -30,8 +31,7 @@ def main():
         counted = time.process_time()
         markov_draws(counts, bucket_weights(1_000, seed=1)).interval(0.9)
         answer["bootstrap"][order] = {"count": counted - began, "draws": time.process_time() - counted}
-    with open(out, "w") as sink:
-        json.dump(answer, sink)
+    Path(out).write_text(json.dumps(answer))
 
 
 if __name__ == "__main__":

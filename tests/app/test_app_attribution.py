@@ -45,9 +45,7 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("de", ("Was die Pfade sagen", "zu viel gutgeschrieben", "nicht getestet", "Lift-Test", "9.000 Personen")),
     ],
 )
-def test_the_page_says_what_is_proven(
-    open_page: Draw, proven: Path, language: str, expected: tuple[str, ...]
-) -> None:
+def test_the_page_says_what_is_proven(open_page: Draw, proven: Path, language: str, expected: tuple[str, ...]) -> None:
     said = open_page(proven, "attribution", language)
     assert not [text for text in expected if text not in said]
 
@@ -82,13 +80,16 @@ def test_figures_hold_what_they_are_given() -> None:
         {"First": [0.25, 0.75], "Last": [0.5, float("nan")]}, ["A", "B"], style, title="Share", text=str
     )
     marks = [trace for trace in figure.data if trace.mode == "markers"]
-    assert [list(trace.x)[0] for trace in marks] == [0.25, 0.5]
+    assert [trace.x[0] for trace in marks] == [0.25, 0.5]
     steps = pd.DataFrame(
         {"step": [1, 1, 2], "from": ["a", "a", "b"], "to": ["b", "(end)", "(conversion)"], "count": [30, 10, 20]}
     )
     names = {"(conversion)": "Purchase", "(end)": "None", "(later)": "More"}
     sankey = path_flow(steps, style, names=names, title="Touch {}".format).data[0]
     label = list(sankey.node.label)
-    links = {(label[one], label[two]): n for one, two, n in zip(sankey.link.source, sankey.link.target, sankey.link.value, strict=True)}
+    links = {
+        (label[one], label[two]): n
+        for one, two, n in zip(sankey.link.source, sankey.link.target, sankey.link.value, strict=True)
+    }
     assert links == {("A", "B"): 30, ("A", "None"): 10, ("B", "Purchase"): 20}
     assert json.loads(figure.to_json())["layout"]["showlegend"]

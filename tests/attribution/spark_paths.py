@@ -35,7 +35,7 @@ def main():
         )
         for name in ("value", "cost")
     }
-    print(json.dumps({"journeys": ours.num_rows, "same": same, "gaps": gaps}))
+    sys.stdout.write(json.dumps({"journeys": ours.num_rows, "same": same, "gaps": gaps}) + "\n")
 
 
 if __name__ == "__main__":

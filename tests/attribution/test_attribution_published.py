@@ -153,7 +153,7 @@ def workspace_with(folder, **journeys):
     copy_sample(folder)
     file = folder / "liftwerk.toml"
     lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in journeys.items())
-    text = file.read_text("utf-8").replace('[journeys]\n', f"[journeys]\n{lines}")
+    text = file.read_text("utf-8").replace("[journeys]\n", f"[journeys]\n{lines}")
     file.write_text(text, encoding="utf-8")
     return Workspace.open(folder)
 

@@ -198,6 +198,21 @@ class JourneysSection(Section):
     """``[journeys]``."""
 
     touchpoints: str
+    lookback_days: float = Field(default=30.0, gt=0)
+    gap_days: float = Field(default=30.0, gt=0)
+    session_minutes: float = Field(default=30.0, ge=0)
+    half_life_days: float = Field(default=7.0, gt=0)
+    k: int = Field(default=10, ge=2)
+    groups: dict[str, str] = Field(default_factory=dict)
+    epsilon: float | None = Field(default=None, gt=0)
+    largest_value: float | None = Field(default=None, gt=0)
+    channels: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _public(self) -> JourneysSection:
+        if self.epsilon is not None and (self.largest_value is None or not self.channels):
+            raise ValueError("epsilon needs largest_value and channels: bounds that do not come from the data")
+        return self
 
 
 class ContentSection(Section):

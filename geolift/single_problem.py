@@ -13,10 +13,10 @@ from geolift.active_set import Flags, Places, Reals, _append, _exchange, _settle
 
 
 @compiled_sums
-def _normalise(target: Reals, donors: Reals, aim: Reals, pool: Reals) -> float:
+def _normalise(target: Reals, donors: Reals, aim: Reals, pool: Reals, squares: Reals) -> float:
     """Centre on the donors' mean and scale to one, into ``aim`` and ``pool``; returns the scale, NaN where not finite.
 
-    Σ w = 1: moving donors and target by one common series, and scaling all alike, leaves the minimiser unchanged.
+    ``squares`` (J,) receives the sum of squares of each row of ``pool``. Σ w = 1: moving donors and target by one common series, and scaling all alike, leaves the minimiser unchanged.
     """
     count, periods = donors.shape
     for t in range(periods):
@@ -28,9 +28,13 @@ def _normalise(target: Reals, donors: Reals, aim: Reals, pool: Reals) -> float:
         aim[t] /= count
     total, own = 0.0, 0.0
     for j in range(count):
+        square = 0.0
         for t in range(periods):
-            pool[j, t] = donors[j, t] - aim[t]
-            total += pool[j, t] * pool[j, t]
+            moved = donors[j, t] - aim[t]
+            pool[j, t] = moved
+            square += moved * moved
+        squares[j] = square
+        total += square
     for t in range(periods):
         aim[t] = target[t] - aim[t]
         own += aim[t] * aim[t]
@@ -43,6 +47,7 @@ def _normalise(target: Reals, donors: Reals, aim: Reals, pool: Reals) -> float:
         scale = 1.0
     factor = 1.0 / scale
     for j in range(count):
+        squares[j] *= factor * factor
         for t in range(periods):
             pool[j, t] *= factor
     for t in range(periods):
@@ -88,7 +93,8 @@ def solve_single(target: Reals, donors: Reals, allowed: Flags, ridge: float, wei
     """
     count, periods = donors.shape
     aim, pool = np.empty(periods), np.empty((count, periods))
-    scale = _normalise(target, donors, aim, pool)
+    squares = np.empty(count)
+    scale = _normalise(target, donors, aim, pool, squares)
     if np.isnan(scale):
         told[3] = -1.0
         return
@@ -99,9 +105,8 @@ def solve_single(target: Reals, donors: Reals, allowed: Flags, ridge: float, wei
     members, work, shifted = np.zeros(count + 1, dtype=np.int64), np.empty((3, count + 1)), np.empty(count)
     trace, largest, square, enter, nearest = 0.0, 0.0, np.dot(aim, aim), 0, np.inf
     for j in range(count):
-        own = np.dot(pool[j], pool[j])
-        largest, trace = max(largest, own), trace + own + penalty
-        gram[j, j] = own + penalty
+        largest, trace = max(largest, squares[j]), trace + squares[j] + penalty
+        gram[j, j] = squares[j] + penalty
         cost = 0.5 * gram[j, j] - linear[j]
         if mask[j] and cost < nearest:
             enter, nearest = j, cost
@@ -113,7 +118,7 @@ def solve_single(target: Reals, donors: Reals, allowed: Flags, ridge: float, wei
     _append(factor, 0, gram, members, enter, shift, shifted, work)
     size, steps, stalls, gap, value, previous = 1, 0, 0, 0.0, 0.0, np.inf
     for _ in range(20 * count + 50):
-        squares = _residual(aim, pool, members, size, weights, rest)
+        error = _residual(aim, pool, members, size, weights, rest)
         slope = np.dot(pool, rest)
         level, own = 0.0, 0.0
         for j in range(count):
@@ -123,7 +128,7 @@ def solve_single(target: Reals, donors: Reals, allowed: Flags, ridge: float, wei
             own += weights[members[k]] * weights[members[k]]
         enter = _steepest(slope, mask, level)
         gap = 0.0 if enter < 0 else level - slope[enter]
-        value = 0.5 * squares + 0.5 * penalty * own
+        value = 0.5 * error + 0.5 * penalty * own
         stalls = stalls + 1 if value >= previous else 0
         if enter < 0 or stalls > 5 or weights[enter] > 0.0 or gap <= max(1e-12 * value, 2e-16 * (square + largest)):
             break

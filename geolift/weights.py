@@ -97,7 +97,9 @@ def simplex_least_squares(
     >>> simplex_least_squares(np.array([1.0, 2.0, 3.0]), donors).weights.round(3)
     array([[0.5, 0.5, 0. ]])
     """
-    rows = np.atleast_2d(np.asarray(targets, dtype=np.float64))
+    rows = np.asarray(targets, dtype=np.float64)
+    if rows.ndim < 2:
+        rows = rows.reshape(1, -1)
     matrix = np.asarray(donors, dtype=np.float64)
     _check(rows, matrix, allowed)
     if len(rows) == 1:
@@ -164,18 +166,17 @@ _EVERY: BoolArray = np.zeros(0, dtype=np.bool_)
 
 def _alone(target: FloatArray, donors: FloatArray, allowed: BoolArray | None, ridge: float) -> SimplexWeights | None:
     """One right-hand side in one compiled call; ``None`` where its certificate falls short and refinement is due."""
-    from geolift import single_problem
+    from geolift.single_problem import solve_single
 
     mask = _EVERY if allowed is None else np.ascontiguousarray(allowed[0], dtype=np.bool_)
     weights, told = np.empty((1, len(donors))), np.empty(4)
-    single_problem.solve_single(
-        np.ascontiguousarray(target), np.ascontiguousarray(donors), mask, float(ridge), weights[0], told
-    )
-    if told[3] < 0:
+    solve_single(np.ascontiguousarray(target), np.ascontiguousarray(donors), mask, float(ridge), weights[0], told)
+    gap, objective, rounding, steps = told.tolist()
+    if steps < 0:
         raise _not_finite()
-    if told[0] > max(CERTIFIED_GAP / 10 * told[1], told[2]):
+    if gap > max(CERTIFIED_GAP / 10 * objective, rounding):
         return None
-    relative = told[:1] / told[1] if told[0] > told[2] else np.zeros(1)
+    relative = np.array([gap / objective if gap > rounding else 0.0])
     return SimplexWeights(weights=weights, objective=told[1:2], gap=told[:1], relative_gap=relative)
 
 

@@ -10,6 +10,7 @@ from scipy.stats import beta
 
 from geolift.estimators import BoolArray, Comparison, Estimator
 from geolift.inference import placebo_members
+from geolift.jackknife import jackknife_plus
 from geolift.permutation import TIE, permutation_p_values, random_orders
 from geolift.time_based_regression import student_t
 
@@ -74,7 +75,7 @@ def aa_rate(
     post
         Length of the measured window.
     method
-        ``"block_conformal"``, ``"iid_conformal"`` or ``"placebo_sets"``.
+        ``"block_conformal"``, ``"jackknife_plus"``, ``"iid_conformal"``, ``"placebo_sets"`` or ``"student_t"``.
     ends, sets
         Number of windows (evenly spaced) and of sets in each.
 
@@ -105,6 +106,9 @@ def aa_rate(
             continue
         if method == "student_t":
             found.append(_student_p(history, series, allowed, post))
+            continue
+        if method == "jackknife_plus":
+            found.append(_jackknife_p(estimator, history, series, allowed, post))
             continue
         residual = series - estimator.counterfactuals(series, history, int(end), allowed)
         if method == "iid_conformal":
@@ -140,6 +144,18 @@ def _placebo_p(
     for own in range(len(members)):
         others = ~np.isin(members, members[own]).any(axis=1)
         values.append((1 + (score[others] >= score[own] * (1 - TIE)).sum()) / (1 + others.sum()))
+    return np.asarray(values, dtype=np.float64)
+
+
+def _jackknife_p(
+    estimator: Estimator, history: FloatArray, series: FloatArray, allowed: BoolArray, post: int
+) -> FloatArray:
+    """p-values of the sets whose history holds enough blocks."""
+    pre, values = history.shape[1] - post, []
+    for row, mask in zip(series, allowed, strict=True):
+        names = tuple(str(place) for place in np.flatnonzero(mask))
+        one = Comparison(treated=row, donors=history[mask], pre=pre, names=names)
+        values.append(jackknife_plus(estimator, one, level=0.5).p_value)
     return np.asarray(values, dtype=np.float64)
 
 

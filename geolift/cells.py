@@ -117,10 +117,8 @@ class CellFits:
         )
 
 
-def fit_cells(
-    panel: Panel, test: GeoTest, donors: tuple[str, ...], estimator: Estimator, settle: Estimator | None = None
-) -> CellFits:
-    """Fit every cell on its own periods before its start; ``settle`` refits with a penalty that is already chosen."""
+def fit_cells(panel: Panel, test: GeoTest, donors: tuple[str, ...], estimator: Estimator) -> CellFits:
+    """Fit every cell on its own periods before its start."""
     cells = cells_of(test)
     _, stop = test.window(panel)
     places = {geo: place for place, geo in enumerate(panel.geos)}
@@ -131,8 +129,7 @@ def fit_cells(
         start, _ = replace(test, start=cell.start, starts={}, cells={}).window(panel)
         mean = outcome[[places[geo] for geo in cell.geos]].mean(axis=0)
         comparisons.append(Comparison(treated=mean, donors=pool, pre=start, names=donors))
-    chosen = settle or estimator
-    fits = tuple(chosen.fit(one.treated, one.donors, one.pre) for one in comparisons)
+    fits = tuple(estimator.fit(one.treated, one.donors, one.pre) for one in comparisons)
     return CellFits(cells=cells, comparisons=tuple(comparisons), fits=fits)
 
 

@@ -117,7 +117,11 @@ def aa_rate(
         else:
             found.append(permutation_p_values(residual, post))
     values = np.concatenate(found)
-    hits, count = int((values <= alpha + TIE).sum()), len(values)
+    return aa_share(int((values <= alpha + TIE).sum()), len(values), alpha)
+
+
+def aa_share(hits: int, count: int, alpha: float) -> AaRate:
+    """The rate of ``hits`` in ``count`` windows with its interval."""
     return AaRate(
         rate=hits / count,
         lower=0.0 if hits == 0 else float(beta.ppf(0.05, hits, count - hits + 1)),

@@ -18,10 +18,14 @@ import pandas as pd
 from geolift.candidates import Pool, SetRules
 from geolift.design import GeoDesigns, design_geo_test, study_of
 from geolift.design_study import GeoDesign
+from geolift.mixed_integer import proven_bound, solve_mixed_integer
 from geolift.power import CandidateSets
 from geolift.power_curves import EFFECTS, smallest_seen
 from measurement.errors import InputError
 from measurement.panel import Panel
+
+#: Weight of the sum of MDEs beside the largest one.
+TIES = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +36,9 @@ class CellDesigns:
     ----------
     cells
         One design a cell, the sharpest first; MDE and power with the other cells' geos kept out of the donors.
-    worst_mde, bound
-        Largest MDE over the cells as chosen, and the smallest that any choice of the candidates has: equal.
+    goal, bound
+        Largest MDE over the cells as chosen plus a ten-thousandth of their sum, and what no choice of the candidates
+        undercuts: equal up to rounding.
     candidates
         Treated sets the program chose from.
     designs
@@ -41,7 +46,7 @@ class CellDesigns:
     """
 
     cells: tuple[GeoDesign, ...]
-    worst_mde: float
+    goal: float
     bound: float
     candidates: int
     designs: GeoDesigns
@@ -97,13 +102,14 @@ def design_cells(
         )
     rounds = _candidates(panel, cells, rules, request)
     found = list({design.treated: design for one in rounds for design in one.designs}.values())
-    picked = pack(found, cells, rules, budget=budget)
-    worst = max(design.mde for design in picked)
+    sound = [one for one in found if one.aa_rejection <= 2 * rounds[0].alpha + 1e-9]
+    picked, bound = pack(sound if len(sound) >= cells else found, cells, rules, budget=budget)
+    goal = max(design.mde for design in picked) + TIES * sum(design.mde for design in picked)
     measured = _apart(panel, picked, rules, rounds[0])
     return CellDesigns(
         cells=tuple(sorted(measured, key=lambda design: (design.mde, design.treated))),
-        worst_mde=worst,
-        bound=worst,
+        goal=goal,
+        bound=bound,
         candidates=len(found),
         designs=rounds[0],
     )
@@ -127,8 +133,10 @@ def _candidates(panel: Panel, cells: int, rules: SetRules, request: dict[str, An
 
 def pack(
     designs: Sequence[GeoDesign], cells: int, rules: SetRules, *, budget: float | None = None
-) -> list[GeoDesign]:
-    """Disjoint designs whose largest MDE is smallest, ties by the sum of all; solved to a proven optimum.
+) -> tuple[list[GeoDesign], float]:
+    """Disjoint designs whose largest MDE is smallest, ties by the sum of all, and the bound that proves it.
+
+    The program minimises the largest MDE plus a ten-thousandth of their sum; the bound is on that.
 
     Raises
     ------
@@ -153,16 +161,15 @@ def pack(
             if one in place and other in place:
                 either = np.maximum(inside[:, place[one]], inside[:, place[other]])
                 held.append(either @ picked <= 1)
-    problem = cp.Problem(cp.Minimize(worst + 1e-4 * (mde @ picked)), held)
-    problem.solve(solver=cp.HIGHS, mip_rel_gap=1e-7)
-    if picked.value is None:
+    problem = cp.Problem(cp.Minimize(worst + TIES * (mde @ picked)), held)
+    if not solve_mixed_integer(problem, gap=1e-7):
         raise InputError.of(
             f"no {cells} disjoint cells obey the rules",
             "Ask for fewer cells, allow a smaller holdout share or a larger budget, or loosen the neighbours",
             column="cells",
             value=cells,
         )
-    return [design for design, chosen in zip(designs, picked.value > 0.5, strict=True) if chosen]
+    return [design for design, chosen in zip(designs, picked.value > 0.5, strict=True) if chosen], proven_bound(problem)
 
 
 def _apart(panel: Panel, picked: list[GeoDesign], rules: SetRules, asked: GeoDesigns) -> list[GeoDesign]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geolift.candidates import Pool
+from geolift.mixed_integer import proven_bound, solve_mixed_integer
 from measurement.errors import InputError
 
 FloatArray = NDArray[np.float64]
@@ -72,8 +73,6 @@ def certified_set(outcome: FloatArray, pool: Pool, size: int, *, seconds: float)
     InputError
         Where a geo's mean outcome is not positive: shares of it mean nothing then.
     """
-    import cvxpy as cp
-
     levels = outcome.mean(axis=1)
     if not (levels > 0).all():
         raise InputError.of(
@@ -82,19 +81,11 @@ def certified_set(outcome: FloatArray, pool: Pool, size: int, *, seconds: float)
             column="outcome",
         )
     problem, chosen = _program(outcome, pool, size)
-    try:
-        problem.solve(solver=cp.HIGHS, time_limit=float(seconds), mip_rel_gap=1e-5)
-    except cp.error.SolverError:  # HiGHS stopped by the clock before it had any set
-        return None
-    if chosen.value is None:
+    if not solve_mixed_integer(problem, seconds=seconds, gap=1e-5):
         return None
     treated = tuple(int(place) for place in np.flatnonzero(chosen.value > 0.5))
-    stats: Any = problem.solver_stats.extra_stats
-    bound = float(stats.mip_dual_bound) if problem.status != cp.OPTIMAL else float(problem.value) * (1 - 1e-5)
-    value = float(problem.value)
-    return CertifiedSet(
-        treated=treated, imbalance=value, bound=max(bound, 0.0), certified=bool(value <= max(bound, 0.0) * 1.0001)
-    )
+    value, bound = float(problem.value), max(proven_bound(problem), 0.0)
+    return CertifiedSet(treated=treated, imbalance=value, bound=bound, certified=bool(value <= bound * 1.0001))
 
 
 def certified_sets(outcome: FloatArray, pool: Pool, sizes: Sequence[int], *, seconds: float) -> list[CertifiedSet]:

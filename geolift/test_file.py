@@ -25,6 +25,7 @@ _FIELDS = {
     "exclude": list,
     "starts": dict,
     "cells": (dict, str),
+    "schedule": str,
 }
 _REQUIRED = ("channel", "treated", "start", "end")
 _EXAMPLES = {
@@ -41,6 +42,7 @@ _EXAMPLES = {
     "exclude": 'Write exclude = ["Kiel"]',
     "starts": "Write [starts] at the end of the file and below it a line a geo, such as Bremen = 2026-03-16",
     "cells": 'Write cells = "each", or [cells] at the end of the file and below it north = ["Hamburg", "Bremen"]',
+    "schedule": 'Write schedule = "schedule.csv"',
 }
 
 

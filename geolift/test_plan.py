@@ -56,6 +56,8 @@ class GeoTest:
     cells
         Treated geos in groups with a counterfactual of their own each, name → geos; empty reads them as one mean.
         ``{"each": ()}``, in a file ``cells = "each"``, makes every geo a cell.
+    schedule
+        File of a switchback schedule, relative to the test file; ``""`` for an ordinary geo test.
     file
         Where it was read from, ``""`` if nowhere.
     """
@@ -73,6 +75,7 @@ class GeoTest:
     exclude: tuple[str, ...] = ()
     starts: Mapping[str, date] = field(default_factory=dict)
     cells: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    schedule: str = ""
     file: str = ""
 
     def __post_init__(self) -> None:
@@ -124,7 +127,7 @@ class GeoTest:
             text = f"'{self.channel}' is not a channel of the panel"
             problems.append(self._problem("channel", self.channel, text, _closest(self.channel, panel.channels)))
         donors = set(panel.geos) - set(self.treated) - set(self.exclude)
-        if not problems and not donors:
+        if not problems and not donors and not self.schedule:
             text = "no untreated geo is left to compare with"
             problems.append(self._problem("treated", len(self.treated), text, "Leave donors out of 'exclude'"))
         first, last = panel.dates[0].date(), self._last_day(panel)

@@ -10,6 +10,7 @@ from experiments.switchback import (
     analyse,
     draw_schedule,
     draw_signs,
+    no_difference,
     pair_contrasts,
     sign_test,
     switchback_power,
@@ -65,6 +66,7 @@ def test_the_interval_inverts_the_test_exactly() -> None:
         return (1 + int((drawn >= observed - 1e-12).sum())) / 400
 
     assert p_of(0.0) == pytest.approx(p_value)
+    assert no_difference(contrast[None], plan.signs, fresh)[0] == pytest.approx(p_value)
     assert lower < estimate < upper
     assert p_of(lower + 1e-9) > 0.1 >= p_of(lower - 1e-9)
     assert p_of(upper - 1e-9) > 0.1 >= p_of(upper + 1e-9)

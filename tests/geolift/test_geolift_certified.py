@@ -106,8 +106,10 @@ def design(treated: str, mde: float, spend: float = 10.0) -> GeoDesign:
 
 def test_cells_are_disjoint_and_the_dullest_is_as_sharp_as_can_be() -> None:
     offers = [design("ab", 0.02), design("bc", 0.021), design("cd", 0.05), design("ad", 0.022), design("e", 0.03)]
-    assert {one.treated for one in pack(offers, 2, SetRules())} == {("b", "c"), ("a", "d")}
-    apart = pack(offers, 2, SetRules(neighbours={"a": ("b",)}))
+    picked, bound = pack(offers, 2, SetRules())
+    assert {one.treated for one in picked} == {("b", "c"), ("a", "d")}
+    assert bound == pytest.approx(0.022 + 1e-4 * (0.021 + 0.022), rel=1e-6)
+    apart, _ = pack(offers, 2, SetRules(neighbours={"a": ("b",)}))
     assert {one.treated for one in apart} == {("a", "b"), ("e",)}
     with pytest.raises(InputError, match="disjoint"):
         pack(offers, 4, SetRules())
@@ -123,6 +125,7 @@ def test_cells_are_designed_from_a_panel() -> None:
     found = design_cells(panel, cells=2, channel="tv", weeks=4, rules=SetRules(sizes=(1, 2)), effort=effort)
     one, two = found.cells
     assert not set(one.treated) & set(two.treated)
+    assert found.bound == pytest.approx(found.goal, rel=1e-6)
     assert one.holdout_share == two.holdout_share
     assert 0 < one.mde <= two.mde <= 0.5
     assert found.table()["cell"].tolist() == ["cell_1", "cell_2"]

@@ -8,6 +8,7 @@ more than the gap.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -89,8 +90,11 @@ def certified_set(outcome: FloatArray, pool: Pool, size: int, *, seconds: float)
 
 
 def certified_sets(outcome: FloatArray, pool: Pool, sizes: Sequence[int], *, seconds: float) -> list[CertifiedSet]:
-    """`certified_set` for every size, the time shared between them."""
-    found = [certified_set(outcome, pool, size, seconds=seconds / len(sizes)) for size in sizes]
+    """`certified_set` for every size, the time shared between them; what one leaves goes to those after it."""
+    found, until = [], time.monotonic() + seconds
+    for number, size in enumerate(sizes):
+        left = max(until - time.monotonic(), 0.1)
+        found.append(certified_set(outcome, pool, size, seconds=left / (len(sizes) - number)))
     return [one for one in found if one is not None]
 
 

@@ -15,11 +15,13 @@ from geolift.estimators import Comparison, Estimator, Fit
 from geolift.handover import as_json, finite, lift_estimate
 from geolift.inference import TestResult, rejection_level
 from geolift.measure import CellReading, Measured, measure
+from geolift.placebo_paths import placebo_paths
 from geolift.robustness import Robustness, robustness
 from geolift.sequential import RunningReading, running_reading
 from geolift.spend import TestSpend, test_spend
+from geolift.synthetic_control import SyntheticControl
 from geolift.test_plan import GeoTest
-from geolift.trouble import calibration_check, data_checks, fit_checks, share_outside
+from geolift.trouble import calibration_check, data_checks, fit_checks, middle_check, share_outside
 from geolift.verdict import Verdict, detectable_lift, judge
 from measurement.checks import Check, healthy
 from measurement.estimates import LiftEstimate
@@ -115,6 +117,11 @@ class GeoReadout:
                 "upper": (middle + half) * geos,
             }
         )
+
+    def placebo_paths(self) -> pd.DataFrame:
+        """The content of ``placebos.csv``; see `geolift.placebo_paths`."""
+        size = len(self.test.treated)
+        return placebo_paths(SyntheticControl(), self.comparison, self.fit, self.dates, size=size, seed=self.seed)
 
     def to_dict(self) -> dict[str, object]:
         """The content of ``readout.json``; infinite ends are ``None``."""
@@ -218,6 +225,7 @@ def read_geo_test(panel: Panel, test: GeoTest, *, estimator: Estimator | None = 
     checks = (
         *data_checks(panel, test, comparison, spend, found.constant),
         *fit_checks(comparison, fit, fixed_effects=bool(fit.options.get("fixed_effects", True))),
+        *middle_check(result, fit.att),
         *calibration_check(aa),
         *others.checks(result, level=test.level),
     )

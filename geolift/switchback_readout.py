@@ -77,6 +77,9 @@ class SwitchbackReadout:
             }
         )
 
+    def placebo_paths(self) -> None:
+        """None: every geo takes part, and the test is that of the draw."""
+
     def to_dict(self) -> dict[str, object]:
         """The content of ``readout.json``."""
         outcome, iroas = self.lift.incremental_outcome, self.lift.iroas

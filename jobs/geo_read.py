@@ -71,6 +71,9 @@ def run_geo_read(
         progress(0.9, "writing the readout")
         write_document(draft.folder / "readout.json", readout.to_dict())
         readout.series().to_csv(draft.folder / "series.csv", index=False)
+        paths = readout.placebo_paths()
+        if paths is not None:
+            paths.to_csv(draft.folder / "placebos.csv", index=False, float_format="%.6g")
         draft.check(plain_checks(readout.checks))
     progress(1.0, "done")
     return published(draft.record)

@@ -31,7 +31,7 @@ def show_designs(screen: Screen, workspace: Workspace, record: RunRecord) -> Non
         screen.title(f"Designs for {title}")
         _table(screen, words, table.head(10), first="rank", power="power_at_target")
         _best(screen, words, table.iloc[0].to_dict(), str(options.get("kind", "scale_up")))
-    _certificates(screen, words, record)
+    _certificates(screen, record)
     show_run(screen, workspace, record)
 
 
@@ -64,18 +64,17 @@ def _best(screen: Screen, words: Wording, best: Mapping[Any, Any], kind: str) ->
     )
 
 
-def _certificates(screen: Screen, words: Wording, record: RunRecord) -> None:
+def _certificates(screen: Screen, record: RunRecord) -> None:
     if not (record.folder / "certificates.csv").is_file():
         return
     table = pd.read_csv(record.file("certificates.csv"))
-    proven = table[table["certified"]]
-    if len(proven):
-        sizes = ", ".join(str(len(str(treated).split(";"))) for treated in proven["treated"])
-        screen.line(f"Proven: of all sets of {sizes}, the one that the donors match best is among those measured.")
-    for row in table[~table["certified"]].to_dict("records"):
-        gap = words.percent(row["imbalance"] / row["bound"] - 1) if row["bound"] > 0 else "unknown"
-        size = len(str(row["treated"]).split(";"))
-        screen.line(f"Sets of {size}: a better match is not ruled out (gap {gap}); allow more with --certify SECONDS.")
+    sizes = [len(str(treated).split(";")) for treated in table["treated"]]
+    proven = [str(size) for size, certified in zip(sizes, table["certified"], strict=True) if certified]
+    open_ = [str(size) for size, certified in zip(sizes, table["certified"], strict=True) if not certified]
+    if proven:
+        screen.line(f"Of all sets of {', '.join(proven)}, the one that donors match best is proven, and was measured.")
+    if open_:
+        screen.line(f"Of sets of {', '.join(open_)}, a better match is not ruled out: allow more with --certify SECONDS.")
 
 
 def _switchback(screen: Screen, words: Wording, record: RunRecord, title: str) -> None:

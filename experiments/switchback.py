@@ -324,10 +324,7 @@ def switchback_power(
         window = history[:, first : first + plan.periods]
         fresh = draw_signs(*plan.signs.shape, rng, draws=399)
         contrasts = np.array(
-            [
-                pair_contrasts(with_effect(window, plan, lift=effect, carry_over=carry_over), plan)
-                for effect in effects
-            ]
+            [pair_contrasts(with_effect(window, plan, lift=effect, carry_over=carry_over), plan) for effect in effects]
         )
         if test == 0:  # refuses plans with too few schedules
             sign_test(contrasts[0], plan.signs, fresh, level=1 - alpha)

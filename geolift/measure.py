@@ -153,7 +153,7 @@ def _bayesian(chosen: Estimator, comparison: Comparison, test: GeoTest) -> tuple
     if test.inference not in (None, "posterior") or not isinstance(chosen, BayesianSyntheticControl):
         raise InputError.of(
             "a Bayesian synthetic control brings its own interval",
-            "Leave inference out, or write inference = \"posterior\"",
+            'Leave inference out, or write inference = "posterior"',
             column="inference",
             value=test.inference,
         )
@@ -174,9 +174,7 @@ def _readings(
         alone = cell.test(test)
         spend = test_spend(panel, alone)
         lift = lift_estimate(alone, one, fit, result, spend, panel.currency)
-        readings.append(
-            CellReading(cell=cell, lift=lift, fit=fit, result=result, spend=spend, adjusted=float(p_value))
-        )
+        readings.append(CellReading(cell=cell, lift=lift, fit=fit, result=result, spend=spend, adjusted=float(p_value)))
     return tuple(readings)
 
 
@@ -193,4 +191,3 @@ def holm(p_values: FloatArray) -> FloatArray:
     adjusted = np.empty(len(p_values))
     adjusted[order] = np.minimum(raised, 1.0)
     return adjusted
-

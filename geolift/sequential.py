@@ -67,7 +67,6 @@ class RunningReading:
             {"date": self.dates, "effect": self.effect, "lower": self.lower, "upper": self.upper, "level": self.level}
         )
 
-
     def to_dict(self) -> dict[str, object]:
         """The last look and the rule as plain JSON values."""
         return {

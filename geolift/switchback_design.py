@@ -152,8 +152,12 @@ def design_switchback(
         except InputError as error:
             refusals.append(error)
     if not plans:
-        raise refusals[0] if refusals else InputError.of(
-            f"{weeks} weeks hold no pair of blocks", "Plan a longer test", column="weeks", value=weeks
+        raise (
+            refusals[0]
+            if refusals
+            else InputError.of(
+                f"{weeks} weeks hold no pair of blocks", "Plan a longer test", column="weeks", value=weeks
+            )
         )
     ranked = sorted(plans, key=lambda plan: (plan.bias < -MOST_BIAS, plan.mde is None, plan.mde or 0.0, plan.block))
     half = history[:, -_recent(panel) :].mean(axis=1).sum() * periods / 2

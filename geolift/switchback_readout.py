@@ -285,4 +285,3 @@ def _aa(history: FloatArray, plan: Switchback, level: float, seed: int) -> AaRat
         fresh = draw_signs(*contrast.shape, rng, draws=399)
         hits += no_difference(contrast[None], drawn.signs, fresh)[0] <= alpha + 1e-12
     return aa_share(int(hits), AA_TESTS, alpha)
-

@@ -64,7 +64,10 @@ def plan_of(panel: Panel, test: GeoTest, schedule: pd.DataFrame) -> tuple[Switch
     if named != set(test.treated):
         astray = sorted(named ^ set(test.treated))[0]
         raise InputError.of(
-            "the schedule and 'treated' name different geos", "List the same geos in both", column="treated", value=astray
+            "the schedule and 'treated' name different geos",
+            "List the same geos in both",
+            column="treated",
+            value=astray,
         )
     test.check_against(panel)
     days = panel.days_per_period

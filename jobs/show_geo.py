@@ -74,7 +74,9 @@ def _certificates(screen: Screen, record: RunRecord) -> None:
     if proven:
         screen.line(f"Of all sets of {', '.join(proven)}, the one that donors match best is proven, and was measured.")
     if open_:
-        screen.line(f"Of sets of {', '.join(open_)}, a better match is not ruled out: allow more with --certify SECONDS.")
+        screen.line(
+            f"Of sets of {', '.join(open_)}, a better match is not ruled out: allow more with --certify SECONDS."
+        )
 
 
 def _switchback(screen: Screen, words: Wording, record: RunRecord, title: str) -> None:
@@ -93,7 +95,16 @@ def _switchback(screen: Screen, words: Wording, record: RunRecord, title: str) -
         for row in table.to_dict("records")
     ]
     screen.title(f"Switchback plans for {title}")
-    heads = ("rank", "block", "washed out", "smallest effect", "in money", "false alarms", "lost to carry-over", "moves")
+    heads = (
+        "rank",
+        "block",
+        "washed out",
+        "smallest effect",
+        "in money",
+        "false alarms",
+        "lost to carry-over",
+        "moves",
+    )
     screen.table(heads, rows, right=tuple(range(8)))
     screen.line("Block and washout count periods of the panel. The drawn schedule of plan 1 is in schedule.csv.")
 
@@ -134,4 +145,3 @@ def _cells(screen: Screen, words: Wording, cells: list[Mapping[str, Any]]) -> No
         for cell in cells
     ]
     screen.table(("cell", "lift", "incremental outcome", "iROAS", "p-value among all cells"), rows, right=(1, 2, 3, 4))
-

@@ -101,7 +101,9 @@ def power_lines(
             y=line["power"],
             mode="lines",
             line={"color": colour, "width": 2.5 if place == 0 else 1.3},
-            customdata=[f"{text(effect)}: {text(power)}" for effect, power in zip(line["effect"], line["power"], strict=True)],
+            customdata=[
+                f"{text(effect)}: {text(power)}" for effect, power in zip(line["effect"], line["power"], strict=True)
+            ],
             hovertemplate=f"{label}, %{{customdata}}<extra></extra>",
         )
         ends.append((label, float(line["power"].iloc[-1]), colour))
@@ -109,7 +111,13 @@ def power_lines(
     # Curves end near 1, so labels hang down from there rather than sit at the curves' own ends.
     for place, (label, _, colour) in enumerate(sorted(ends, key=lambda end: -end[1])):
         figure.add_annotation(
-            x=top, y=1.0 - 0.09 * place, text=label, xanchor="left", xshift=8, showarrow=False, font={"color": colour, "size": 12}
+            x=top,
+            y=1.0 - 0.09 * place,
+            text=label,
+            xanchor="left",
+            xshift=8,
+            showarrow=False,
+            font={"color": colour, "size": 12},
         )
     label_axis(figure.update_xaxes, (0.0, top), text=text, title=titles[0])
     label_axis(figure.update_yaxes, (0.0, 1.04), text=text)

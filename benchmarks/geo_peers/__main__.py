@@ -93,11 +93,15 @@ def main():
     single, shared, certified = ours(speed)
     solved = [simplex_least_squares(target, pool) for _, target, pool in problems]
     own = [objective(one.weights[0], target, pool) for one, (_, target, pool) in zip(solved, problems, strict=True)]
-    print(f"{len(speed)} problems of 40 donors x 90 periods, cold; objectives on {len(problems)} problems of all kinds\n")
+    print(
+        f"{len(speed)} problems of 40 donors x 90 periods, cold; objectives on {len(problems)} problems of all kinds\n"
+    )
     print("| solver | ms a problem | one call of ours | one of 1,000 in a call | ours above | above ours | failed |")
     print("|---|---|---|---|---|---|---|")
     print(f"| liftwerk, one call, certified | {1e3 * single:.4f} | 1x | | | | {sum(not s.certified for s in solved)} |")
-    print(f"| liftwerk, 1,000 right-hand sides a call, certified | {1e3 * shared:.4f} | | 1x | | | {int(not certified)} |")
+    print(
+        f"| liftwerk, 1,000 right-hand sides a call, certified | {1e3 * shared:.4f} | | 1x | | | {int(not certified)} |"
+    )
     for answer in peers(asked.environment, speed, problems):
         if isinstance(answer, str):
             print(f"| {answer} | | | | | | |")

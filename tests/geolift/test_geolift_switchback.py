@@ -37,9 +37,12 @@ def designs() -> SwitchbackDesigns:
 
 def run(designs: SwitchbackDesigns, *, kind: str, lift: float) -> tuple[Panel, GeoTest]:
     """The panel with the test in it, and its plan."""
-    whole, table = panel(), designs.schedule.assign(**{
-        name: pd.to_datetime(designs.schedule[name]) for name in ("start", "end", "counted_from")
-    })
+    whole, table = (
+        panel(),
+        designs.schedule.assign(
+            **{name: pd.to_datetime(designs.schedule[name]) for name in ("start", "end", "counted_from")}
+        ),
+    )
     test = GeoTest(
         channel="tv",
         treated=GEOS,

@@ -63,7 +63,7 @@ class Switchback:
     @property
     def periods(self) -> int:
         """Length of the test."""
-        return self.on.shape[1] * self.block
+        return int(self.on.shape[1]) * self.block
 
     @property
     def signs(self) -> NDArray[np.int8]:
@@ -163,7 +163,7 @@ def analyse(
     (0.1, True)
     """
     contrast = pair_contrasts(outcome, plan)
-    fresh = draw_signs(*contrast.shape, np.random.default_rng(seed), draws=draws)
+    fresh = draw_signs(contrast.shape[0], contrast.shape[1], np.random.default_rng(seed), draws=draws)
     moved, interval, p_value = sign_test(contrast, plan.signs, fresh, level=level)
     return SwitchbackResult(
         lift=_lift(moved),
@@ -322,7 +322,7 @@ def switchback_power(
         plan = draw_schedule(len(history), periods, block=block, washout=washout, seed=int(rng.integers(2**31)))
         first = int(rng.integers(history.shape[1] - plan.periods + 1))
         window = history[:, first : first + plan.periods]
-        fresh = draw_signs(*plan.signs.shape, rng, draws=399)
+        fresh = draw_signs(plan.signs.shape[0], plan.signs.shape[1], rng, draws=399)
         contrasts = np.array(
             [pair_contrasts(with_effect(window, plan, lift=effect, carry_over=carry_over), plan) for effect in effects]
         )
@@ -331,10 +331,10 @@ def switchback_power(
         found[test] = no_difference(contrasts, plan.signs, fresh)
         largest.append(_lift(float(np.mean(plan.signs * contrasts[-1]))))
     shares = (found <= alpha + 1e-12).mean(axis=0)
-    enough = np.flatnonzero([(shares[place:] >= power).all() and effects[place] > 0 for place in range(len(effects))])
+    enough = [place for place in range(len(effects)) if effects[place] > 0 and (shares[place:] >= power).all()]
     mde = None
-    if len(enough):
-        place = int(enough[0])
+    if enough:
+        place = enough[0]
         low, high = shares[place - 1], shares[place]
         share = 1.0 if high <= low else float(np.clip((power - low) / (high - low), 0.0, 1.0))
         mde = effects[place - 1] + share * (effects[place] - effects[place - 1])

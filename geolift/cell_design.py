@@ -72,7 +72,12 @@ class CellDesigns:
 
 
 def design_cells(
-    panel: Panel, *, cells: int, rules: SetRules | None = None, budget: float | None = None, **request: Any
+    panel: Panel,
+    *,
+    cells: int,
+    rules: SetRules | None = None,
+    budget: float | None = None,
+    **request: Any,  # noqa: ANN401 - handed on
 ) -> CellDesigns:
     """Design a test of several cells.
 
@@ -143,8 +148,9 @@ def pack(
     InputError
         Where there are no such designs.
     """
-    import cvxpy as cp
+    import cvxpy
 
+    cp: Any = cvxpy  # its functions are not typed
     geos = sorted({geo for design in designs for geo in design.treated})
     inside = np.array([[geo in design.treated for geo in geos] for design in designs], dtype=np.float64)
     mde = np.array([design.mde for design in designs])
@@ -169,7 +175,8 @@ def pack(
             column="cells",
             value=cells,
         )
-    return [design for design, chosen in zip(designs, picked.value > 0.5, strict=True) if chosen], proven_bound(problem)
+    inside = np.asarray(picked.value) > 0.5
+    return [design for design, chosen in zip(designs, inside, strict=True) if chosen], proven_bound(problem)
 
 
 def _apart(panel: Panel, picked: list[GeoDesign], rules: SetRules, asked: GeoDesigns) -> list[GeoDesign]:

@@ -104,8 +104,9 @@ def _program(outcome: FloatArray, pool: Pool, size: int) -> tuple[Any, Any]:
     With ``u`` one over the treated geos' level, ``y = u z`` are the shares of the treated series and ``v`` those of the
     donors; fixing ``Σ level·y = 1`` makes the ratio linear (Charnes and Cooper 1962).
     """
-    import cvxpy as cp
+    import cvxpy
 
+    cp: Any = cvxpy  # its functions are not typed
     geos = len(pool.geos)
     levels = outcome.mean(axis=1)
     level = levels / levels.sum()

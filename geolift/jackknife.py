@@ -1,4 +1,4 @@
-"""Jackknife+ over blocks of time (Barber, Candès, Ramdas and Tibshirani 2021): intervals from leaving out and predicting.
+"""Jackknife+ over blocks of time (Barber, Candès, Ramdas and Tibshirani 2021): leave out, predict, compare.
 
 Every block as long as the measured window is left out of the history in turn. The fit without it predicts the block,
 which says how wrong such predictions are, and the measured window, which says how far the prediction itself moves.

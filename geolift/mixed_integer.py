@@ -10,8 +10,9 @@ from typing import Any
 
 def solve_mixed_integer(problem: Any, *, seconds: float | None = None, gap: float = 1e-6) -> bool:  # noqa: ANN401 - cvxpy is untyped
     """Solve a cvxpy problem to a relative ``gap``; whether there is an answer, be it only the best in the time."""
-    import cvxpy as cp
+    import cvxpy
 
+    cp: Any = cvxpy  # its functions are not typed
     _greet()
     options: dict[str, Any] = {"output_flag": False, "threads": 1, "mip_rel_gap": gap}
     if seconds is not None:
@@ -34,8 +35,10 @@ def proven_bound(problem: Any) -> float:  # noqa: ANN401 - cvxpy is untyped
 
 @cache
 def _greet() -> None:
-    """Take HiGHS's greeting, which it writes to the process's output at its first use, where ``--json`` would mix it in."""
-    import highspy
+    """Take HiGHS's greeting: at its first use it writes to the process's output, which would spoil ``--json``."""
+    import importlib
+
+    highspy: Any = importlib.import_module("highspy")  # untyped
 
     sys.stdout.flush()
     kept, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)

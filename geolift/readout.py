@@ -278,6 +278,9 @@ def _verdict(
     outcome = lift.incremental_outcome
     failed = {check.name for check in checks if not check.passed}
     alpha = rejection_level(test.level)
+    unread = None
+    if failed & {"history_short", "test_finished"} or not math.isfinite(lift.standard_error):
+        unread = "not_enough_data" if running is None else running.rule
     return judge(
         channel=test.channel,
         kind=test.kind,
@@ -288,6 +291,5 @@ def _verdict(
         level=test.level,
         p_value=found.result.p_value,
         detectable=detectable_lift(lift.standard_error, found.base, alpha=alpha),
-        enough=not failed & {"history_short", "test_finished"} and math.isfinite(lift.standard_error),
-        running=None if running is None else running.rule,
+        unread=unread,
     )

@@ -13,14 +13,14 @@ from geolift.active_set import Flags, Places, Reals, _append, _exchange, _settle
 
 
 @compiled_sums
-def _normalise(target: Reals, donors: Reals, aim: Reals, pool: Reals, squares: Reals) -> float:
-    """Centre on the donors' mean and scale to one, into ``aim`` and ``pool``; returns the scale, NaN where not finite.
+def _centre(target: Reals, donors: Reals, aim: Reals, pool: Reals, squares: Reals) -> float:
+    """Target and donors less the donors' mean, into ``aim`` and ``pool``; returns the scale, NaN where not finite.
 
-    ``squares`` (J,) receives the sum of squares of each row of ``pool``. Σ w = 1: moving donors and target by one common series, and scaling all alike, leaves the minimiser unchanged.
+    ``squares`` (J,) receives the sum of squares of each row of ``pool``. Since Σ w = 1, moving donors and target by one
+    common series, and scaling all alike, leaves the minimiser unchanged.
     """
     count, periods = donors.shape
-    for t in range(periods):
-        aim[t] = 0.0
+    aim[:] = 0.0
     for j in range(count):
         for t in range(periods):
             aim[t] += donors[j, t]
@@ -38,21 +38,33 @@ def _normalise(target: Reals, donors: Reals, aim: Reals, pool: Reals, squares: R
     for t in range(periods):
         aim[t] = target[t] - aim[t]
         own += aim[t] * aim[t]
-    if not (np.isfinite(total) and np.isfinite(own)):
+    if not np.isfinite(total + own):
         return np.nan
-    scale = np.sqrt(total / (count * periods))
-    if scale == 0.0:
-        scale = np.sqrt(own / periods)
-    if scale == 0.0:
-        scale = 1.0
+    return float(np.sqrt(total / (count * periods)) if total > 0.0 else np.sqrt(own / periods))
+
+
+@compiled_sums
+def _divide(aim: Reals, pool: Reals, squares: Reals, scale: float) -> None:
+    """Bring everything to the scale one, in place."""
     factor = 1.0 / scale
-    for j in range(count):
+    for j in range(pool.shape[0]):
         squares[j] *= factor * factor
-        for t in range(periods):
+        for t in range(pool.shape[1]):
             pool[j, t] *= factor
-    for t in range(periods):
+    for t in range(aim.shape[0]):
         aim[t] *= factor
-    return float(scale)
+
+
+@compiled
+def _first(gram: Reals, squares: Reals, linear: Reals, mask: Flags, penalty: float) -> int:
+    """The allowed donor closest to the target on its own; the Gram matrix receives its diagonal."""
+    enter, nearest = 0, np.inf
+    for j in range(squares.shape[0]):
+        gram[j, j] = squares[j] + penalty
+        cost = 0.5 * gram[j, j] - linear[j]
+        if mask[j] and cost < nearest:
+            enter, nearest = j, cost
+    return enter
 
 
 @compiled_sums
@@ -94,26 +106,23 @@ def solve_single(target: Reals, donors: Reals, allowed: Flags, ridge: float, wei
     count, periods = donors.shape
     aim, pool = np.empty(periods), np.empty((count, periods))
     squares = np.empty(count)
-    scale = _normalise(target, donors, aim, pool, squares)
+    scale = _centre(target, donors, aim, pool, squares)
     if np.isnan(scale):
         told[3] = -1.0
         return
+    if scale == 0.0:
+        scale = 1.0
+    _divide(aim, pool, squares, scale)
     mask = allowed if allowed.shape[0] == count else np.ones(count, dtype=np.bool_)
     penalty = ridge / (scale * scale)
     linear, rest = np.dot(pool, aim), np.empty(periods)
     gram, factor = np.empty((count, count)), np.empty((count + 1, count + 1))
     members, work, shifted = np.zeros(count + 1, dtype=np.int64), np.empty((3, count + 1)), np.empty(count)
-    trace, largest, square, enter, nearest = 0.0, 0.0, np.dot(aim, aim), 0, np.inf
-    for j in range(count):
-        largest, trace = max(largest, squares[j]), trace + squares[j] + penalty
-        gram[j, j] = squares[j] + penalty
-        cost = 0.5 * gram[j, j] - linear[j]
-        if mask[j] and cost < nearest:
-            enter, nearest = j, cost
+    trace, largest, square = squares.sum() + count * penalty, squares.max(), np.dot(aim, aim)
+    enter = _first(gram, squares, linear, mask, penalty)
     shift = trace / count if trace > 0.0 else 1.0
-    for j in range(count):
-        shifted[j] = linear[j] + shift
-        weights[j] = 0.0
+    shifted[:] = linear + shift
+    weights[:] = 0.0
     weights[enter] = 1.0
     _append(factor, 0, gram, members, enter, shift, shifted, work)
     size, steps, stalls, gap, value, previous = 1, 0, 0, 0.0, 0.0, np.inf

@@ -86,7 +86,7 @@ class SwitchbackDesigns:
         return pd.DataFrame(rows)
 
 
-def design_switchback(
+def design_switchback(  # noqa: PLR0913 - a request; every argument after weeks has a default
     panel: Panel,
     *,
     channel: str,

@@ -155,7 +155,6 @@ def read_switchback(panel: Panel, test: GeoTest, schedule: pd.DataFrame, *, seed
         level=test.level,
         p_value=result.p_value,
         detectable=detectable_lift(lift.standard_error, base, alpha=rejection_level(test.level)),
-        enough=True,
     )
     return SwitchbackReadout(
         test=test,
@@ -282,6 +281,6 @@ def _aa(history: FloatArray, plan: Switchback, level: float, seed: int) -> AaRat
         )
         start = int(rng.integers(spare + 1))
         contrast = pair_contrasts(history[:, start : start + drawn.periods], drawn)
-        fresh = draw_signs(*contrast.shape, rng, draws=399)
+        fresh = draw_signs(contrast.shape[0], contrast.shape[1], rng, draws=399)
         hits += no_difference(contrast[None], drawn.signs, fresh)[0] <= alpha + 1e-12
     return aa_share(int(hits), AA_TESTS, alpha)

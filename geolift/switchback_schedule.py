@@ -62,7 +62,7 @@ def plan_of(panel: Panel, test: GeoTest, schedule: pd.DataFrame) -> tuple[Switch
     """
     named = set(schedule["geo"])
     if named != set(test.treated):
-        astray = sorted(named ^ set(test.treated))[0]
+        astray = min(named ^ set(test.treated))
         raise InputError.of(
             "the schedule and 'treated' name different geos",
             "List the same geos in both",
@@ -85,7 +85,7 @@ def plan_of(panel: Panel, test: GeoTest, schedule: pd.DataFrame) -> tuple[Switch
         )
     on = np.array([table.loc[table["geo"] == geo, "on"].to_numpy() for geo in test.treated], dtype=np.bool_)
     plan = Switchback(on=on, block=int(spans[0] // days), washout=int(washed[0] // days))
-    start = int(panel.dates.get_loc(first))
+    start = int(np.flatnonzero(panel.dates == first)[0])
     if start + plan.periods > len(panel.dates):
         last = panel.dates[-1].date()
         raise InputError.of(

@@ -117,9 +117,9 @@ class GeoTest:
     def check_against(self, panel: Panel) -> None:
         """Raise for geos, channel or dates the panel does not have."""
         problems = []
-        for field, names in (("treated", self.treated), ("exclude", self.exclude)):
+        for setting, names in (("treated", self.treated), ("exclude", self.exclude)):
             problems += [
-                self._problem(field, name, f"'{name}' is not a geo of the panel", _closest(name, panel.geos))
+                self._problem(setting, name, f"'{name}' is not a geo of the panel", _closest(name, panel.geos))
                 for name in names
                 if name not in panel.geos
             ]
@@ -156,14 +156,14 @@ class GeoTest:
             faults.append(("treated", self.treated, "treated must name at least one geo, each once", "List the geos"))
         if self.end < self.start:
             faults.append(("end", self.end, "the test ends before it starts", "Swap start and end"))
-        for field, value, known in (
+        for setting, value, known in (
             ("kind", self.kind, KINDS),
             ("estimator", self.estimator, (None, *ESTIMATORS)),
             ("inference", self.inference, (None, *INFERENCES)),
         ):
             if value not in known:
                 names = ", ".join(str(name) for name in known if name is not None)
-                faults.append((field, value, f"'{value}' is not a known {field}", f"Use one of: {names}"))
+                faults.append((setting, value, f"'{value}' is not a known {setting}", f"Use one of: {names}"))
         if self.cooldown_weeks < 0:
             faults.append(("cooldown_weeks", self.cooldown_weeks, "cooldown_weeks is negative", "Use 0 or more"))
         if not 0.5 <= self.level < 1:

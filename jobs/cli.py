@@ -110,7 +110,7 @@ def fit(
 
 
 @geo.command("design")
-def geo_design(
+def geo_design(  # noqa: PLR0913, PLR0917 - one argument an option
     channel: Annotated[str, typer.Option("--channel", help="Channel to test.")],
     weeks: Annotated[int, typer.Option("--weeks", min=1, max=52, help="Length of the test.")],
     budget: Annotated[float | None, typer.Option("--budget", min=0.0, help="Most the test may cost.")] = None,

@@ -223,6 +223,7 @@ def _interval(row: Mapping[Any, Any], name: str, words: Wording) -> str:
 
 
 def ends(tree: Mapping[str, Any], words: Wording, digits: int) -> str:
+    """An interval in brackets, of a tree with ``lower`` and ``upper``."""
     lower, upper = (
         "unbounded" if tree[name] is None else words.number(float(tree[name]), digits=digits)
         for name in ("lower", "upper")

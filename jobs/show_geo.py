@@ -116,7 +116,7 @@ def show_readout(screen: Screen, workspace: Workspace, record: RunRecord) -> Non
     rows = [
         ("effect a period and geo", words.number(readout["att"], digits=3)),
         ("lift", words.percent(readout["lift_percent"] / 100, digits=1)),
-        ("incremental outcome", f"{words.number(outcome['value'], digits=1)}  {ends(outcome, words, 1)}"),
+        ("incremental outcome", _with_ends(outcome, words)),
         ("iROAS", "unknown" if iroas is None else f"{words.number(iroas['value'])}  {ends(iroas, words, 2)}"),
         ("p-value", "–" if readout["p_value"] is None else words.number(readout["p_value"], digits=3)),
     ]
@@ -137,11 +137,14 @@ def _cells(screen: Screen, words: Wording, cells: list[Mapping[str, Any]]) -> No
         (
             str(cell["name"]),
             words.percent(cell["lift_percent"] / 100, digits=1),
-            f"{words.number(cell['incremental_outcome']['value'], digits=1)}  "
-            f"{ends(cell['incremental_outcome'], words, 1)}",
+            _with_ends(cell["incremental_outcome"], words),
             "unknown" if cell["iroas"] is None else words.number(cell["iroas"]["value"]),
             words.number(cell["adjusted_p_value"], digits=3),
         )
         for cell in cells
     ]
     screen.table(("cell", "lift", "incremental outcome", "iROAS", "p-value among all cells"), rows, right=(1, 2, 3, 4))
+
+
+def _with_ends(tree: Mapping[str, Any], words: Wording) -> str:
+    return f"{words.number(tree['value'], digits=1)}  {ends(tree, words, 1)}"

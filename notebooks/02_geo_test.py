@@ -46,7 +46,7 @@ market = simulate_market(11, market_spec(n_geos=16, n_weeks=156, n_channels=4))
 channel, weeks, cooldown = "search", 6, 2
 first = 140
 history = market.panel.select(until=market.panel.dates[first - 1])
-f"{len(history.geos)} regions, {len(history.dates)} weeks before the test; true ROAS {market.truth['roas'][channel]:.2f}"
+f"{len(history.geos)} regions, {len(history.dates)} weeks before; true ROAS {market.truth['roas'][channel]:.2f}"
 
 # %% [markdown]
 # ## The plan
@@ -115,7 +115,7 @@ print(f"true: {true:,.0f}; inside the interval: {outcome.interval.contains(true)
 print(
     f"p-value {readout.result.p_value:.3f}; false alarms on this panel {readout.aa.rate:.1%} at α {readout.aa.alpha:.0%}"
 )
-print(f"iROAS {readout.lift.iroas.value:.2f} on {readout.spend.incremental:,.0f} of spend. {readout.spend.rule}")
+print(f"iROAS {readout.lift.iroas.value:.2f} on {readout.spend.incremental:,.0f} of spend.", readout.spend.rule)
 
 # %%
 series = readout.series().tail(50)

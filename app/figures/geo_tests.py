@@ -31,8 +31,9 @@ def placebo_lines(table: pd.DataFrame, style: Style, words: AxisWords, window: W
     figure.add_hline(y=0, line={"color": colours.ink, "width": 1})
     wide = table.pivot_table(index="date", columns="set", values="effect").sort_index()
     thin = {"color": translucent(colours.muted, 0.35), "width": 1}
-    for column in (number for number in wide.columns if number != 0):
-        figure.add_scatter(x=wide.index, y=wide[column], mode="lines", line=thin, hoverinfo="skip")
+    others = wide.drop(columns=0)
+    for column in others.columns:
+        figure.add_scatter(x=wide.index, y=others[column], mode="lines", line=thin, hoverinfo="skip")
     own = wide[0]
     figure.add_scatter(
         x=wide.index,
@@ -53,7 +54,7 @@ def placebo_lines(table: pd.DataFrame, style: Style, words: AxisWords, window: W
         font={"color": colours.accent, "size": 12},
     )
     # A few wild sets may leave the frame: the treated line has to stay readable.
-    rest = wide.drop(columns=0).to_numpy(dtype=np.float64)
+    rest = others.to_numpy(dtype=np.float64)
     ends = np.quantile(rest, [0.01, 0.99]) if rest.size else np.zeros(2)
     label_axis(figure.update_yaxes, padded([*own, *ends], zero=True), text=words.text)
     title_y(figure, words.y, style)

@@ -61,7 +61,7 @@ def placebos(scene: Scene, run: RunRecord, readout: Mapping[str, Any], window: W
     if sets < 1:
         return
     percent = scene.wording.percent
-    axes = AxisWords(x=scene.text("axis.date"), y=scene.text("geo_lift.placebo_axis"), text=lambda v: percent(v))
+    axes = AxisWords(x=scene.text("axis.date"), y=scene.text("geo_lift.placebo_axis"), text=percent)
     st.html(section(scene.text("geo_lift.placebos")))
     figure = placebo_lines(paths, scene.style, axes, window, name=scene.text("geo_lift.placebo_own"))
     share = readout.get("placebo", {}).get("set_p_value")
@@ -121,13 +121,13 @@ def power(scene: Scene, run: RunRecord, designs: pd.DataFrame) -> None:
     curves = loaders.run_table(run, "power_curves.csv", _POWER)
     ranks = [int(rank) for rank in designs["rank"].head(DRAWN)]
     names = [(rank, scene.text("geo_lift.design", rank=scene.wording.number(rank, digits=0))) for rank in ranks]
-    wanted = float(run.options.get("power", 0.8))
+    wanted = float(str(run.options.get("power", 0.8)))
     figure = power_lines(
         curves,
         scene.style,
         names,
         titles=(scene.text("geo_lift.power_lift"), scene.text("table.power")),
-        text=lambda value: scene.wording.percent(value),
+        text=scene.wording.percent,
         wanted=wanted,
     )
     says = scene.text("geo_lift.power_says", wanted=scene.wording.percent(wanted))

@@ -3,8 +3,8 @@
 ``make bench-geo`` or ``OMP_NUM_THREADS=1 python -m benchmarks.geo_peers [--problems 100] [--objectives 500]``
 
 **Speed.** CPU seconds a problem of 40 donors × 90 periods, cold (no start from a neighbour), one thread, after a first
-problem that warms imports and compilers. Ours three ways: one call a problem from Python; one call for a thousand
-right-hand sides that share the donors, which is how placebo sets and conformal refits use it; both with the certificate.
+problem that warms imports and compilers. Ours two ways, both with the certificate: one call a problem from Python; and
+one call for a thousand right-hand sides that share the donors, which is how placebo sets and conformal refits use it.
 mlsynth has no solver to call alone: its figure is a whole ``fit`` with plots off.
 
 **Objective.** Problems of eight kinds, collinear and rank-deficient ones among them. A peer's weights are first made

@@ -80,7 +80,7 @@ def peers(folder, speed, problems):
             if done.returncode:
                 yield f"{name}: {done.stderr.strip().splitlines()[-1]}"
             else:
-                yield pickle.loads(told.read_bytes())  # noqa: S301 - written by our own child
+                yield pickle.loads(told.read_bytes())  # written by our own child
 
 
 def main():

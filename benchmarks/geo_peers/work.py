@@ -88,7 +88,7 @@ def main():
     """``work.py PROBLEMS ANSWERS PACKAGE``."""
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
-    problems = pickle.loads(Path(sys.argv[1]).read_bytes())  # noqa: S301 - written by the caller a moment ago
+    problems = pickle.loads(Path(sys.argv[1]).read_bytes())  # written by the caller a moment ago
     label, solve = SOLVERS[sys.argv[3]]
     solve(*problems["speed"][0])
     _, seconds = weights_of(solve, problems["speed"])

@@ -175,8 +175,8 @@ def pack(
             column="cells",
             value=cells,
         )
-    inside = np.asarray(picked.value) > 0.5
-    return [design for design, chosen in zip(designs, inside, strict=True) if chosen], proven_bound(problem)
+    chosen = np.asarray(picked.value) > 0.5
+    return [design for design, taken in zip(designs, chosen, strict=True) if taken], proven_bound(problem)
 
 
 def _apart(panel: Panel, picked: list[GeoDesign], rules: SetRules, asked: GeoDesigns) -> list[GeoDesign]:

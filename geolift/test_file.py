@@ -58,11 +58,11 @@ def test_values(file: Path) -> tuple[dict[str, Any], str]:
     problems = _type_problems(tree, file.name, text)
     if problems:
         raise InputError(problems)
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in tree.items()}
-    if isinstance(values.get("cells"), str):
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in tree.items()}
+    if tree.get("cells") == "each":
         values["cells"] = {"each": ()}
-    elif "cells" in values:
-        values["cells"] = {name: tuple(geos) for name, geos in values["cells"].items()}
+    elif "cells" in tree:
+        values["cells"] = {name: tuple(geos) for name, geos in tree["cells"].items()}
     return values, text
 
 

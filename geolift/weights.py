@@ -147,7 +147,7 @@ def _check(targets: FloatArray, donors: FloatArray, allowed: BoolArray | None) -
             value=f"{targets.shape} beside donors {donors.shape}",
         )
     if len(targets) != 1 and not (np.isfinite(targets).all() and np.isfinite(donors).all()):  # one row: `_alone` looks
-        raise _not_finite()
+        raise InputError.of(*_NOT_FINITE, column="donors")
     if allowed is not None and (allowed.shape != (len(targets), len(donors)) or not allowed.any(axis=1).all()):
         raise InputError.of(
             "every target needs at least one allowed donor",
@@ -157,10 +157,7 @@ def _check(targets: FloatArray, donors: FloatArray, allowed: BoolArray | None) -
         )
 
 
-def _not_finite() -> InputError:
-    return InputError.of("values are missing or infinite", "Fill or drop those periods", column="donors")
-
-
+_NOT_FINITE = ("values are missing or infinite", "Fill or drop those periods")
 _EVERY: BoolArray = np.zeros(0, dtype=np.bool_)
 
 
@@ -173,7 +170,7 @@ def _alone(target: FloatArray, donors: FloatArray, allowed: BoolArray | None, ri
     solve_single(np.ascontiguousarray(target), np.ascontiguousarray(donors), mask, float(ridge), weights[0], told)
     gap, objective, rounding, steps = told.tolist()
     if steps < 0:
-        raise _not_finite()
+        raise InputError.of(*_NOT_FINITE, column="donors")
     if gap > max(CERTIFIED_GAP / 10 * objective, rounding):
         return None
     relative = np.array([gap / objective if gap > rounding else 0.0])

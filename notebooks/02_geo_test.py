@@ -112,9 +112,7 @@ readout = read_geo_test(panel, test, seed=1)
 print(readout.verdict.sentence)
 outcome = readout.lift.incremental_outcome
 print(f"true: {true:,.0f}; inside the interval: {outcome.interval.contains(true)}")
-print(
-    f"p-value {readout.result.p_value:.3f}; false alarms on this panel {readout.aa.rate:.1%} at α {readout.aa.alpha:.0%}"
-)
+print(f"p-value {readout.result.p_value:.3f}; false alarms {readout.aa.rate:.1%} at α {readout.aa.alpha:.0%}")
 print(f"iROAS {readout.lift.iroas.value:.2f} on {readout.spend.incremental:,.0f} of spend.", readout.spend.rule)
 
 # %%

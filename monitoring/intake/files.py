@@ -55,7 +55,7 @@ def state_of(path: Path, read_to: int, lines: int) -> FileState:
 
 
 def _by_line(path: Path) -> bool:
-    return path.suffix not in {".gz", ".zst"}
+    return path.suffix not in {".gz", ".zst", ".csv", ".parquet"}
 
 
 def _hash(path: Path, size: int) -> str:

@@ -88,7 +88,7 @@ def _chunks(stream: IO[bytes], path: Path, into: Gathered) -> Iterator[Gathered]
             yield into
             into = Gathered(file=into.file, slots=into.slots, lines=into.lines, read_to=into.read_to)
     for number, entry in enumerate(document or (), start=1):
-        _take(entry, number, into)
+        take_object(entry, number, into)
     yield into
 
 
@@ -98,7 +98,7 @@ def take_line(text: bytes, line: int, into: Gathered) -> None:
         try:
             otlp.take(otlp.DECODER.decode(text), line, into)
         except msgspec.ValidationError:
-            _take(_DECODE(text), line, into)
+            take_object(_DECODE(text), line, into)
         except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
             into.reject(line, f"not JSON: {str(wrong)[:80]}")
         except ValueError as wrong:
@@ -111,13 +111,14 @@ def take_line(text: bytes, line: int, into: Gathered) -> None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         into.reject(line, f"not JSON: {str(wrong)[:80]}")
         return
-    _take(tree, line, into)
+    take_object(tree, line, into)
 
 
-def _take(tree: object, line: int, into: Gathered) -> None:
+def take_object(tree: object, line: int, into: Gathered) -> None:
+    """One JSON value, whatever tool wrote it."""
     if isinstance(tree, list):
         for entry in tree:
-            _take(entry, line, into)
+            take_object(entry, line, into)
         return
     if not isinstance(tree, dict):
         into.reject(line, "this is not an object")
@@ -160,7 +161,7 @@ def _take_page(tree: dict[str, Any], line: int, into: Gathered) -> None:
         if trace is not None and isinstance(entry, dict):
             langfuse.take_observation({"traceId": tree.get("id"), **entry}, line, into, trace)
         else:
-            _take(entry, line, into)
+            take_object(entry, line, into)
     for score in tree.get("scores") or ():
         if isinstance(score, dict):
             langfuse.take_score({"traceId": tree.get("id"), **score}, line, into)

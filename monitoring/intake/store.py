@@ -23,10 +23,11 @@ import pyarrow.parquet as pq
 from measurement.progress import Progress, silent
 from measurement.store import file_hash, write_atomically
 from monitoring.intake.calls import CallRules, call_table
-from monitoring.intake.fields import slots_of
+from monitoring.intake.fields import Slot, slots_of
 from monitoring.intake.files import FileState, left_off, state_of
 from monitoring.intake.gathered import Gathered, SetAside
-from monitoring.intake.lines import gather
+from monitoring.intake.lines import Place, gather
+from monitoring.intake.plain import is_call_table, read_call_table, take_csv
 from monitoring.intake.verdicts import SCORE_SCHEMA, place_scores, score_table
 
 if TYPE_CHECKING:
@@ -96,12 +97,15 @@ class DayStore:
 
     def digest(self) -> dict[str, str]:
         """File → hash of its bytes, for every day: what the KPIs rest on."""
-        ledger = self._ledger()
-        return {name: str(value) for name, value in ledger.get("days", {}).items()}
+        return {name: str(digest) for name, (digest, _, _) in self._ledger().get("days", {}).items()}
 
     def aside(self) -> list[SetAside]:
         """Every line that was set aside so far."""
         return [SetAside(**entry) for entry in self._ledger().get("aside", [])]
+
+    def lines(self) -> int:
+        """Complete lines read so far."""
+        return sum(int(state["lines"]) for state in self._ledger().get("files", {}).values())
 
     def take(
         self,
@@ -135,14 +139,19 @@ class DayStore:
                 continue
             read += 1
             aside = [one for one in aside if one.file != name or one.line <= place.lines]
-            chunk = Gathered(file=name)
             with _collector_paused():
-                for chunk in gather(path, name, slots, place):
-                    _hold(chunk, rules, pending)
-                    aside += chunk.aside
+                last = Gathered(file=name)
+                for chunk in _read(path, name, slots, place, rules):
+                    if isinstance(chunk, Gathered):
+                        last = chunk
+                        _hold(chunk, rules, pending)
+                        aside += chunk.aside
+                    else:
+                        pending.calls.append(chunk)
+                        pending.spans, pending.call_rows = pending.spans + len(chunk), pending.call_rows + len(chunk)
                     if pending.waiting >= _FLUSH_ROWS:
                         days |= self._flush(pending)
-            known[name] = state_of(path, chunk.read_to, chunk.lines)
+            known[name] = state_of(path, last.read_to, last.lines)
         days |= self._flush(pending)
         if read:
             self._write_ledger(ledger, known, aside, days)
@@ -224,12 +233,13 @@ class DayStore:
     def _write_ledger(
         self, ledger: dict[str, Any], known: Mapping[str, FileState], aside: Sequence[SetAside], days: set[str]
     ) -> None:
-        digests = dict(ledger.get("days", {}))
-        for part in ("calls", "scores"):
-            for day in days:
-                file = self.folder / part / f"{day}.parquet"
-                if file.exists():
-                    digests[f"{part}/{day}.parquet"] = file_hash(file)
+        before, digests = ledger.get("days", {}), {}
+        for file in (*self.calls, *self.scores):
+            name, now = f"{file.parent.name}/{file.name}", file.stat()
+            known_digest, *stamp = before.get(name, [""])
+            # a job that was killed may have changed a day without a word in the ledger: its stamp tells
+            same = file.stem not in days and stamp == [now.st_size, now.st_mtime_ns]
+            digests[name] = [known_digest if same else file_hash(file), now.st_size, now.st_mtime_ns]
         tree = {
             "files": {name: asdict(state) for name, state in known.items()},
             "days": digests,
@@ -260,6 +270,20 @@ def write_table(path: Path, table: pa.Table) -> None:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     write_atomically(path, sink.getvalue().to_pybytes())
+
+
+def _read(
+    path: Path, name: str, slots: Mapping[str, Slot], place: Place, rules: CallRules
+) -> Iterator[Gathered | pa.Table]:
+    """Whatever a file holds: lines of JSON, a table of calls, or a CSV download."""
+    if is_call_table(path):
+        yield read_call_table(path, name, rules)
+    elif path.suffix == ".csv":
+        into = Gathered(file=name, slots=slots)
+        take_csv(path, into)
+        yield into
+    else:
+        yield from gather(path, name, slots, place)
 
 
 def _hold(chunk: Gathered, rules: CallRules, pending: _Pending) -> None:

@@ -93,11 +93,11 @@ def run_forget(workspace: Workspace, unit: str, *, seed: int, progress: Progress
             if count:
                 removed[file.relative_to(workspace.root).as_posix()] += count
     rebuilt = _rebuild(workspace, seed=seed, progress=part(progress, 0.5, 0.95)) if removed else {}
-    left = tuple(
-        file.relative_to(workspace.root).as_posix() for file in _files(workspace) if still_named(file, person)
-    )
+    left = tuple(file.relative_to(workspace.root).as_posix() for file in _files(workspace) if still_named(file, person))
     if removed:
-        AuditLog(workspace.audit_log).append("forgot", "a person", {"removed": sum(removed.values()), "rebuilt": rebuilt})
+        AuditLog(workspace.audit_log).append(
+            "forgot", "a person", {"removed": sum(removed.values()), "rebuilt": rebuilt}
+        )
     progress(1.0, "done")
     return Forgotten(removed=dict(removed), rebuilt=rebuilt, left=left)
 

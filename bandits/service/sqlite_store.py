@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bandits.service.sql_store import SqlStore
@@ -15,6 +15,10 @@ from measurement.errors import InputError
 _CHECKPOINT = 32 * 2**20
 _INSERT = """INSERT INTO decisions
     (id, ts, experiment_id, unit_id, arm_id, propensity, policy_version, context) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_FORGET = (
+    "DELETE FROM rewards WHERE decision IN (SELECT id FROM decisions WHERE unit_id = ?)",
+    "DELETE FROM decisions WHERE unit_id = ?",
+)
 _LAYOUT = """
 CREATE TABLE IF NOT EXISTS experiments (experiment_id TEXT PRIMARY KEY, definition TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS current_policies
@@ -120,3 +124,37 @@ class SqliteStore(SqlStore):
                     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 finally:
                     connection.close()
+
+
+def forget_units(file: Path, units: Iterable[str]) -> int:
+    """Delete the decisions of people and their rewards, overwriting what stood there; gives the number of rows.
+
+    Safe while the service runs. A file without the service's tables is left as it is.
+
+    Raises
+    ------
+    InputError
+        If the file is held by another program or broken.
+    """
+    removed = 0
+    connection = sqlite3.connect(file, timeout=10.0, isolation_level=None)
+    try:
+        connection.execute("PRAGMA secure_delete = ON")
+        names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not {"decisions", "rewards"} <= names:
+            return 0
+        connection.execute("BEGIN IMMEDIATE")
+        for unit in units:
+            for statement in _FORGET:
+                removed += connection.execute(statement, (unit,)).rowcount
+        connection.execute("COMMIT")
+        # the write-ahead log still holds the pages as they were
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error as error:
+        raise InputError.of(
+            "this log cannot be written, so the person may still be in it", "Stop what holds it, then forget again",
+            file=file.name, value=error,
+        ) from error  # fmt: skip
+    finally:
+        connection.close()
+    return removed

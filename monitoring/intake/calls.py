@@ -55,9 +55,7 @@ class CallRules:
 
 def call_table(rows: list[list[Any]], rules: CallRules) -> pa.Table:
     """Rows of `monitoring.intake.fields.ROW` as `CALL_SCHEMA` (and the texts, where they are kept)."""
-    columns: dict[str, Any] = (
-        dict(zip(ROW, zip(*rows, strict=True), strict=True)) if rows else {name: () for name in ROW}
-    )
+    columns: dict[str, Any] = dict(zip(ROW, zip(*rows, strict=True), strict=True)) if rows else {name: () for name in ROW}
     start = np.asarray(columns["start_us"], dtype="int64")
     numbers = {name: np.array(columns[name], dtype=float) for name in NUMBERS}
     price = _prices(columns, start, rules.prices)

@@ -254,6 +254,23 @@ def test_two_workers_share_a_log_and_see_each_others_experiments(tmp_path):
     assert reward == {"status": "accepted"}
 
 
+def test_a_person_is_forgotten_also_while_it_serves(tmp_path):
+    from bandits.service.sqlite_store import forget_units
+
+    async def run():
+        async with serving(tmp_path) as app:
+            name = (await decide(app, "unit-to-forget")).json["decision_id"]
+            await decide(app, "unit-to-keep")
+            await call(app, "/v1/reward", {"decision_id": name, "value": 1})
+            assert forget_units(tmp_path / "log.sqlite", {"unit-to-forget"}) == 2
+            assert (await decide(app, "unit-to-keep")).status == 200
+
+    asyncio.run(run())
+    assert {row["unit_id"] for row in logged(tmp_path)} == {"unit-to-keep"}
+    for file in tmp_path.iterdir():
+        assert b"unit-to-forget" not in file.read_bytes()
+
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["e", "a", "b"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),

@@ -63,9 +63,10 @@ bench-stability: env ## the media mix model when one more week comes in
 bench-sbc: env ## simulation-based calibration of the media mix model
 	@$(BIN)/python benchmarks/mmm_sbc.py $(ARGS)
 
-bench-geo: env ## false alarms, coverage and speed of geo tests
+bench-geo: env ## speed and weights beside other packages; false alarms and coverage (ARGS="--windows 100")
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.geo_peers
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/geo_speed.py
 	@$(BIN)/python benchmarks/geo_aa.py $(ARGS)
-	@$(BIN)/python benchmarks/geo_speed.py $(ARGS)
 
 bench-budget: env ## certified plans beside local solvers; which test is worth running
 	@$(BIN)/python benchmarks/budget_bench.py $(ARGS)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from babel import Locale, UnknownLocaleError
 from pydantic import Field, field_validator, model_validator
 
+from measurement.content_settings import CanarySection, ContentSection, WebhookSection
 from measurement.errors import InputError
 from measurement.mmm_settings import (
     ChannelPrior,
@@ -28,6 +29,7 @@ __all__ = [
     "BoundsRule",
     "BudgetRule",
     "BudgetSection",
+    "CanarySection",
     "ChannelPrior",
     "ChannelSection",
     "CoefficientPrior",
@@ -50,6 +52,7 @@ __all__ = [
     "TargetCpaRule",
     "TargetRoasRule",
     "TreatmentSection",
+    "WebhookSection",
     "WorkspaceSection",
     "known_keys",
 ]
@@ -213,14 +216,6 @@ class JourneysSection(Section):
         if self.epsilon is not None and (self.largest_value is None or not self.channels):
             raise ValueError("epsilon needs largest_value and channels: bounds that do not come from the data")
         return self
-
-
-class ContentSection(Section):
-    """``[content]``: where the pipeline's tables lie, and objectives by KPI (``objectives.latency_p95 = 4000``)."""
-
-    spans: str | None = None
-    tables: str | None = None
-    objectives: dict[str, float] = Field(default_factory=dict)
 
 
 class Settings(Section):

@@ -127,6 +127,9 @@ def _geo(draft: RunDraft, rng: np.random.Generator, channel: str, effect: float)
     observed = counter * (1 + lift) * rng.normal(1, 0.008, 32)
     _frame(draft, "series.csv", pd.DataFrame({"date": dates, "observed": observed, "counterfactual": counter,
                                               "lower": counter * 0.975, "upper": counter * 1.025}))  # fmt: skip
+    _frame(draft, "placebos.csv", pd.concat(
+        [pd.DataFrame({"date": dates, "set": number, "effect": rng.normal(0, 0.01, 32) + (lift if number == 0 else 0)})
+         for number in range(6)]))  # fmt: skip
     value = float((observed - counter)[24:].sum())
     _json(draft, "readout.json", {
         "channel": channel, "treated": ["Hamburg", "Bremen"], "start": "2026-05-18", "end": "2026-07-12",
@@ -137,12 +140,24 @@ def _geo(draft: RunDraft, rng: np.random.Generator, channel: str, effect: float)
         "estimator": {"name": "synthetic_control", "fixed_effects": True},
         "donor_weights": {"Niedersachsen": 0.41, "Hessen": 0.27, "Berlin": 0.19, "Sachsen": 0.13},
         "aa_rejection": {"rate": 0.094, "lower": 0.06, "upper": 0.14, "windows": 320, "alpha": 0.1},
-        "placebo": {"sets": 320}, "verdict": {"rule": "lift" if effect else "no_lift",
+        "placebo": {"sets": 320, "set_p_value": 0.02, "other_estimators": {"did": value / 16 - 6e3},
+                    "in_time_att": 120.0, "in_time_p_value": 0.62},
+        "cells": [_cell("Hamburg", value * 0.6), _cell("Bremen", value * 0.4)], "verdict": {"rule": "lift" if effect else "no_lift",
                                               "facts": {"detectable_lift": 0.021}},
     })  # fmt: skip
 
 
+def _cell(geo: str, value: float) -> dict[str, object]:
+    outcome = {"value": value, "lower": value - 5e4, "upper": None, "level": 0.9}
+    return {"name": geo, "treated": [geo], "lift_percent": 4.2, "incremental_outcome": outcome, "iroas": None,
+            "adjusted_p_value": 0.04}  # fmt: skip
+
+
 def _designs(draft: RunDraft) -> None:
+    effects = np.linspace(0, 0.5, 26)
+    _frame(draft, "power_curves.csv", pd.concat(
+        [pd.DataFrame({"rank": rank, "effect": effects, "power": np.clip(0.1 + effects * 15 / rank, 0, 1)})
+         for rank in (1, 2, 3)]))  # fmt: skip
     _frame(draft, "designs.csv", pd.DataFrame({
         "rank": [1, 2, 3], "treated": ["Hamburg; Saarland", "Hessen; Bremen", "Berlin; Sachsen; Thüringen"],
         "weeks": 6, "mde": [0.041, 0.048, 0.055], "power_at_target": [0.87, 0.82, 0.8],

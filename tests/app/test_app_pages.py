@@ -10,6 +10,8 @@ import pytest
 
 Draw = Callable[..., str]
 PAGES = ("", "budget", "media-mix", "geo-lift", "creatives", "content-pipeline", "data-health")
+MORE_GEO_EN = ("Cell by cell", "where nothing was changed", "Other readings", "outside", "wanted 80%")
+MORE_GEO_DE = ("Zelle für Zelle", "wo nichts verändert wurde", "Andere Lesarten", "außerhalb", "80\xa0%")
 EXPECTED = {
     ("", "en"): ("Move €24,000 a week", "+€21,400", "4%", "last week €16,800", "Search", "Proven", "Data up to"),
     ("", "de"): ("24.000\xa0€ pro Woche umschichten", "+21.400\xa0€", "4\xa0%", "Vorwoche 16.800\xa0€", "Belegt"),
@@ -34,8 +36,14 @@ EXPECTED = {
     ),
     ("media-mix", "en"): ("Where the outcome comes from", "Contribution over time", "Response curves", "€13.7m"),
     ("media-mix", "de"): ("Woher das Ergebnis kommt", "Wirkungskurven", "1,90", "Mio."),
-    ("geo-lift", "en"): ("Display: no lift detected", "p-value", "9.4% of the time", "Hamburg, Saarland"),
-    ("geo-lift", "de"): ("Display: kein Lift nachweisbar", "p-Wert", "in 9,4\xa0% der Fälle", "Hamburg, Saarland"),
+    ("geo-lift", "en"): ("Display: no lift detected", "p-value", "9.4% of the time", "Hamburg, Saarland", *MORE_GEO_EN),
+    ("geo-lift", "de"): (
+        "Display: kein Lift nachweisbar",
+        "p-Wert",
+        "in 9,4\xa0% der Fälle",
+        "Hamburg, Saarland",
+        *MORE_GEO_DE,
+    ),
     ("creatives", "en"): ("take Dog", "Keep it running", "confirmed", "93.0%"),
     ("creatives", "de"): ("Dog nehmen", "Weiterlaufen lassen", "bestätigt", "93,0\xa0%"),
     ("content-pipeline", "en"): ("Hallucination rate", "goal at most 4.0 s", "Stop the canary", "unusual cost"),

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from geolift.candidates import Pool, SetRules
+from geolift.data_order import in_data_order
 from geolift.design import GeoDesigns, design_geo_test, study_of
 from geolift.design_study import GeoDesign
 from geolift.mixed_integer import proven_bound, solve_mixed_integer
@@ -181,7 +182,7 @@ def pack(
 
 def _apart(panel: Panel, picked: list[GeoDesign], rules: SetRules, asked: GeoDesigns) -> list[GeoDesign]:
     """The cells measured anew without each other as donors: MDEs move by the factor by which raw ones do."""
-    study, pool = study_of(panel, asked, rules)
+    study, pool = study_of(panel.select(geos=in_data_order(panel, panel.geos)), asked, rules)
     sets = pool.sets([tuple(pool.geos.index(geo) for geo in design.treated) for design in picked])
     near = _near(pool, sets)
     apart = CandidateSets(members=sets.members, allowed=sets.allowed & ~sets.members.any(axis=0) & ~near)

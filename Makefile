@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-BENCHES := bench-mmm bench-recovery bench-lifts bench-stability bench-sbc bench-geo bench-budget bench-bandits bench-content bench-attribution bench-job
+BENCHES := bench-mmm bench-recovery bench-lifts bench-stability bench-sbc bench-geo bench-budget bench-bandits bench-content bench-attribution bench-paths bench-job
 .PHONY: help env demo test test-all lint format lock docs sample bench clean $(BENCHES)
 
 help: ## this list
@@ -78,7 +78,10 @@ bench-bandits: env ## exactness, regret, fatigue
 bench-content: env ## canary false alarms, spans a second
 	@for name in canary speed; do $(BIN)/python benchmarks/content_$$name.py $(ARGS) || exit 1; done
 
-bench-attribution: env ## order, coverage and calibration on journeys with known truth
+bench-attribution: env ## Markov credit of 10,000, 1 M and 10 M journeys beside ChannelAttribution and do-attribution
+	@$(BIN)/python -m benchmarks.attribution_peers $(ARGS)
+
+bench-paths: env ## order, coverage and calibration on journeys with known truth
 	@$(BIN)/python benchmarks/attribution_recovery.py $(ARGS)
 
 bench-job: env ## a newcomer's two commands, from a fresh clone with empty caches

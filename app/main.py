@@ -10,6 +10,7 @@ from app.frame import View, run_view, show_problems, sidebar
 from app.scene import open_scene, wording_for
 from app.theme import style_sheet
 from app.views import (
+    attribution_page,
     budget_page,
     content_page,
     creatives_page,
@@ -25,6 +26,7 @@ VIEWS = (
     View(id="budget", path="budget", show=budget_page.show),
     View(id="media_mix", path="media-mix", show=media_mix_page.show),
     View(id="geo_lift", path="geo-lift", show=geo_lift_page.show),
+    View(id="attribution", path="attribution", show=attribution_page.show),
     View(id="creatives", path="creatives", show=creatives_page.show),
     View(id="content", path="content-pipeline", show=content_page.show),
     View(id="data_health", path="data-health", show=data_health_page.show),

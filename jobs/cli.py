@@ -190,6 +190,27 @@ def content(workspace: Folder = None, seed: Seed = DEFAULT_SEED, as_json: Json =
 
 
 @app.command()
+def forget(
+    unit: Annotated[str, typer.Option("--unit", help="The person's id, as the tables have it.")],
+    workspace: Folder = None,
+    seed: Seed = DEFAULT_SEED,
+    as_json: Json = False,
+) -> None:
+    """Remove a person from every file and make anew what rested on them."""
+    from jobs import privacy
+
+    _run(_session("forget", workspace, seed, as_json=as_json), lambda one: privacy.forget(one, unit))
+
+
+@app.command()
+def held(workspace: Folder = None, as_json: Json = False) -> None:
+    """Tell what is held of people: tables, rows, days, how many persons, whether texts are kept."""
+    from jobs import privacy
+
+    _run(_session("held", workspace, DEFAULT_SEED, as_json=as_json), privacy.held)
+
+
+@app.command()
 def plan(
     curves: Annotated[
         Path | None, typer.Option("--curves", help="Table channel, draw, spend, outcome instead of a fit.")

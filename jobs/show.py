@@ -78,20 +78,23 @@ def show_exploration(screen: Screen, workspace: Workspace, found: Exploration) -
 
 
 def show_fit(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
-    """Return and marginal return of every channel."""
+    """Return and marginal return of every channel, and what the return would be without the lift tests."""
     words, table = words_of(workspace), pd.read_csv(record.file("channels.csv"))
+    returns = [("roas", "ROAS"), ("marginal_roas", "next unit earns")]
+    if "roas_without_tests" in table:
+        returns.insert(1, ("roas_without_tests", "ROAS without tests"))
     rows = [
         (
             label(str(row["channel"])),
             words.money(row["spend"]),
             words.money(row["contribution"]),
-            _interval(row, "roas", words),
-            _interval(row, "marginal_roas", words),
+            *(_interval(row, name, words) for name, _ in returns),
         )
         for row in table.to_dict("records")
     ]
+    titles = ("channel", "spend", "contribution", *(title for _, title in returns))
     screen.title(f"Return of each channel ({words.percent(float(table['level'].iloc[0]))} intervals)")
-    screen.table(("channel", "spend", "contribution", "ROAS", "next unit earns"), rows, right=(1, 2, 3, 4))
+    screen.table(titles, rows, right=tuple(range(1, len(titles))))
     show_run(screen, workspace, record)
 
 

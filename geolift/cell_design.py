@@ -99,6 +99,12 @@ def design_cells(
         Where so many disjoint cells cannot be found.
     """
     rules = rules or SetRules()
+    asked = dict(request)
+    rules = replace(
+        rules,
+        must_include=(*rules.must_include, *asked.pop("must_include", ())),
+        must_exclude=(*rules.must_exclude, *asked.pop("must_exclude", ())),
+    )
     if not 2 <= cells <= len(panel.geos) // 3:
         raise InputError.of(
             f"{cells} cells do not fit {len(panel.geos)} geos",
@@ -106,7 +112,7 @@ def design_cells(
             column="cells",
             value=cells,
         )
-    rounds = _candidates(panel, cells, rules, request)
+    rounds = _candidates(panel, cells, rules, asked)
     found = list({design.treated: design for one in rounds for design in one.designs}.values())
     sound = [one for one in found if one.aa_rejection <= 2 * rounds[0].alpha + 1e-9]
     picked, bound = pack(sound if len(sound) >= cells else found, cells, rules, budget=budget)
@@ -126,7 +132,9 @@ def _candidates(panel: Panel, cells: int, rules: SetRules, request: dict[str, An
     taken: tuple[str, ...] = ()
     rounds: list[GeoDesigns] = []
     for _ in range(cells):
-        without = replace(rules, must_exclude=(*rules.must_exclude, *taken))
+        # Geos that must be treated lie in one cell; the others are looked for without them.
+        included = () if rounds else rules.must_include
+        without = replace(rules, must_include=included, must_exclude=(*rules.must_exclude, *taken))
         try:
             rounds.append(design_geo_test(panel, rules=without, top=10_000, **request))
         except InputError:
@@ -163,6 +171,7 @@ def pack(
     if budget is not None:
         held.append(cost @ picked <= budget)
     place = {geo: column for column, geo in enumerate(geos)}
+    held += [inside[:, place[geo]] @ picked == 1 for geo in rules.must_include if geo in place]
     for one, others in rules.neighbours.items():
         for other in others:
             if one in place and other in place:

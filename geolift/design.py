@@ -211,7 +211,7 @@ def design_geo_test(  # noqa: PLR0913 - a request; every argument after weeks ha
         fresh_aa_rejection=float(curves.fresh[:, 0].mean()),
         certificates=tuple(
             SetCertificate(
-                treated=tuple(panel.geos[place] for place in one.treated),
+                treated=tuple(sorted(panel.geos[place] for place in one.treated)),
                 imbalance=one.imbalance,
                 bound=one.bound,
                 certified=one.certified,

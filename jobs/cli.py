@@ -253,6 +253,32 @@ def dashboard(
     _run(_session("app", workspace, DEFAULT_SEED, as_json=False), lambda one: serve(one, port))
 
 
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8700,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes that answer.")] = 1,
+    store: Annotated[
+        str | None, typer.Option("--store", help="SQLite file or postgresql://…; left out, serve/log.sqlite.")
+    ] = None,
+    fsync: Annotated[bool, typer.Option("--fsync", help="Sync each batch to the disk before it is answered.")] = False,
+    rate: Annotated[
+        float, typer.Option("--rate", min=1.0, help="Requests a second for each API key and worker.")
+    ] = 2e4,
+    refresh: Annotated[float, typer.Option("--refresh", min=0.2, help="Seconds between looks of the learner.")] = 10.0,
+    workspace: Folder = None,
+    seed: Seed = DEFAULT_SEED,
+) -> None:
+    """Serve creative decisions over HTTP, and learn from their rewards."""
+    from jobs.serve import ServeRequest
+    from jobs.serve import serve as run
+
+    request = ServeRequest(
+        host=host, port=port, workers=workers, store=store, fsync=fsync, rate=rate, refresh_s=refresh
+    )
+    _run(_session("serve", workspace, seed, as_json=False), lambda one: run(one, request))
+
+
 @audit.command("verify")
 def audit_verify(workspace: Folder = None, as_json: Json = False) -> None:
     """Check the hash chain of the audit log."""

@@ -7,8 +7,12 @@ file, no socket.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from importlib import resources
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -31,11 +35,21 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HOSTS_VARIABLE = "LIFTWERK_ALLOWED_HOSTS"
+
+
+def _inline_scripts() -> str:
+    """Hashes of the scripts inside the server's own start page: these run, and no other inline script does."""
+    page = (resources.files("streamlit") / "static" / "index.html").read_text(encoding="utf-8")
+    scripts = re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", page, re.DOTALL)
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    return "".join(f" 'sha256-{digest}'" for digest in digests)
+
+
 #: Streamlit styles its parts inline and lets Plotly and downloads make ``blob:`` files; scripts come from here alone.
 POLICY = "; ".join(
     (
         "default-src 'self'",
-        "script-src 'self' 'wasm-unsafe-eval'",
+        f"script-src 'self' 'wasm-unsafe-eval'{_inline_scripts()}",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",

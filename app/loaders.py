@@ -11,6 +11,9 @@ import streamlit as st
 
 from app import artifacts
 from app.reshape import by_date
+from decisions.approval import AuditEntry, AuditLog
+from decisions.standing import Standing, standing_of
+from measurement.curves import ResponseCurves
 from measurement.errors import InputError, Problem
 from measurement.store import RunRecord, RunStore
 from measurement.workspace import Workspace
@@ -84,6 +87,59 @@ def latest(workspace: Workspace, kind: str) -> RunRecord | None:
             file=f"runs/{kind}/",
             value=broken,
         ) from broken
+
+
+def plan_curves(workspace: Workspace) -> ResponseCurves | None:
+    """The response curves behind the newest plan, ``None`` where they are not there (any more)."""
+    plan = latest(workspace, "plan")
+    if plan is None:
+        return None
+    own = plan.file("curves.parquet")
+    if own.is_file():
+        return _curves(str(own), stamp(own))
+    fits = [name.partition("/")[2] for name in plan.inputs if name.startswith("mmm/")]
+    for run in runs(workspace, "mmm"):
+        by_geo = run.file("curves_by_geo.parquet")
+        file = by_geo if by_geo.is_file() else run.file("curves.parquet")
+        if run.id in fits and file.is_file():
+            return _curves(str(file), stamp(file))
+    return None
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _curves(file: str, stamp: float) -> ResponseCurves | None:  # noqa: ARG001 - the stamp is the cache key
+    """Curves are frozen and large: one copy for all sessions."""
+    from measurement.readers.curves_table import read_run_curves
+
+    try:
+        return read_run_curves(file)
+    except InputError:
+        return None  # curves of an earlier version: nothing can be computed from them, everything else is shown
+
+
+def entries(workspace: Workspace) -> list[AuditEntry]:
+    """Lines of the audit log, read again only when it grows.
+
+    Raises
+    ------
+    InputError
+        Where the log is broken.
+    """
+    return _entries(str(workspace.audit_log), *_size_and_stamp(workspace.audit_log))
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _entries(file: str, size: int, stamp: float) -> list[AuditEntry]:  # noqa: ARG001 - size and stamp are the cache key
+    return AuditLog(Path(file)).entries()
+
+
+def standing(workspace: Workspace, week: str) -> Standing | None:
+    """Where a week's decision stands, ``None`` where the log does not know it."""
+    return standing_of(entries(workspace), week)
+
+
+def _size_and_stamp(file: Path) -> tuple[int, float]:
+    return (file.stat().st_size, file.stat().st_mtime_ns) if file.is_file() else (0, 0.0)
 
 
 def runs(workspace: Workspace, kind: str) -> list[RunRecord]:

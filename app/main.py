@@ -7,6 +7,8 @@ from functools import partial
 import streamlit as st
 
 from app.frame import View, run_view, show_problems, sidebar
+from app.identity import sign_in_of
+from app.markup.cards import masthead
 from app.scene import open_scene, wording_for
 from app.theme import style_sheet
 from app.views import (
@@ -41,6 +43,10 @@ def main() -> None:
     except LiftwerkError as error:
         st.html('<div class="lw-brand">liftwerk</div>')
         show_problems(wording_for("en_GB", "EUR"), error)
+        return
+    if scene.person is None and sign_in_of(scene.workspace) == "oidc":
+        st.html(masthead(kicker="liftwerk", headline=scene.text("door.sign_in")))
+        st.button(scene.text("door.sign_in_service"), type="primary", on_click=st.login, key="sign_in")
         return
     pages = [
         st.Page(

@@ -9,6 +9,7 @@ from typing import Any
 from decisions.document import WeekDecision
 from decisions.labels import label
 from decisions.recommendation import Stability
+from decisions.rule_words import rule_in_words
 from measurement.plans import Decision
 from measurement.wording import LANGUAGES, Wording, load_wording
 
@@ -135,10 +136,16 @@ def check_name(name: str, words: Wording) -> str:
     return words.messages.get(f"check.{name}", label(name))
 
 
+def remedy(check: Mapping[str, Any], words: Wording) -> str:
+    """What to do about a check: artifacts say it in English, with names; other languages have their own sentence."""
+    own = str(check.get("remedy", ""))
+    return own if words.language == "en" else words.messages.get(f"remedy.{check['name']}", own)
+
+
 def methods(decision: WeekDecision, words: Wording, stability: Stability) -> list[str]:
     """How the decision was made, a sentence a step."""
     plan = decision.plan
-    rules = ", ".join(plan["binding"])
+    rules = "; ".join(rule_in_words(str(rule), words) for rule in plan["binding"])
     lines = [
         words.text("text.method_mix"),
         words.text("text.method_plan", level=words.percent(decision.gain.interval.level)),

@@ -242,7 +242,7 @@ def _methods_sheet(page: Sheet, decision: WeekDecision, words: Wording, stabilit
                 page.number(column, value, num_format="0.####" if abs(value) < 1000 else "#,##0", **rule)
             else:
                 page.text(column, "" if value is None else str(value), align="right", **rule)
-        page.text(4, "" if passed else str(check["remedy"]), text_wrap=True, **rule)
+        page.text(4, "" if passed else sentences.remedy(check, words), text_wrap=True, **rule)
         page.row += 1
     page.sheet.autofilter(first, 0, max(page.row - 1, first), len(keys) - 1)
     page.sheet.set_landscape()

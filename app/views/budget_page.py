@@ -221,7 +221,7 @@ def _prices(scene: Scene, plan: Mapping[str, Any]) -> None:
         Column(title=scene.text("budget.rule")),
         Column(title=scene.text("budget.price"), align="right", hint=scene.text("budget.prices_note")),
     ]
-    rows = [[Cell(text=rule), Cell(text=scene.wording.number(abs(float(price))))] for rule, price in prices]
+    rows = [[Cell(text=scene.rule(rule)), Cell(text=scene.wording.number(abs(float(price))))] for rule, price in prices]
     st.html(table(columns, rows, label=scene.text("budget.prices")))
 
 

@@ -122,7 +122,7 @@ def test_an_edit_is_a_new_version_and_the_old_one_cannot_be_approved(review):
     refused("outdated", review.approve, APPROVER, WEEK, shown)
     assert review.approve(APPROVER, WEEK, standing.version).stage == "approved"
     with (review.exports / f"{WEEK}-approved" / "budget.csv").open(newline="") as stream:
-        assert [float(row["proposed"]) for row in csv.DictReader(stream)] == list(budget.values())
+        assert {row["channel"].lstrip("'"): float(row["proposed"]) for row in csv.DictReader(stream)} == budget
 
 
 def test_a_replayed_approval_decides_nothing(review):

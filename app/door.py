@@ -71,13 +71,14 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _OPEN = ("/sign-in", "/sign-out", "/_stcore/health", "/static/", "/favicon.png", "/healthz")
+_OWN_HOSTS = ("localhost", "127.0.0.1")
 _LARGEST_FORM = 4096
 
 
 def allowed_hosts() -> list[str]:
     """Host names the server answers to: this computer's, and those of ``LIFTWERK_ALLOWED_HOSTS``."""
     named = [host.strip() for host in os.environ.get(HOSTS_VARIABLE, "").split(",")]
-    return ["localhost", "127.0.0.1", *(host for host in named if host)]
+    return [*_OWN_HOSTS, *(host for host in named if host)]
 
 
 class SecurityHeaders:
@@ -124,7 +125,10 @@ class Gate:
 def _admitted(scope: Scope) -> bool:
     try:
         workspace = Workspace.open(workspace_folder())
-        return sign_in_of(workspace) != "file" or _person(Request({**scope, "type": "http"}), workspace) is not None
+        way = sign_in_of(workspace)
+        if way == "closed":
+            return len(allowed_hosts()) == len(_OWN_HOSTS)
+        return way != "file" or _person(Request({**scope, "type": "http"}), workspace) is not None
     except LiftwerkError:
         # Broken settings are explained by the page itself; a broken file of users lets nobody in.
         return not (workspace_folder() / "access" / "users.json").is_file()
@@ -152,12 +156,27 @@ def safe_target(target: str) -> str:
     return target if plain and not parts.scheme and not parts.netloc and "\\" not in target else "/"
 
 
+def _told(page: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """What is wrong with the settings or the file of users is told in words, not with a fault of the server."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await page(request)
+        except LiftwerkError as error:
+            return Response(f"{error}\n", 503, media_type="text/plain")
+
+    return answer
+
+
 async def sign_in(request: Request) -> Response:
     """The sign-in page, and what it sends."""
     workspace = Workspace.open(workspace_folder())
     target = safe_target(request.query_params.get("next", "/"))
     language = "de" if _wants_german(request, target, workspace) else "en"
-    if sign_in_of(workspace) != "file":
+    way = sign_in_of(workspace)
+    if way == "closed":
+        return Response("Nobody can sign in yet: add users with `liftwerk users add`.\n", 503, media_type="text/plain")
+    if way != "file":
         return RedirectResponse("/", 303)
     if request.method == "GET":
         return HTMLResponse(render("sign_in", language, target=target))
@@ -226,6 +245,6 @@ def _wants_german(request: Request, target: str, workspace: Workspace) -> bool:
 def routes() -> list[Route]:
     """The pages of the door."""
     return [
-        Route("/sign-in", sign_in, methods=["GET", "POST"]),
-        Route("/sign-out", sign_out, methods=["GET", "POST"]),
+        Route("/sign-in", _told(sign_in), methods=["GET", "POST"]),
+        Route("/sign-out", _told(sign_out), methods=["GET", "POST"]),
     ]

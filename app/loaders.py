@@ -11,10 +11,13 @@ import streamlit as st
 
 from app import artifacts
 from app.reshape import by_date
-from decisions.approval import AuditEntry, AuditLog
+from decisions.approval import AuditEntry, AuditLog, Verification
+from decisions.labels import neutral
+from decisions.scenario import Outcome, Wishes
 from decisions.standing import Standing, standing_of
 from measurement.curves import ResponseCurves
 from measurement.errors import InputError, Problem
+from measurement.settings import BudgetSection
 from measurement.store import RunRecord, RunStore
 from measurement.workspace import Workspace
 
@@ -98,12 +101,15 @@ def plan_curves(workspace: Workspace) -> ResponseCurves | None:
     if own.is_file():
         return _curves(str(own), stamp(own))
     fits = [name.partition("/")[2] for name in plan.inputs if name.startswith("mmm/")]
-    for run in runs(workspace, "mmm"):
-        by_geo = run.file("curves_by_geo.parquet")
-        file = by_geo if by_geo.is_file() else run.file("curves.parquet")
-        if run.id in fits and file.is_file():
-            return _curves(str(file), stamp(file))
-    return None
+    # A plan by geo rests on curves by geo, one by channel on curves by channel: the same fit may hold both.
+    names = ("curves_geo.parquet", "curves_by_geo.parquet") if _by_geo(plan) else ("curves.parquet",)
+    files = [run.file(name) for run in runs(workspace, "mmm") if run.id in fits for name in names]
+    file = next((one for one in files if one.is_file()), None)
+    return None if file is None else _curves(str(file), stamp(file))
+
+
+def _by_geo(plan: RunRecord) -> bool:
+    return bool(run_document(plan, "plan.json").get("cells"))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
@@ -115,6 +121,45 @@ def _curves(file: str, stamp: float) -> ResponseCurves | None:  # noqa: ARG001 -
         return read_run_curves(file)
     except InputError:
         return None  # curves of an earlier version: nothing can be computed from them, everything else is shown
+
+
+def scenario(workspace: Workspace, curves: ResponseCurves, wishes: Wishes) -> Outcome:
+    """The best plan for some wishes; the same wishes are not computed twice.
+
+    Raises
+    ------
+    InputError
+        The wishes and the rules of ``[budget]`` exclude each other.
+    """
+    budget = workspace.settings.budget or BudgetSection()
+    return _scenario(curves, budget.model_dump_json(), wishes)
+
+
+@st.cache_data(show_spinner=False, max_entries=_KEPT, hash_funcs={ResponseCurves: id, Wishes: repr})
+def _scenario(curves: ResponseCurves, budget: str, wishes: Wishes) -> Outcome:
+    from decisions.scenario import try_out
+
+    return try_out(curves, BudgetSection.model_validate_json(budget), wishes)
+
+
+def weeks(workspace: Workspace) -> list[str]:
+    """ISO weeks with a complete decision, oldest first."""
+    return artifacts.export_weeks(workspace.exports)
+
+
+def verification(workspace: Workspace) -> Verification:
+    """Whether the audit log is as it was written: looked at anew every time, for this is the question."""
+    return AuditLog(workspace.audit_log).verify()
+
+
+def safe_csv(table: pd.DataFrame) -> bytes:
+    """A table as CSV in which no text is run as a formula."""
+    shown = table.copy()
+    for name in shown.columns:
+        if not pd.api.types.is_numeric_dtype(shown[name]):
+            shown[name] = [neutral(value) if isinstance(value, str) else value for value in shown[name]]
+    shown.columns = [neutral(str(name)) for name in shown.columns]
+    return shown.to_csv(index=False).encode("utf-8")
 
 
 def entries(workspace: Workspace) -> list[AuditEntry]:

@@ -12,24 +12,32 @@ from app.markup.cards import masthead
 from app.scene import open_scene, wording_for
 from app.theme import style_sheet
 from app.views import (
+    attribution_page,
+    audit_page,
     budget_page,
+    changes_page,
     content_page,
     creatives_page,
     data_health_page,
     geo_lift_page,
     media_mix_page,
+    planner_page,
     this_week,
 )
 from measurement.errors import LiftwerkError
 
 VIEWS = (
     View(id="this_week", path="this-week", show=this_week.show),
+    View(id="what_changed", path="what-changed", show=changes_page.show),
     View(id="budget", path="budget", show=budget_page.show),
+    View(id="planner", path="planner", show=planner_page.show),
     View(id="media_mix", path="media-mix", show=media_mix_page.show),
     View(id="geo_lift", path="geo-lift", show=geo_lift_page.show),
     View(id="creatives", path="creatives", show=creatives_page.show),
+    View(id="attribution", path="attribution", show=attribution_page.show),
     View(id="content", path="content-pipeline", show=content_page.show),
     View(id="data_health", path="data-health", show=data_health_page.show),
+    View(id="audit", path="audit", show=audit_page.show),
 )
 SIDEBAR_PIXELS = 216
 

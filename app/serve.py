@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 from starlette.middleware import Middleware
@@ -27,6 +28,15 @@ def oidc_secrets() -> dict[str, dict[str, str]]:
         return {}
     return {"auth": {**given, "cookie_secret": os.environ.get(SECRET_VARIABLE, "")}}
 
+
+def _warm() -> None:
+    """Heavy libraries are read while the first person signs in, not while they wait for a plan."""
+    from decisions.scenario import warm_up
+
+    warm_up()
+
+
+threading.Thread(target=_warm, name="warm-up", daemon=True).start()
 
 app = App(
     Path(__file__).with_name("main.py"),

@@ -17,8 +17,16 @@ from typing import Any
 import xlsxwriter
 from babel.numbers import get_decimal_symbol
 
-from decisions.amounts import total_of
-from decisions.export import BUDGET_COLUMNS, PLATFORM_COLUMNS, daily_rows, unused_stem, write_csv
+from decisions.amounts import to_cents, total_of
+from decisions.export import (
+    BUDGET_COLUMNS,
+    GEO_COLUMNS,
+    PLATFORM_COLUMNS,
+    daily_rows,
+    geo_rows,
+    unused_stem,
+    write_csv,
+)
 from decisions.labels import label, neutral
 from decisions.locking import locked
 from decisions.platforms import GOOGLE_ADS, write_google_ads
@@ -47,6 +55,9 @@ def publish_approved(exports: Path, standing: Standing, document: Mapping[str, A
         write_csv(folder / "budget.csv", BUDGET_COLUMNS, _budget_rows(standing, rows, words))
         if get_decimal_symbol(words.locale) == ",":
             _write_local(folder / "budget_local.csv", standing, rows, words)
+        cells = approved_cells(standing, document.get("cells", ()))
+        if cells:
+            write_csv(folder / "budget_by_geo.csv", GEO_COLUMNS, geo_rows(standing.week, cells, words.currency))
         _write_workbook(folder / "budget.xlsx", standing, rows, words)
         (folder / "platforms").mkdir()
         taken: set[str] = set()
@@ -65,6 +76,20 @@ def publish_approved(exports: Path, standing: Standing, document: Mapping[str, A
             json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
         )
     return exports / folder_name(standing.week)
+
+
+def approved_cells(standing: Standing, cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Money by geo: the recommended split of each channel, scaled to what was approved, to the cent."""
+    found: list[dict[str, Any]] = []
+    for channel in dict.fromkeys(str(cell["channel"]) for cell in cells):
+        own = [cell for cell in cells if cell["channel"] == channel]
+        money, whole = standing.budget[channel], sum(float(cell["proposed"]) for cell in own)
+        by = "proposed" if whole > 0 else "current"
+        weights = {str(cell["geo"]): float(cell[by]) for cell in own}
+        total = sum(weights.values()) or 1.0
+        shares = to_cents({geo: money * weight / total for geo, weight in weights.items()}, money)
+        found += [{**cell, "proposed": shares[str(cell["geo"])]} for cell in own]
+    return found
 
 
 def withdraw_approved(exports: Path, week: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from decisions.amounts import by_day
 from decisions.document import WeekDecision
@@ -19,6 +20,7 @@ from decisions.spreadsheet import write_workbook
 from decisions.weeks import parse_week
 
 BUDGET_COLUMNS = ("week", "channel", "action", "current", "proposed", "change", "currency")
+GEO_COLUMNS = ("week", "channel", "geo", "current", "proposed", "change", "currency")
 PLATFORM_COLUMNS = ("date", "channel", "daily_budget", "currency")
 
 
@@ -44,6 +46,8 @@ def write_export(decision: WeekDecision, exports: Path, stability: Stability) ->
     with publication(exports, decision.week) as folder:
         write_workbook(decision, folder / "budget.xlsx", own, stability)
         write_csv(folder / "budget.csv", BUDGET_COLUMNS, _budget_rows(decision))
+        if decision.cells:
+            write_csv(folder / "budget_by_geo.csv", GEO_COLUMNS, geo_rows(decision.week, decision.cells, decision.currency))
         (folder / "report.html").write_text(render_report(decision, own, stability), encoding="utf-8")
         (folder / "platforms").mkdir()
         for stem, rows in _platform_files(decision):
@@ -57,6 +61,14 @@ def _budget_rows(decision: WeekDecision) -> Iterable[Sequence[str]]:
     for line in decision.channels:
         amounts = (f"{amount:.2f}" for amount in (line.current, line.proposed, line.change))
         yield (decision.week, neutral(line.channel), line.decision.action, *amounts, decision.currency)
+
+
+def geo_rows(week: str, cells: Iterable[Mapping[str, Any]], currency: str) -> Iterable[Sequence[str]]:
+    """A row a channel and geo, where the plan is by geo."""
+    for cell in cells:
+        current, proposed = float(cell["current"]), float(cell["proposed"])
+        amounts = (f"{money:.2f}" for money in (current, proposed, round(proposed - current, 2)))
+        yield (week, neutral(str(cell["channel"])), neutral(str(cell["geo"])), *amounts, currency)
 
 
 def _platform_files(decision: WeekDecision) -> Iterable[tuple[str, list[Sequence[str]]]]:

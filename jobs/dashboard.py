@@ -33,6 +33,8 @@ def dashboard(session: Session, port: int, address: str = LOCAL) -> int:
         Where others could reach it and nobody would have to sign in.
     """
     workspace = session.workspace()
+    if workspace.settings.access.sign_in == "oidc":
+        _must_know_its_service()
     if address != LOCAL:
         _must_be_locked(workspace, address)
     server_key()  # a secret that is too short is said here, not in the middle of a page
@@ -52,6 +54,34 @@ def dashboard(session: Session, port: int, address: str = LOCAL) -> int:
         sys.stderr.flush()
         os.execve(words[0], words, environment)  # noqa: S606
     return subprocess.run(words, env=environment, check=False).returncode  # noqa: S603
+
+
+#: What ``st.login`` needs to know, from the environment alone.
+OIDC_VARIABLES = (
+    "LIFTWERK_OIDC_CLIENT_ID",
+    "LIFTWERK_OIDC_CLIENT_SECRET",
+    "LIFTWERK_OIDC_METADATA_URL",
+    "LIFTWERK_OIDC_REDIRECT_URI",
+    "LIFTWERK_SECRET",
+)
+
+
+def _must_know_its_service() -> None:
+    missing = [name for name in OIDC_VARIABLES if not os.environ.get(name)]
+    if missing:
+        raise InputError.of(
+            "the sign-in service is not set up",
+            f"Set {', '.join(missing)} (docs/deploy.md)",
+            column="access.sign_in",
+            value="oidc",
+        )
+    if find_spec("authlib") is None:
+        raise InputError.of(
+            "the library for sign-in services is not installed",
+            'Run `pip install "liftwerk[oidc]"`',
+            column="access.sign_in",
+            value="oidc",
+        )
 
 
 def _must_be_locked(workspace: Workspace, address: str) -> None:

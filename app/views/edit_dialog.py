@@ -53,7 +53,7 @@ def _editor(scene: Scene, brief: Brief, standing: Standing) -> None:
             key=f"edit_{at}_{standing.version[:8]}",
         )
     left = round(total_of(list(standing.recommended.values())) - total_of(list(budget.values())), 2)
-    _outlook(scene, budget, left)
+    _outlook(scene, brief, budget, left)
     reason = st.text_input(scene.text("decide.reason"), key="edit_reason", max_chars=500)
     if left:
         key = "edit.left" if left > 0 else "edit.over"
@@ -63,12 +63,13 @@ def _editor(scene: Scene, brief: Brief, standing: Standing) -> None:
         st.rerun()
 
 
-def _outlook(scene: Scene, budget: dict[str, float], left: float) -> None:
+def _outlook(scene: Scene, brief: Brief, budget: dict[str, float], left: float) -> None:
     """What the amounts would bring against today, where the curves behind the plan are there."""
     curves = loaders.plan_curves(scene.workspace)
     if curves is None or set(curves.members) != set(budget):
         return
-    gain, loss = gain_of(curves, spread(curves, budget), scene.wording.currency)
+    pattern = brief.cells if set(brief.cells) == set(curves.cells) else None
+    gain, loss = gain_of(curves, spread(curves, budget, pattern), scene.wording.currency)
     words, ends = scene.wording, gain.interval
     shown = [
         Tile(

@@ -30,10 +30,16 @@ _TOTAL_CHANGED = 0.01
 _FILES = (
     ("budget.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     ("budget.csv", "text/csv"),
+    ("budget_by_geo.csv", "text/csv"),
     ("report.html", "text/html"),
     ("decision.json", "application/json"),
 )
-_APPROVED = (_FILES[0], ("budget.csv", "text/csv"), ("approval.json", "application/json"))
+_APPROVED = (
+    _FILES[0],
+    ("budget.csv", "text/csv"),
+    ("budget_by_geo.csv", "text/csv"),
+    ("approval.json", "application/json"),
+)
 
 
 def show(scene: Scene) -> None:
@@ -146,10 +152,12 @@ def _health_badge(scene: Scene, brief: Brief) -> None:
 def _downloads(scene: Scene, folder: Path) -> None:
     with st.popover(scene.text("week.download"), key="downloads"):
         for name, mime in _FILES:
-            _download(scene, folder / name, mime, f"download.{name.rpartition('.')[2]}")
+            key = "geo_csv" if "geo" in name else name.rpartition(".")[2]
+            _download(scene, folder / name, mime, f"download.{key}")
         approved = folder.with_name(folder_name(folder.name))
         for name, mime in _APPROVED:
-            _download(scene, approved / name, mime, f"download.approved_{name.rpartition('.')[2]}")
+            key = "geo_csv" if "geo" in name else name.rpartition(".")[2]
+            _download(scene, approved / name, mime, f"download.approved_{key}")
 
 
 def _download(scene: Scene, file: Path, mime: str, key: str) -> None:
@@ -238,6 +246,8 @@ def _also(scene: Scene, brief: Brief) -> list[tuple[str, str]]:
     if brief.canaries:
         names = listed([f"{test['team']} / {test['pipeline']}" for test in brief.canaries], scene.text("word.and"))
         found.append((scene.text("page.content"), scene.text("week.canaries", names=names)))
+    if brief.cells:
+        found.append((scene.text("week.by_geo"), scene.text("week.by_geo_body")))
     found.append(
         (scene.text("week.optimum"), scene.text("week.optimum_body", gap=words.percent(max(brief.gap, 1e-4), digits=2)))
     )

@@ -95,7 +95,9 @@ class SecurityHeaders:
 
         async def with_headers(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                had = [(name, value) for name, value in message.get("headers", []) if name.decode().lower() not in HEADERS]
+                had = [
+                    (name, value) for name, value in message.get("headers", []) if name.decode().lower() not in HEADERS
+                ]
                 message["headers"] = [*had, *((name.encode(), value.encode()) for name, value in HEADERS.items())]
             await send(message)
 

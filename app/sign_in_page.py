@@ -23,7 +23,9 @@ p.problem{margin:0 0 .6rem;padding:.5rem .8rem;border-left:3px solid var(--lw-ba
 """
 
 
-def render(kind: Literal["sign_in", "sign_out"], language: str, *, target: str, problem: str = "", minutes: str = "") -> str:
+def render(
+    kind: Literal["sign_in", "sign_out"], language: str, *, target: str, problem: str = "", minutes: str = ""
+) -> str:
     """The page as text.
 
     Parameters
@@ -42,7 +44,11 @@ def render(kind: Literal["sign_in", "sign_out"], language: str, *, target: str, 
     from urllib.parse import quote
 
     words = load_wording("app", _LOCALES[language], "EUR")
-    said = f'<p class="problem" role="alert">{escape(words.text(f"door.{problem}", minutes=minutes))}</p>' if problem else ""
+    said = (
+        f'<p class="problem" role="alert">{escape(words.text(f"door.{problem}", minutes=minutes))}</p>'
+        if problem
+        else ""
+    )
     fields = ""
     if kind == "sign_in":
         fields = (
@@ -57,6 +63,6 @@ def render(kind: Literal["sign_in", "sign_out"], language: str, *, target: str, 
     return (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{title} · liftwerk</title>'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<style>{variables()}{_STYLE}</style></head><body><main><p class=\"brand\">liftwerk</p><h1>{title}</h1>{said}"
+        f'<style>{variables()}{_STYLE}</style></head><body><main><p class="brand">liftwerk</p><h1>{title}</h1>{said}'
         f'<form method="post" action="{escape(action)}">{fields}<button>{title}</button></form>{back}</main></body></html>'
     )

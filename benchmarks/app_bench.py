@@ -28,8 +28,25 @@ import psutil
 from benchmarks.app_workspace import build
 from jobs.dashboard import LOCAL_VARIABLE, WORKSPACE_VARIABLE, command
 
-PAGES = ("media-mix", "budget", "what-changed", "planner", "geo-lift", "creatives", "content-pipeline", "data-health", "audit", "")
-LIMITS = {"first load s": 3.0, "page switch p95 s": 1.0, "widget p95 ms": 300.0, "kB a rerun p95": 100.0, "memory MB": 1000.0}
+PAGES = (
+    "media-mix",
+    "budget",
+    "what-changed",
+    "planner",
+    "geo-lift",
+    "creatives",
+    "content-pipeline",
+    "data-health",
+    "audit",
+    "",
+)
+LIMITS = {
+    "first load s": 3.0,
+    "page switch p95 s": 1.0,
+    "widget p95 ms": 300.0,
+    "kB a rerun p95": 100.0,
+    "memory MB": 1000.0,
+}
 
 
 @contextlib.contextmanager
@@ -69,7 +86,10 @@ def in_browser(url: str, rounds: int) -> dict[str, float]:
             context = browser.new_context(viewport={"width": 1440, "height": 900})
             page = context.new_page()
             counted = [0]
-            page.on("websocket", lambda ws, c=counted: ws.on("framereceived", lambda data: c.__setitem__(0, c[0] + len(data))))
+            page.on(
+                "websocket",
+                lambda ws, c=counted: ws.on("framereceived", lambda data: c.__setitem__(0, c[0] + len(data))),
+            )
             start = time.perf_counter()
             page.goto(f"{url}/?lang=en")
             page.wait_for_selector("h1.lw-headline")
@@ -82,7 +102,8 @@ def in_browser(url: str, rounds: int) -> dict[str, float]:
                 start = time.perf_counter()
                 link.click()
                 page.wait_for_function(
-                    "before => { const h = document.querySelector('h1.lw-headline'); return h && h.innerText !== before; }", arg=before
+                    "before => { const h = document.querySelector('h1.lw-headline'); return h && h.innerText !== before; }",
+                    arg=before,
                 )
                 page.wait_for_function(done)
                 switches.append(time.perf_counter() - start)
@@ -93,7 +114,9 @@ def in_browser(url: str, rounds: int) -> dict[str, float]:
                 before = page.locator(".lw-tiles").first.inner_text()
                 counted[0] = 0
                 start = time.perf_counter()
-                page.get_by_role("radio", name=name, exact=True).or_(page.get_by_role("button", name=name, exact=True)).first.click()
+                page.get_by_role("radio", name=name, exact=True).or_(
+                    page.get_by_role("button", name=name, exact=True)
+                ).first.click()
                 with contextlib.suppress(Exception):
                     page.wait_for_function(
                         "before => document.querySelector('.lw-tiles').innerText !== before", arg=before, timeout=3000

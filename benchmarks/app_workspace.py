@@ -64,11 +64,17 @@ def build(root: Path) -> Path:
                            observed_spend=current, currency="EUR", run="bench"),
             draft.folder / "curves.parquet",
         )  # fmt: skip
-        parts = [index.assign(component=name, mean=rng.gamma(9, 100, len(index))) for name in ("baseline", "season", *names)]
+        parts = [
+            index.assign(component=name, mean=rng.gamma(9, 100, len(index))) for name in ("baseline", "season", *names)
+        ]
         table = pd.concat(parts)
-        table.assign(lower=table["mean"] * 0.8, upper=table["mean"] * 1.2).to_parquet(draft.folder / "decomposition.parquet")
+        table.assign(lower=table["mean"] * 0.8, upper=table["mean"] * 1.2).to_parquet(
+            draft.folder / "decomposition.parquet"
+        )
         mean = panel["revenue"].to_numpy()
-        index.assign(observed=mean, mean=mean * 1.01, lower=mean * 0.9, upper=mean * 1.1).to_csv(draft.folder / "fit.csv", index=False)
+        index.assign(observed=mean, mean=mean * 1.01, lower=mean * 0.9, upper=mean * 1.1).to_csv(
+            draft.folder / "fit.csv", index=False
+        )
     fit = store.latest("mmm")
     assert fit is not None
     proposed = np.round(current * np.where(roas > np.median(roas), 1.1, 0.9), 2)
@@ -93,7 +99,9 @@ def build(root: Path) -> Path:
     return root
 
 
-def _decision(root: Path, week: str, names: list[str], current: np.ndarray, proposed: np.ndarray, roas: np.ndarray) -> None:
+def _decision(
+    root: Path, week: str, names: list[str], current: np.ndarray, proposed: np.ndarray, roas: np.ndarray
+) -> None:
     folder = root / "exports" / week
     folder.mkdir(parents=True)
     lines = [

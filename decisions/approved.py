@@ -70,7 +70,9 @@ def publish_approved(exports: Path, standing: Standing, document: Mapping[str, A
             )
         google = settings.platforms.get(GOOGLE_ADS)
         if google is not None:
-            write_google_ads(google, standing.budget, folder / "platforms" / f"{unused_stem('google_ads_editor', taken)}.csv")
+            write_google_ads(
+                google, standing.budget, folder / "platforms" / f"{unused_stem('google_ads_editor', taken)}.csv"
+            )
         tree = approval_document(standing, current, words.currency)
         (folder / "approval.json").write_text(
             json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
@@ -112,7 +114,12 @@ def approval_document(standing: Standing, current: Mapping[str, float], currency
         "total": total_of(list(standing.budget.values())),
         "moved": moved_money(standing.budget, current),
         "channels": [
-            {"channel": name, "current": money, "recommended": standing.recommended[name], "approved": standing.budget[name]}
+            {
+                "channel": name,
+                "current": money,
+                "recommended": standing.recommended[name],
+                "approved": standing.budget[name],
+            }
             for name, money in current.items()
         ],
         "approvals": [

@@ -11,7 +11,9 @@ from measurement.curves import FloatArray, ResponseCurves
 from measurement.estimates import Estimate, Interval
 
 
-def spread(curves: ResponseCurves, budget: Mapping[str, float], pattern: Mapping[str, float] | None = None) -> FloatArray:
+def spread(
+    curves: ResponseCurves, budget: Mapping[str, float], pattern: Mapping[str, float] | None = None
+) -> FloatArray:
     """Money of every cell of the curves, shape (C,).
 
     Parameters
@@ -39,5 +41,7 @@ def gain_of(curves: ResponseCurves, spend: FloatArray, currency: str) -> tuple[E
     lower, upper = np.quantile(change, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     value = float(change.mean())
     interval = Interval(lower=min(float(lower), value), upper=max(float(upper), value), level=LEVEL, kind="credible")
-    gain = Estimate(value=value, interval=interval, unit=currency, method="response curves, posterior mean", run=curves.run)
+    gain = Estimate(
+        value=value, interval=interval, unit=currency, method="response curves, posterior mean", run=curves.run
+    )
     return gain, float((change < 0).mean())

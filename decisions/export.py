@@ -47,7 +47,9 @@ def write_export(decision: WeekDecision, exports: Path, stability: Stability) ->
         write_workbook(decision, folder / "budget.xlsx", own, stability)
         write_csv(folder / "budget.csv", BUDGET_COLUMNS, _budget_rows(decision))
         if decision.cells:
-            write_csv(folder / "budget_by_geo.csv", GEO_COLUMNS, geo_rows(decision.week, decision.cells, decision.currency))
+            write_csv(
+                folder / "budget_by_geo.csv", GEO_COLUMNS, geo_rows(decision.week, decision.cells, decision.currency)
+            )
         (folder / "report.html").write_text(render_report(decision, own, stability), encoding="utf-8")
         (folder / "platforms").mkdir()
         for stem, rows in _platform_files(decision):
@@ -75,7 +77,10 @@ def _platform_files(decision: WeekDecision) -> Iterable[tuple[str, list[Sequence
     """A file a channel: the daily budget of the decided week, which adds up to the proposal to the cent."""
     taken: set[str] = set()
     for line in decision.channels:
-        yield unused_stem(line.channel, taken), daily_rows(decision.week, line.channel, line.proposed, decision.currency)
+        yield (
+            unused_stem(line.channel, taken),
+            daily_rows(decision.week, line.channel, line.proposed, decision.currency),
+        )
 
 
 def daily_rows(week: str, channel: str, money: float, currency: str) -> list[Sequence[str]]:

@@ -34,7 +34,9 @@ def campaign_weeks(platform: PlatformSection, budget: Mapping[str, float]) -> di
         if channel not in budget:
             raise Refusal.by("platform_channel", channel=channel)
         members = [one for one in platform.campaigns if one.channel == channel]
-        parts = {one.name: budget[channel] * (one.share if one.share is not None else 1 / len(members)) for one in members}
+        parts = {
+            one.name: budget[channel] * (one.share if one.share is not None else 1 / len(members)) for one in members
+        }
         found |= to_cents(parts, budget[channel])
     return found
 

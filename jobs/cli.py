@@ -255,7 +255,9 @@ def platform_fill(
     template: Annotated[Path, typer.Argument(metavar="TEMPLATE", help="CSV or XLSX as downloaded from the platform.")],
     name: Annotated[str, typer.Option("--platform", help="Table [platforms.NAME] of liftwerk.toml.")],
     week: Annotated[str | None, typer.Option("--week", help="Approved week; left out, the newest.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the filled file; left out, only the changes are shown.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the filled file; left out, only the changes are shown.")
+    ] = None,
     workspace: Folder = None,
     as_json: Json = False,
 ) -> None:

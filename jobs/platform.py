@@ -43,7 +43,9 @@ def fill(session: Session, template: Path, name: str, *, week: str | None, out: 
     for change in filled.changes:
         before = session.screen.escape(change.before or "(empty)")
         session.screen.line(f"row {change.row}  {session.screen.escape(change.campaign)}: {before} → {change.after}")
-    session.screen.line(f"{len(filled.changes)} cells change, {filled.untouched} other rows stay as they are ({chosen}).")
+    session.screen.line(
+        f"{len(filled.changes)} cells change, {filled.untouched} other rows stay as they are ({chosen})."
+    )
     if out is not None:
         filled.write(out)
         session.screen.line(f"Written to {session.screen.escape(str(out))}")

@@ -258,7 +258,8 @@ class Settings(Section):
             named += [(f"budget.rules.{index}.{field}", name) for name in channels if name is not None]
         for platform, section in self.platforms.items():
             named += [
-                (f"platforms.{platform}.campaigns.{at}.channel", one.channel) for at, one in enumerate(section.campaigns)
+                (f"platforms.{platform}.campaigns.{at}.channel", one.channel)
+                for at, one in enumerate(section.campaigns)
             ]
         for place, name in named:
             if name not in known:

@@ -41,9 +41,7 @@ def show(scene: Scene) -> None:
         tiles(
             [
                 Tile(label=scene.text("audit.lines"), value=scene.wording.number(found.entries, digits=0)),
-                Tile(
-                    label=scene.text("audit.head"), value=found.head[:12], note=scene.text("audit.head_note")
-                ),
+                Tile(label=scene.text("audit.head"), value=found.head[:12], note=scene.text("audit.head_note")),
             ]
         )
     )

@@ -94,7 +94,9 @@ def _state(scene: Scene, standing: Standing | None) -> str:
     shown = badge(scene.text(f"decide.{standing.stage}"), _TONES.get(standing.stage, "plain"))
     said = scene.text(f"decide.{standing.stage}_body", **facts)
     reason = str(last.details.get("reason") or last.details.get("note") or "") if last else ""
-    return shown + note(f"{said} „{reason}“" if reason and scene.wording.language == "de" else f"{said} “{reason}”" if reason else said)
+    return shown + note(
+        f"{said} „{reason}“" if reason and scene.wording.language == "de" else f"{said} “{reason}”" if reason else said
+    )
 
 
 def _approve(scene: Scene, brief: Brief, standing: Standing) -> None:

@@ -28,7 +28,9 @@ class Answer:
     """What came back: status, headers, body."""
 
     def __init__(self, sent: list[dict]) -> None:
-        start = next(one for one in sent if one["type"] in ("http.response.start", "websocket.close", "websocket.accept"))
+        start = next(
+            one for one in sent if one["type"] in ("http.response.start", "websocket.close", "websocket.accept")
+        )
         self.status = start.get("status", start.get("code", 101))
         self.headers = [(name.decode(), value.decode()) for name, value in start.get("headers", [])]
         self.body = b"".join(one.get("body", b"") for one in sent).decode(errors="replace")
@@ -145,7 +147,9 @@ def test_a_broken_cookie_is_no_ticket(client: Client, cookie: str) -> None:
     assert client.ask("/budget", cookie=f"{COOKIE}={cookie}").status == 303
 
 
-@pytest.mark.parametrize("origin", ["", "null", "https://evil.example", "http://localhost:8501.evil.example", "http://localhost"])
+@pytest.mark.parametrize(
+    "origin", ["", "null", "https://evil.example", "http://localhost:8501.evil.example", "http://localhost"]
+)
 def test_a_form_from_elsewhere_signs_nobody_in(client: Client, origin: str) -> None:
     answer = client.sign_in("Paula", PASSWORD, origin=origin)
     assert (answer.status, answer.header("set-cookie")) == (400, "")
@@ -153,7 +157,16 @@ def test_a_form_from_elsewhere_signs_nobody_in(client: Client, origin: str) -> N
 
 @pytest.mark.parametrize(
     "target",
-    ["https://evil.example", "//evil.example", "/\\evil.example", "\\\\evil", "javascript:alert(1)", "/a\r\nSet-Cookie: x=1", "http:/evil", ""],
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "\\\\evil",
+        "javascript:alert(1)",
+        "/a\r\nSet-Cookie: x=1",
+        "http:/evil",
+        "",
+    ],
 )
 def test_nobody_is_sent_elsewhere_after_signing_in(client: Client, target: str) -> None:
     assert safe_target(target) == "/"
@@ -180,7 +193,9 @@ def test_hosts_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     assert allowed_hosts() == ["localhost", "127.0.0.1", "plan.example.com", "b.example"]
 
 
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "=cmd|'/c calc'!A1", "../../etc/passwd", "x" * 3000, "\x00", "' OR 1=1 --"])
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", "=cmd|'/c calc'!A1", "../../etc/passwd", "x" * 3000, "\x00", "' OR 1=1 --"]
+)
 def test_names_that_are_attacks_are_only_wrong(client: Client, name: str) -> None:
     answer = client.sign_in(name, PASSWORD)
     assert answer.status == 401
@@ -220,7 +235,9 @@ def test_a_broken_file_of_users_lets_nobody_in(client: Client, guarded_workspace
         file.write_bytes(kept)
 
 
-def test_a_server_without_sign_in_that_others_reach_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake) -> None:
+def test_a_server_without_sign_in_that_others_reach_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake
+) -> None:
     (tmp_path / "liftwerk.toml").write_text(fake.SETTINGS.format(locale="en_GB"), encoding="utf-8")
     workspace = Workspace.open(tmp_path)
     monkeypatch.delenv("LIFTWERK_LOCAL", raising=False)

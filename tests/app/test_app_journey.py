@@ -78,7 +78,7 @@ def browser() -> Iterator[Any]:
 def enter(browser: Any, address: str, name: str) -> Any:
     """A signed-in page; its socket is kept as ``window.socket`` and what it sends in ``page.sent``."""
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(180_000)
     page.sent = []
     page.complaints = []
     page.on("websocket", lambda opened: opened.on("framesent", lambda data: page.sent.append(data)))
@@ -158,7 +158,9 @@ def test_the_journey_from_sign_in_to_a_verified_log(browser: Any, address: str, 
     with approver.expect_download() as waiting:
         approver.get_by_text("Approved budget as workbook").click()
     book = openpyxl.load_workbook(io.BytesIO(Path(waiting.value.path()).read_bytes()))
-    amounts = {row[0].value: row[3].value for row in book.worksheets[0].iter_rows() if isinstance(row[3].value, int | float)}
+    amounts = {
+        row[0].value: row[3].value for row in book.worksheets[0].iter_rows() if isinstance(row[3].value, int | float)
+    }
     assert (amounts["TV"], amounts["Search"]) == (47000, 62000)
     assert log.verify().sound
     assert [(one.actor, one.action) for one in log.entries()[-2:]] == [("Anton", "edited"), ("Paula", "approved")]

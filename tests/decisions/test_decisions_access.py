@@ -53,7 +53,9 @@ def test_the_right_password_is_known_and_no_other(users):
     assert not verify_password("anything", NOBODY)
 
 
-@pytest.mark.parametrize("kept", ["", "scrypt$1$2", "plain$a$b$c$d$e", "scrypt$x$8$1$AAAA$AAAA", "scrypt$3$8$1$AAAA$AAAA", "a$" * 9])
+@pytest.mark.parametrize(
+    "kept", ["", "scrypt$1$2", "plain$a$b$c$d$e", "scrypt$x$8$1$AAAA$AAAA", "scrypt$3$8$1$AAAA$AAAA", "a$" * 9]
+)
 def test_a_broken_hash_lets_nobody_in(kept):
     assert not verify_password(PASSWORD, kept)
 
@@ -91,7 +93,10 @@ def test_roles_change_at_once_and_removed_users_are_gone(tmp_path):
 
 def test_what_each_role_may_do():
     deeds = ("read", "edit", "upload", "approve", "reject")
-    may = {role: [deed for deed in deeds if Person(name="x", role=role).may(deed)] for role in ("viewer", "analyst", "approver")}
+    may = {
+        role: [deed for deed in deeds if Person(name="x", role=role).may(deed)]
+        for role in ("viewer", "analyst", "approver")
+    }
     assert may == {"viewer": ["read"], "analyst": ["read", "edit", "upload"], "approver": list(deeds)}
 
 

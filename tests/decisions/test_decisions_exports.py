@@ -147,9 +147,17 @@ def test_every_word_is_used():
 
 RULES = (
     ("total budget 1,250,000", "Gesamtbudget 1.250.000 €", "Total budget €1,250,000"),
-    ("total budget at least 900 (of which 50.50 in reserve)", "Gesamtbudget mindestens 900 €, davon 50,50 € Reserve", None),
+    (
+        "total budget at least 900 (of which 50.50 in reserve)",
+        "Gesamtbudget mindestens 900 €, davon 50,50 € Reserve",
+        None,
+    ),
     ("tv changes by at most 25% (at most 319,144)", "TV ändert sich um höchstens 25 % (höchstens 319.144 €)", None),
-    ("tv in Hamburg changes by at most 12.5% (at least 3.25)", "TV in Hamburg ändert sich um höchstens 12,5 % (mindestens 3,25 €)", None),
+    (
+        "tv in Hamburg changes by at most 12.5% (at least 3.25)",
+        "TV in Hamburg ändert sich um höchstens 12,5 % (mindestens 3,25 €)",
+        None,
+    ),
     ("no channel changes by more than 25%", "Kein Kanal ändert sich um mehr als 25 %", None),
     ("out_of_home has no spend today (at most 0)", "Out of home hat heute keine Ausgaben (höchstens 0 €)", None),
     ("tv zero or at least 80,000", "TV null oder mindestens 80.000 €", None),

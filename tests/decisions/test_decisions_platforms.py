@@ -49,7 +49,12 @@ def test_the_google_file_has_the_documented_columns_and_pauses_what_gets_nothing
     write_google_ads(platform(), BUDGET, tmp_path / "g.csv")
     rows = list(csv.reader((tmp_path / "g.csv").read_text(encoding="utf-8").splitlines()))
     assert tuple(rows[0]) == GOOGLE_COLUMNS == ("Campaign", "Campaign daily budget", "Campaign status")
-    assert rows[1:] == [["Brand", "42.85", ""], ["'=Generic", "100.00", ""], ["Prospecting", "100.00", ""], ["Spot", "", "Paused"]]
+    assert rows[1:] == [
+        ["Brand", "42.85", ""],
+        ["'=Generic", "100.00", ""],
+        ["Prospecting", "100.00", ""],
+        ["Spot", "", "Paused"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +63,10 @@ def test_the_google_file_has_the_documented_columns_and_pauses_what_gets_nothing
         ("utf-8", 'Campaign Name,Status,Daily Budget\nProspecting,on,1.00\n"Größe",on,2\nOther,"a, b",3\n'),
         ("utf-16", "Campaign Name\tStatus\tDaily Budget\r\nProspecting\ton\t1.00\r\nGröße\ton\t2\r\nOther\ta\t3\r\n"),
         ("utf-8-sig", "Campaign Name;Status;Daily Budget\r\nProspecting;on;1,00\r\nGröße;on;2,50\r\nOther;a;3,00"),
-        ("cp1252", '"Campaign Name","Status","Daily Budget"\n"Prospecting","on","1.00"\n"Größe","on","2"\n"Other","a","3"\n'),
+        (
+            "cp1252",
+            '"Campaign Name","Status","Daily Budget"\n"Prospecting","on","1.00"\n"Größe","on","2"\n"Other","a","3"\n',
+        ),
     ],
 )
 def test_only_the_budget_cells_of_a_template_change(tmp_path, encoding, text):
@@ -75,7 +83,9 @@ def test_only_the_budget_cells_of_a_template_change(tmp_path, encoding, text):
     before, after = text, (tmp_path / "out.csv").read_bytes().decode(encoding)
     separator = next(one for one in "\t;," if one in before.split("\n", 1)[0])
     parse = lambda said: list(csv.reader(io.StringIO(said), delimiter=separator))  # noqa: E731
-    changed = [(r, c) for r, row in enumerate(parse(after)) for c, cell in enumerate(row) if cell != parse(before)[r][c]]
+    changed = [
+        (r, c) for r, row in enumerate(parse(after)) for c, cell in enumerate(row) if cell != parse(before)[r][c]
+    ]
     assert changed == [(1, 2), (2, 2)]
     assert ("\r\n" in after, after.endswith("\n")) == ("\r\n" in before, before.endswith("\n"))
     assert after.count('"') == before.count('"') or encoding == "utf-8"
@@ -122,7 +132,9 @@ def test_a_template_that_does_not_fit_is_named(tmp_path, name, content, said):
 
 
 def test_a_campaign_twice_in_the_template_is_refused(tmp_path):
-    (tmp_path / "t.csv").write_text("Campaign Name,Daily Budget\nProspecting,1\nProspecting,2\nGröße,1\n", encoding="utf-8")
+    (tmp_path / "t.csv").write_text(
+        "Campaign Name,Daily Budget\nProspecting,1\nProspecting,2\nGröße,1\n", encoding="utf-8"
+    )
     with pytest.raises(Refusal, match="twice"):
         fill_template(tmp_path / "t.csv", META, BUDGET)
 

@@ -87,11 +87,7 @@ def test_an_approval_is_logged_and_its_files_add_up(decision, review):
     tree = json.loads((folder / "approval.json").read_text())
     assert tree["approvals"][0]["hash"] == last.hash
     assert tree["total"] == decision.total_proposed
-    days = [
-        row
-        for file in (folder / "platforms").iterdir()
-        for row in csv.DictReader(file.read_text().splitlines())
-    ]
+    days = [row for file in (folder / "platforms").iterdir() for row in csv.DictReader(file.read_text().splitlines())]
     assert sum(round(float(row["daily_budget"]) * 100) for row in days) == round(decision.total_proposed * 100)
     local = (folder / "budget_local.csv").read_text(encoding="utf-8-sig").splitlines()
     assert local[0] == "Woche;Kanal;Heute;Vorschlag;Freigegeben;Änderung"

@@ -184,6 +184,11 @@ async def sign_in(request: Request) -> Response:
         return HTMLResponse(render("sign_in", language, target=target))
     if not _same_origin(request) or int(request.headers.get("content-length") or _LARGEST_FORM + 1) > _LARGEST_FORM:
         return HTMLResponse(render("sign_in", language, target=target, problem="form"), 400)
+    return await _checked(request, workspace, language, target)
+
+
+async def _checked(request: Request, workspace: Workspace, language: str, target: str) -> Response:
+    """The answer to a name and a password."""
     form = await request.form(max_files=0, max_fields=4)
     name, password = str(form.get("name", ""))[:200], str(form.get("password", ""))
     address = request.client.host if request.client else ""

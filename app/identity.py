@@ -1,4 +1,4 @@
-"""Who looks at the dashboard: read from the signed cookie, the sign-in service or this computer at every run of a page."""
+"""Who looks at the dashboard: the signed cookie, the sign-in service or this computer say so at every run of a page."""
 
 from __future__ import annotations
 

@@ -55,7 +55,8 @@ def render(
             f'<label for="name">{escape(words.text("door.name"))}</label>'
             '<input id="name" name="name" autocomplete="username" required autofocus maxlength="200">'
             f'<label for="password">{escape(words.text("door.password"))}</label>'
-            '<input id="password" name="password" type="password" autocomplete="current-password" required maxlength="256">'
+            '<input id="password" name="password" type="password" autocomplete="current-password" required '
+            'maxlength="256">'
         )
     action = f"/{kind.replace('_', '-')}?next={quote(target, safe='')}&lang={language}"
     title = escape(words.text(f"door.{kind}"))
@@ -64,5 +65,6 @@ def render(
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{title} · liftwerk</title>'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<style>{variables()}{_STYLE}</style></head><body><main><p class="brand">liftwerk</p><h1>{title}</h1>{said}'
-        f'<form method="post" action="{escape(action)}">{fields}<button>{title}</button></form>{back}</main></body></html>'
+        f'<form method="post" action="{escape(action)}">{fields}<button>{title}</button></form>{back}'
+        "</main></body></html>"
     )

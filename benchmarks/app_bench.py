@@ -2,7 +2,7 @@
 
     python benchmarks/app_bench.py [--sessions 30] [--quick]
 
-Builds the artifacts of a 40-geo, 156-week, 10-channel workspace (made, not fitted: only their size matters here), starts
+Builds the artifacts of a 40-geo, 156-week, 10-channel workspace (made, not fitted: their size matters here), starts
 the server as `liftwerk app` does, and drives it with headless Chromium and with bare protocol sessions.
 """
 
@@ -40,6 +40,7 @@ PAGES = (
     "audit",
     "",
 )
+_NEW_HEADLINE = "before => { const h = document.querySelector('h1.lw-headline'); return h && h.innerText !== before; }"
 LIMITS = {
     "first load s": 3.0,
     "page switch p95 s": 1.0,
@@ -101,10 +102,7 @@ def in_browser(url: str, rounds: int) -> dict[str, float]:
                 before = page.inner_text("h1.lw-headline")
                 start = time.perf_counter()
                 link.click()
-                page.wait_for_function(
-                    "before => { const h = document.querySelector('h1.lw-headline'); return h && h.innerText !== before; }",
-                    arg=before,
-                )
+                page.wait_for_function(_NEW_HEADLINE, arg=before)
                 page.wait_for_function(done)
                 switches.append(time.perf_counter() - start)
             page.locator("[data-testid=stSidebarNavLink][href$='/planner']").first.click()
@@ -137,10 +135,9 @@ def in_browser(url: str, rounds: int) -> dict[str, float]:
 
 def sessions_at_once(url: str, count: int, server: psutil.Process) -> dict[str, float]:
     """``count`` sessions that each open the first page and two others over the bare protocol."""
-    from websockets.sync.client import connect
-
     from streamlit.proto.BackMsg_pb2 import BackMsg
     from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+    from websockets.sync.client import connect
 
     errors: list[str] = []
     sizes: list[int] = []

@@ -43,7 +43,7 @@ def build(root: Path) -> Path:
     index = pd.MultiIndex.from_product([geos, dates], names=["geo", "date"]).to_frame(index=False)
     spend = rng.gamma(4, 620, (len(index), CHANNELS)).round(2)
     panel = pd.DataFrame({"week": index["date"].dt.strftime("%Y-%m-%d"), "geo": index["geo"],
-                          "revenue": rng.gamma(40, 1500, len(index)).round(2), **dict(zip(names, spend.T, strict=True))})  # fmt: skip
+                          "revenue": rng.gamma(40, 1500, len(index)).round(2), **dict(zip(names, spend.T, strict=True))})  # noqa: E501 - one table a line  # fmt: skip
     panel.to_csv(root / "data" / "panel.csv", index=False)
     store = RunStore(root / "runs")
     current = np.full(CHANNELS, 100_000.0) * rng.uniform(0.6, 1.4, CHANNELS)
@@ -60,7 +60,7 @@ def build(root: Path) -> Path:
         shape = grid / (grid + current[:, None])
         scale = rng.lognormal(0, 0.2, (DRAWS, CHANNELS, 1))
         write_curves(
-            ResponseCurves(channels=tuple(names), spend=grid, outcome=scale * (2 * roas * current)[None, :, None] * shape,
+            ResponseCurves(channels=tuple(names), spend=grid, outcome=scale * (2 * roas * current)[None, :, None] * shape,  # noqa: E501 - one table a line
                            observed_spend=current, currency="EUR", run="bench"),
             draft.folder / "curves.parquet",
         )  # fmt: skip
@@ -87,12 +87,12 @@ def build(root: Path) -> Path:
                       "evidence": "model"}).to_csv(draft.folder / "allocation.csv", index=False)  # fmt: skip
         outcome = np.array([1.6e6, 1.8e6, 2.0e6, 2.15e6, 2.25e6])
         pd.DataFrame({"share": [0.8, 0.9, 1, 1.1, 1.2], "total": np.array([0.8, 0.9, 1, 1.1, 1.2]) * 1e6,
-                      "expected_outcome": outcome, "next_euro": [2, 1.8, 1.5, 1.2, 0.9]}).to_csv(draft.folder / "frontier.csv", index=False)  # fmt: skip
-        pd.DataFrame({"weight": [0.0, 1.0], "share": 0.1, "expected_outcome": [2e6, 1.98e6], "tail_outcome": [1.6e6, 1.7e6],
-                      "chance_of_loss": 0.1, "chosen": [True, False]}).to_csv(draft.folder / "risk.csv", index=False)  # fmt: skip
-        document = {"value": 2e6, "upper_bound": 2e6, "gap": 1e-9, "binding": ["total budget 1,000,000"], "risk": "balanced",
+                      "expected_outcome": outcome, "next_euro": [2, 1.8, 1.5, 1.2, 0.9]}).to_csv(draft.folder / "frontier.csv", index=False)  # noqa: E501 - one table a line  # fmt: skip
+        pd.DataFrame({"weight": [0.0, 1.0], "share": 0.1, "expected_outcome": [2e6, 1.98e6], "tail_outcome": [1.6e6, 1.7e6],  # noqa: E501 - one table a line
+                      "chance_of_loss": 0.1, "chosen": [True, False]}).to_csv(draft.folder / "risk.csv", index=False)
+        document = {"value": 2e6, "upper_bound": 2e6, "gap": 1e-9, "binding": ["total budget 1,000,000"], "risk": "balanced",  # noqa: E501 - one table a line
                     "shadow_prices": {"total budget 1,000,000": 1.5}, "expected_outcome": 2e6, "gain": {"value": 5e4},
-                    "total_current": 1e6, "total_proposed": 1e6, "sensitivity": [], "difference": None, "tests": []}  # fmt: skip
+                    "total_current": 1e6, "total_proposed": 1e6, "sensitivity": [], "difference": None, "tests": []}
         (draft.folder / "plan.json").write_text(json.dumps(document), encoding="utf-8")
     for week, share in (("2026-W47", 0.7), ("2026-W48", 1.0)):
         _decision(root, week, names, current, current + (proposed - current) * share, roas)
@@ -111,7 +111,7 @@ def _decision(
          "marginal_roas": {"value": r, "lower": r * 0.7, "upper": r * 1.3, "level": 0.9}}
         for name, c, p, r in zip(names, current.tolist(), proposed.tolist(), roas.tolist(), strict=True)
     ]  # fmt: skip
-    document = {"schema": "liftwerk.decision/1", "week": week, "state": "act", "currency": "EUR", "locale": "en_GB", "moved": 5e4,
+    document = {"schema": "liftwerk.decision/1", "week": week, "state": "act", "currency": "EUR", "locale": "en_GB", "moved": 5e4,  # noqa: E501 - one table a line
                 "total_current": 1e6, "total_proposed": 1e6, "plan": {"gap": 1e-9}, "canaries": None, "creatives": [],
                 "data_until": "2026-11-22", "gain": {"value": 4e4, "lower": 1e4, "upper": 7e4, "level": 0.9},
                 "chance_of_loss": 0.03, "channels": lines, "checks": [], "next_test": None}  # fmt: skip

@@ -9,7 +9,7 @@ from measurement.errors import InputError
 from measurement.wording import Wording, load_wording
 
 
-class Refusal(InputError):
+class Refusal(InputError):  # noqa: N818 - an answer, not a fault
     """An action was refused; nothing was changed.
 
     Attributes

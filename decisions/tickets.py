@@ -16,7 +16,7 @@ from functools import cache
 from decisions.people import User
 from measurement.errors import InputError
 
-SECRET_VARIABLE = "LIFTWERK_SECRET"
+SECRET_VARIABLE = "LIFTWERK_SECRET"  # noqa: S105 - its name, not its value
 COOKIE = "liftwerk_session"
 LIFETIME_S = 12 * 3600
 _SHORTEST_SECRET = 32

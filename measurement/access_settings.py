@@ -12,7 +12,7 @@ from measurement.settings_section import Money, Section, Share
 class AccessSection(Section):
     """``[access]``: how people sign in to the dashboard, and what they may do.
 
-    Left out, the dashboard serves the person at this computer alone, unless ``liftwerk users`` has made a file of users.
+    Left out, the dashboard serves the person at this computer alone, unless ``liftwerk users`` has made a user.
     """
 
     sign_in: Literal["auto", "file", "oidc"] = "auto"

@@ -68,7 +68,7 @@ def act(scene: Scene, work: Callable[[Review, Person], Standing]) -> bool:
         workspace = Workspace.open(workspace_folder())
         person = current_person(workspace)
         if person is None:
-            raise Refusal.by("sign_in")  # noqa: TRY301 - told like every other refusal
+            raise Refusal.by("sign_in")
         standing = work(Review.of(workspace), person)
     except Refusal as refusal:
         st.session_state[_NOTICE] = ("bad", refusal.sentence(scene.decided))

@@ -56,7 +56,7 @@ def _put(scene: Scene, found: Candidate, reason: str) -> None:
         workspace = Workspace.open(workspace_folder())
         person = current_person(workspace)
         if person is None:
-            raise Refusal.by("sign_in")  # noqa: TRY301 - told like every other refusal
+            raise Refusal.by("sign_in")
         put_in_place(workspace, person, found, reason)
     except LiftwerkError as error:
         text = error.sentence(scene.decided) if isinstance(error, Refusal) else str(error)

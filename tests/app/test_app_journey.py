@@ -81,7 +81,7 @@ def enter(browser: Any, address: str, name: str) -> Any:
     page.set_default_timeout(180_000)
     page.sent = []
     page.complaints = []
-    page.on("websocket", lambda opened: opened.on("framesent", lambda data: page.sent.append(data)))
+    page.on("websocket", lambda opened: opened.on("framesent", page.sent.append))
     page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
     page.add_init_script(
         "const Old = window.WebSocket; window.WebSocket = class extends Old { constructor(...a) { super(...a); window.socket = this; } };"

@@ -141,10 +141,12 @@ def test_a_campaign_twice_in_the_template_is_refused(tmp_path):
 
 def test_a_bomb_is_not_unpacked(tmp_path):
     file = tmp_path / "bomb.xlsx"
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
-        with packed.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as stream:
-            for _ in range(210):
-                stream.write(b"\0" * 2**20)
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed,
+        packed.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as stream,
+    ):
+        for _ in range(210):
+            stream.write(b"\0" * 2**20)
     assert file.stat().st_size < 2**20
     with pytest.raises(InputError, match="unpacks"):
         fill_template(file, META, BUDGET)

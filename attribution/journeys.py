@@ -118,7 +118,8 @@ def _numbered(touchpoints: Table, options: JourneyOptions) -> Table:
         "unit_id",
         "channel",
         "value",
-        us=touchpoints.ts.epoch_seconds().cast("int64") * 1_000_000 + touchpoints.ts.microsecond().cast("int64"),
+        # The fraction as text: Spark extracts no microseconds, and every backend can write them.
+        us=touchpoints.ts.epoch_seconds().cast("int64") * 1_000_000 + touchpoints.ts.strftime("%f").cast("int64"),
         sale=(touchpoints.kind == "conversion").cast("int64"),
         cost=touchpoints.cost.fill_null(0.0),
     )

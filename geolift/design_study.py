@@ -40,12 +40,16 @@ class Effort:
         Above, this many of the best sets of each size are grown by one geo.
     keep
         Sets that get the full power analysis.
+    certify_seconds
+        Where not every set can be screened: time for the program that finds the best-matched set of each size and
+        proves it (`geolift.certified`); 0 does without.
     """
 
     look_backs: int = 10
     exhaustive: int = 8000
     beam: int = 60
     keep: int = 150
+    certify_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

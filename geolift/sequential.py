@@ -67,6 +67,30 @@ class RunningReading:
             {"date": self.dates, "effect": self.effect, "lower": self.lower, "upper": self.upper, "level": self.level}
         )
 
+    def to_dict(self) -> dict[str, object]:
+        """The last look and the rule as plain JSON values."""
+        return {
+            "rule": self.rule,
+            "seen": len(self.effect),
+            "planned": self.planned,
+            "effect": float(self.effect[-1]),
+            "lower": float(self.lower[-1]),
+            "upper": float(self.upper[-1]),
+            "level": self.level,
+            "stopped": self.stopped,
+        }
+
+
+def running_reading(panel: Panel, test: GeoTest, *, seed: int) -> RunningReading | None:
+    """`watch_geo_test` of a test that has not ended; ``None`` where it has, or the history is too short for that."""
+    last = panel.dates[-1].date()
+    if (test.measured_until - last).days < panel.days_per_period:
+        return None
+    try:
+        return watch_geo_test(panel, test, seed=seed)
+    except InputError:  # too little history for a boundary: the readout's own checks say so
+        return None
+
 
 def watch_geo_test(panel: Panel, test: GeoTest, *, seed: int) -> RunningReading:
     """Read a running test by synthetic control, as often as one likes.

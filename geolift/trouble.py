@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from geolift.calibration import AaRate
 from geolift.estimators import Comparison, Fit
+from geolift.inference import TestResult
 from geolift.spend import TestSpend
 from geolift.test_plan import GeoTest
 from geolift.weights import CERTIFIED_GAP
@@ -180,6 +181,25 @@ def fit_checks(comparison: Comparison, fit: Fit, *, fixed_effects: bool) -> list
             )
         )
     return checks
+
+
+def middle_check(result: TestResult, att: float) -> list[Check]:
+    """Whether the estimate lies inside its interval, not at an end of it."""
+    lower, upper = result.interval.lower, result.interval.upper
+    if not (np.isfinite(lower) and np.isfinite(upper)) or upper <= lower:
+        return []
+    margin = min(att - lower, upper - att) / (upper - lower)
+    return [
+        Check(
+            name="estimate_central",
+            passed=margin >= 0.02,
+            value=margin,
+            limit=0.02,
+            remedy="The estimate lies at the end of its interval: the effect was uneven over the test, or the donors "
+            "changed their ways; look at the path before quoting the interval.",
+            blocking=False,
+        )
+    ]
 
 
 def share_outside(comparison: Comparison, *, fixed_effects: bool) -> float:

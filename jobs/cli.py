@@ -114,10 +114,19 @@ def fit(
 
 
 @geo.command("design")
-def geo_design(
+def geo_design(  # noqa: PLR0913, PLR0917 - one argument an option
     channel: Annotated[str, typer.Option("--channel", help="Channel to test.")],
     weeks: Annotated[int, typer.Option("--weeks", min=1, max=52, help="Length of the test.")],
     budget: Annotated[float | None, typer.Option("--budget", min=0.0, help="Most the test may cost.")] = None,
+    kind: Annotated[str, typer.Option("--kind", help="scale_up, go_dark or new.")] = "scale_up",
+    change: Annotated[float, typer.Option("--change", help="Rise of spend, 1 doubles it; not for go_dark.")] = 1.0,
+    include: Annotated[list[str] | None, typer.Option("--include", help="Geo to treat; may be repeated.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option("--exclude", help="Geo never treated; repeatable.")] = None,
+    rules: Annotated[Path | None, typer.Option("--rules", metavar="RULES.toml", help="More business rules.")] = None,
+    cells: Annotated[int, typer.Option("--cells", min=1, help="Disjoint treated sets in one test.")] = 1,
+    switchback: Annotated[bool, typer.Option("--switchback", help="Few geos: switch all of them in turn.")] = False,
+    power: Annotated[float, typer.Option("--power", help="Wanted share of lifts found.")] = 0.8,
+    certify: Annotated[float, typer.Option("--certify", min=0.0, help="Seconds to prove the best match.")] = 20.0,
     workspace: Folder = None,
     seed: Seed = DEFAULT_SEED,
     as_json: Json = False,
@@ -127,7 +136,20 @@ def geo_design(
     from jobs import commands
     from jobs.geo_design import DesignRequest
 
-    request = DesignRequest(channel=channel, weeks=weeks, budget=budget)
+    request = DesignRequest(
+        channel=channel,
+        weeks=weeks,
+        budget=budget,
+        power=power,
+        must_include=tuple(include or ()),
+        must_exclude=tuple(exclude or ()),
+        kind=kind,
+        change=change,
+        rules=rules,
+        cells=cells,
+        switchback=switchback,
+        certify=certify,
+    )
     session = _session("geo design", workspace, seed, as_json=as_json)
     _run(session, lambda one: commands.geo_design(one, request, again=again))
 
@@ -169,6 +191,27 @@ def content(workspace: Folder = None, seed: Seed = DEFAULT_SEED, as_json: Json =
     from jobs import commands
 
     _run(_session("content", workspace, seed, as_json=as_json), lambda one: commands.content(one, again=again))
+
+
+@app.command()
+def forget(
+    unit: Annotated[str, typer.Option("--unit", help="The person's id, as the tables have it.")],
+    workspace: Folder = None,
+    seed: Seed = DEFAULT_SEED,
+    as_json: Json = False,
+) -> None:
+    """Remove a person from every file and make anew what rested on them."""
+    from jobs import privacy
+
+    _run(_session("forget", workspace, seed, as_json=as_json), lambda one: privacy.forget(one, unit))
+
+
+@app.command()
+def held(workspace: Folder = None, as_json: Json = False) -> None:
+    """Tell what is held of people: tables, rows, days, how many persons, whether texts are kept."""
+    from jobs import privacy
+
+    _run(_session("held", workspace, DEFAULT_SEED, as_json=as_json), privacy.held)
 
 
 @app.command()

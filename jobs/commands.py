@@ -95,7 +95,7 @@ def preview(session: Session) -> int:
 def geo_design(session: Session, request: DesignRequest, *, again: bool) -> int:
     """``liftwerk geo design``."""
     from jobs.geo_design import run_geo_design
-    from jobs.show import show_designs
+    from jobs.show_geo import show_designs
 
     workspace = session.workspace()
     with session.screen.progress() as progress:
@@ -108,7 +108,7 @@ def geo_read(session: Session, test: Path, *, again: bool) -> int:
     """``liftwerk geo read``."""
     from jobs.geo_read import run_geo_read
     from jobs.runs import read_document
-    from jobs.show import show_readout
+    from jobs.show_geo import show_readout
 
     workspace = session.workspace()
     with session.screen.progress() as progress:

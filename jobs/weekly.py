@@ -96,7 +96,7 @@ def run_weekly(
     creatives = content = None
     if settings.creatives is not None:
         creatives = run_creatives(workspace, seed=seed, progress=part(progress, 0.8, 0.85), again=again)
-    if settings.content is not None and settings.content.tables is not None:
+    if settings.content is not None and (settings.content.tables or settings.content.spans):
         content = run_content(workspace, seed=seed, progress=part(progress, 0.85, 0.9), again=again)
     stability = Stability.of_risk(settings.budget.risk if settings.budget is not None else "balanced")
     source = source_of_fit(workspace, model, decided)

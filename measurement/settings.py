@@ -9,6 +9,7 @@ from babel import Locale, UnknownLocaleError
 from pydantic import Field, field_validator, model_validator
 
 from measurement.access_settings import AccessSection, CampaignSection, PlatformSection
+from measurement.content_settings import CanarySection, ContentSection, WebhookSection
 from measurement.errors import InputError
 from measurement.mmm_settings import (
     ChannelPrior,
@@ -31,6 +32,7 @@ __all__ = [
     "BudgetRule",
     "BudgetSection",
     "CampaignSection",
+    "CanarySection",
     "ChannelPrior",
     "ChannelSection",
     "CoefficientPrior",
@@ -54,6 +56,7 @@ __all__ = [
     "TargetCpaRule",
     "TargetRoasRule",
     "TreatmentSection",
+    "WebhookSection",
     "WorkspaceSection",
     "known_keys",
 ]
@@ -202,14 +205,21 @@ class JourneysSection(Section):
     """``[journeys]``."""
 
     touchpoints: str
+    lookback_days: float = Field(default=30.0, gt=0)
+    gap_days: float = Field(default=30.0, gt=0)
+    session_minutes: float = Field(default=30.0, ge=0)
+    half_life_days: float = Field(default=7.0, gt=0)
+    k: int = Field(default=10, ge=2)
+    groups: dict[str, str] = Field(default_factory=dict)
+    epsilon: float | None = Field(default=None, gt=0)
+    largest_value: float | None = Field(default=None, gt=0)
+    channels: tuple[str, ...] = ()
 
-
-class ContentSection(Section):
-    """``[content]``: where the pipeline's tables lie, and objectives by KPI (``objectives.latency_p95 = 4000``)."""
-
-    spans: str | None = None
-    tables: str | None = None
-    objectives: dict[str, float] = Field(default_factory=dict)
+    @model_validator(mode="after")
+    def _public(self) -> JourneysSection:
+        if self.epsilon is not None and (self.largest_value is None or not self.channels):
+            raise ValueError("epsilon needs largest_value and channels: bounds that do not come from the data")
+        return self
 
 
 class Settings(Section):

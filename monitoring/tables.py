@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,8 @@ from measurement.errors import InputError
 if TYPE_CHECKING:
     import duckdb
 
-#: Where a table of events is.
-Table = pd.DataFrame | Path
+#: Where a table of events is: rows, or the path of Parquet files (with ``*`` for many), or several of these.
+Table = pd.DataFrame | Path | Sequence[pd.DataFrame | Path]
 
 ALL = "(all)"
 
@@ -150,22 +150,29 @@ def open_tables(tables: Mapping[str, Table], currency: str) -> duckdb.DuckDBPyCo
 
 def _register(connection: duckdb.DuckDBPyConnection, name: str, table: Table | None) -> tuple[str, ...]:
     """Make ``table`` readable as ``{name}_input``; returns its columns."""
-    if table is None:
+    parts = [] if table is None else [table] if isinstance(table, pd.DataFrame | Path) else list(table)
+    if not parts:
         return ()
-    if isinstance(table, pd.DataFrame):
-        have = tuple(map(str, table.columns))
-        connection.register(f"{name}_input", _without_zone(table))
-    else:
-        relation = connection.read_parquet(str(table))
-        have = tuple(relation.columns)
-        relation.create_view(f"{name}_input")
-    missing = [column for column in _REQUIRED[name] if column not in have]
-    if missing:
-        raise InputError.of(
-            f"the table has no column '{missing[0]}'", f"Give it the columns {', '.join(COLUMNS[name])}", file=name,
-            column=missing[0], value=", ".join(have),
-        )  # fmt: skip
-    return have
+    for number, part in enumerate(parts):
+        have = _register_part(connection, f"{name}_part{number}", part)
+        missing = [column for column in _REQUIRED[name] if column not in have]
+        if missing:
+            raise InputError.of(
+                f"the table has no column '{missing[0]}'", f"Give it the columns {', '.join(COLUMNS[name])}", file=name,
+                column=missing[0], value=", ".join(have),
+            )  # fmt: skip
+    union = " UNION ALL BY NAME ".join(f"SELECT * FROM {name}_part{number}" for number in range(len(parts)))
+    connection.execute(f"CREATE VIEW {name}_input AS {union}")
+    return tuple(connection.sql(f"SELECT * FROM {name}_input LIMIT 0").columns)  # noqa: S608 - names of this module
+
+
+def _register_part(connection: duckdb.DuckDBPyConnection, view: str, part: pd.DataFrame | Path) -> tuple[str, ...]:
+    if isinstance(part, pd.DataFrame):
+        connection.register(view, _without_zone(part))
+        return tuple(map(str, part.columns))
+    relation = connection.read_parquet(str(part), union_by_name=True)
+    relation.create_view(view)
+    return tuple(relation.columns)
 
 
 def _select(name: str, columns: Mapping[str, str], have: tuple[str, ...]) -> str:

@@ -34,7 +34,7 @@ class EventColumn:
     unique: bool = False
 
 
-def _columns(*described: str) -> tuple[EventColumn, ...]:
+def event_columns(*described: str) -> tuple[EventColumn, ...]:
     """``"name kind [limit] [unique] [!]"`` → columns; ``!`` marks required ones."""
     columns = []
     for text in described:
@@ -52,7 +52,7 @@ def _columns(*described: str) -> tuple[EventColumn, ...]:
     return tuple(columns)
 
 
-CREATIVE_DECISIONS = _columns(
+CREATIVE_DECISIONS = event_columns(
     "decision_id text unique !",
     "ts time !",
     "experiment_id text !",
@@ -61,15 +61,15 @@ CREATIVE_DECISIONS = _columns(
     "propensity number share !",
     "policy_version text",
 )
-CREATIVE_REWARDS = _columns("decision_id text !", "ts time !", "value number !")
-TOUCHPOINTS = _columns(
+CREATIVE_REWARDS = event_columns("decision_id text !", "ts time !", "value number !")
+TOUCHPOINTS = event_columns(
     "unit_id text !", "ts time !", "channel text", "kind text !", "value number", "cost number not_negative"
 )
 TOUCHPOINT_KINDS = ("impression", "click", "conversion")
 
 #: Tables of the content pipeline, by file name without ending.
 CONTENT_TABLES: dict[str, tuple[EventColumn, ...]] = {
-    "gen_call": _columns(
+    "gen_call": event_columns(
         "start_ts time !",
         "duration_ms number not_negative !",
         "trace_id text",
@@ -89,7 +89,7 @@ CONTENT_TABLES: dict[str, tuple[EventColumn, ...]] = {
         "cost number not_negative",
         "currency text currency",
     ),
-    "gen_score": _columns(
+    "gen_score": event_columns(
         "span_id text",
         "output_id text",
         "scored_ts time",
@@ -98,7 +98,7 @@ CONTENT_TABLES: dict[str, tuple[EventColumn, ...]] = {
         "source text",
         "judge_version text",
     ),
-    "gen_output": _columns(
+    "gen_output": event_columns(
         "output_id text unique !",
         "variant_id text",
         "team text",
@@ -107,7 +107,7 @@ CONTENT_TABLES: dict[str, tuple[EventColumn, ...]] = {
         "published_ts time",
         "status text",
     ),
-    "gen_incident": _columns(
+    "gen_incident": event_columns(
         "incident_id text unique !",
         "kind text !",
         "opened_ts time !",
@@ -116,7 +116,7 @@ CONTENT_TABLES: dict[str, tuple[EventColumn, ...]] = {
         "team text",
         "severity text",
     ),
-    "creative_variant": _columns(
+    "creative_variant": event_columns(
         "variant_id text !",
         "output_id text",
         "experiment_id text",
@@ -126,7 +126,7 @@ CONTENT_TABLES: dict[str, tuple[EventColumn, ...]] = {
         "valid_from time",
         "valid_to time",
     ),
-    "business_outcome": _columns(
+    "business_outcome": event_columns(
         "day time !",
         "experiment_id text",
         "arm_id text",
@@ -137,5 +137,5 @@ CONTENT_TABLES: dict[str, tuple[EventColumn, ...]] = {
         "upper number",
         "method text",
     ),
-    "team_budget": _columns("team text !", "month text !", "amount number not_negative !", "currency text currency"),
+    "team_budget": event_columns("team text !", "month text !", "amount number not_negative !", "currency text currency"),
 }

@@ -146,7 +146,7 @@ def load_content_tables(workspace: Workspace) -> tuple[dict[str, pd.DataFrame], 
             if frame is not None:
                 tables[file.stem] = frame
         problems += found.problems
-    if not any(file.stem == "gen_call" for file in files):
+    if section.spans is None and not any(file.stem == "gen_call" for file in files):
         place.add("there is no table gen_call", "Export the model calls as gen_call.parquet or gen_call.csv")
     return tables, problems
 

@@ -25,7 +25,8 @@ def input_hashes(workspace: Workspace, *names: str) -> dict[str, str]:
     workspace
         The workspace.
     names
-        Any of ``"settings"``, ``"panel"``, ``"creatives"``, ``"journeys"``, ``"content"``, ``"geo_tests"``.
+        Any of ``"settings"``, ``"panel"``, ``"creatives"``, ``"journeys"``, ``"content"`` (tables, prices), ``"spans"``,
+        ``"geo_tests"``.
 
     Raises
     ------
@@ -49,6 +50,15 @@ def geo_test_files(workspace: Workspace) -> list[Path]:
     return sorted((workspace.root / GEO_TESTS).glob("*.toml"))
 
 
+def span_files(workspace: Workspace) -> list[tuple[Path, str]]:
+    """Every file that ``content.spans`` names: its path, and how it is written relative to the workspace."""
+    section = workspace.settings.content
+    if section is None or section.spans is None:
+        return []
+    found = sorted(path for path in workspace.root.glob(section.spans) if path.is_file())
+    return [(path, path.relative_to(workspace.root).as_posix()) for path in found]
+
+
 def _panel_files(workspace: Workspace) -> list[str]:
     panel = workspace.settings.panel
     holidays = panel.holidays if panel.holidays is not None and "." in panel.holidays else None
@@ -64,10 +74,11 @@ def _content_files(workspace: Workspace) -> list[str]:
     section = workspace.settings.content
     if section is None:
         return []
-    spans = [] if section.spans is None else sorted(workspace.root.glob(section.spans))
-    return [path.relative_to(workspace.root).as_posix() for path in spans] + (
-        [] if section.tables is None else [section.tables]
-    )
+    return [file for file in (section.tables, section.prices) if file is not None]
+
+
+def _span_files(workspace: Workspace) -> list[str]:
+    return [name for _, name in span_files(workspace)]
 
 
 _FILES: dict[str, Callable[[Workspace], list[str]]] = {
@@ -76,6 +87,7 @@ _FILES: dict[str, Callable[[Workspace], list[str]]] = {
     "creatives": _creatives_files,
     "journeys": lambda workspace: [workspace.settings.journeys.touchpoints] if workspace.settings.journeys else [],
     "content": _content_files,
+    "spans": _span_files,
     "geo_tests": lambda workspace: [f"{GEO_TESTS}/{file.name}" for file in geo_test_files(workspace)],
 }
 

@@ -64,8 +64,6 @@ def build(root: Path, *, healthy: bool = True, locale: str = "en_GB") -> Path:
         _creatives(draft)
     with store.write("content", seed=7) as draft:
         _content(draft, rng)
-    with store.write("attribution", seed=7) as draft:
-        _attribution(draft)
     fit = store.latest("mmm")
     assert fit is not None
     write_plan(root, {f"mmm/{fit.id}": "0" * 64})
@@ -132,6 +130,9 @@ def _geo(draft: RunDraft, rng: np.random.Generator, channel: str, effect: float)
     observed = counter * (1 + lift) * rng.normal(1, 0.008, 32)
     _frame(draft, "series.csv", pd.DataFrame({"date": dates, "observed": observed, "counterfactual": counter,
                                               "lower": counter * 0.975, "upper": counter * 1.025}))  # fmt: skip
+    _frame(draft, "placebos.csv", pd.concat(
+        [pd.DataFrame({"date": dates, "set": number, "effect": rng.normal(0, 0.01, 32) + (lift if number == 0 else 0)})
+         for number in range(6)]))  # fmt: skip
     value = float((observed - counter)[24:].sum())
     _json(draft, "readout.json", {
         "channel": channel, "treated": ["Hamburg", "Bremen"], "start": "2026-05-18", "end": "2026-07-12",
@@ -142,12 +143,24 @@ def _geo(draft: RunDraft, rng: np.random.Generator, channel: str, effect: float)
         "estimator": {"name": "synthetic_control", "fixed_effects": True},
         "donor_weights": {"Niedersachsen": 0.41, "Hessen": 0.27, "Berlin": 0.19, "Sachsen": 0.13},
         "aa_rejection": {"rate": 0.094, "lower": 0.06, "upper": 0.14, "windows": 320, "alpha": 0.1},
-        "placebo": {"sets": 320}, "verdict": {"rule": "lift" if effect else "no_lift",
+        "placebo": {"sets": 320, "set_p_value": 0.02, "other_estimators": {"did": value / 16 - 6e3},
+                    "in_time_att": 120.0, "in_time_p_value": 0.62},
+        "cells": [_cell("Hamburg", value * 0.6), _cell("Bremen", value * 0.4)], "verdict": {"rule": "lift" if effect else "no_lift",
                                               "facts": {"detectable_lift": 0.021}},
     })  # fmt: skip
 
 
+def _cell(geo: str, value: float) -> dict[str, object]:
+    outcome = {"value": value, "lower": value - 5e4, "upper": None, "level": 0.9}
+    return {"name": geo, "treated": [geo], "lift_percent": 4.2, "incremental_outcome": outcome, "iroas": None,
+            "adjusted_p_value": 0.04}  # fmt: skip
+
+
 def _designs(draft: RunDraft) -> None:
+    effects = np.linspace(0, 0.5, 26)
+    _frame(draft, "power_curves.csv", pd.concat(
+        [pd.DataFrame({"rank": rank, "effect": effects, "power": np.clip(0.1 + effects * 15 / rank, 0, 1)})
+         for rank in (1, 2, 3)]))  # fmt: skip
     _frame(draft, "designs.csv", pd.DataFrame({
         "rank": [1, 2, 3], "treated": ["Hamburg; Saarland", "Hessen; Bremen", "Berlin; Sachsen; Thüringen"],
         "weeks": 6, "mde": [0.041, 0.048, 0.055], "power_at_target": [0.87, 0.82, 0.8],
@@ -197,19 +210,6 @@ def _content(draft: RunDraft, rng: np.random.Generator) -> None:
         "day": ["2026-11-12", "2026-11-13"], "kind": ["objective", "cost_spike"], "severity": ["low", "high"],
         "team": ["brand", "(all)"], "model": ["(all)", "(all)"], "kpi": ["hallucination_rate", "cost"],
         "value": [0.062, 412.0], "limit": [0.05, 280.0], "detail": ["above its objective", "usual: 190.00"]}))  # fmt: skip
-
-
-def _attribution(draft: RunDraft) -> None:
-    names, value = ["search", "social", "display"], np.array([9000.0, 4000.0, 2500.0])
-    methods = [pd.DataFrame({"channel": names, "method": method, "conversions": value / 50, "value": value * share,
-                             "lower": value * 0.9, "upper": value * 1.1, "level": 0.9})
-               for method, share in (("markov", 1.0), ("last", 0.8))]  # fmt: skip
-    _frame(draft, "credit.csv", pd.concat(methods))
-    proof = np.array([3000.0, 3900.0, np.nan])
-    _frame(draft, "reconcile.csv", pd.DataFrame({
-        "channel": names, "credit": value, "proof": proof, "proof_lower": proof * 0.8, "proof_upper": proof * 1.2,
-        "source": ["geo_lift", "mmm", None], "calibrated": value / 2, "calibrated_lower": value / 3,
-        "calibrated_upper": value, "disagrees": [True, False, False]}))  # fmt: skip
 
 
 def write_plan(root: Path, inputs: dict[str, str] | None = None) -> None:

@@ -26,6 +26,8 @@ TABLES: dict[str, type[Section]] = {
     "[creatives]": settings.CreativesSection,
     "[journeys]": settings.JourneysSection,
     "[content]": settings.ContentSection,
+    "[content.canary]": settings.CanarySection,
+    "[content.webhook]": settings.WebhookSection,
 }
 RULES = get_args(get_args(settings.BudgetRule)[0])
 

@@ -1,0 +1,96 @@
+"""Taking a person's spans, observations and scores out of exports: whole traces, and nothing of their neighbours."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from measurement.erasure import Person
+from monitoring.intake.otlp import hex_id
+
+_TRACE_NAMES = ("traceId", "trace_id", "request_id")
+#: Lists whose entries stand for one event each.
+_EVENTS = ("spans", "observations", "scores", "data", "assessments")
+_AROUND = ("resourceSpans", "resource_spans", "scopeSpans", "scope_spans", "instrumentationLibrarySpans")
+
+
+class TracePruner:
+    """Cuts a person out of JSON values; first `learn` all of them, then `prune`.
+
+    Parameters
+    ----------
+    person
+        Gets the ids of the person's traces.
+    """
+
+    def __init__(self, person: Person) -> None:
+        self._person = person
+
+    def learn(self, tree: Any) -> tuple[Any, int]:  # noqa: ANN401 - any JSON value
+        """Note the traces in which the person is named; changes nothing."""
+        if not isinstance(tree, str):
+            self._learn(tree)
+        return tree, 0
+
+    def prune(self, tree: Any) -> tuple[Any, int]:  # noqa: ANN401 - any JSON value
+        """The value without the person's events, and how many there were."""
+        if isinstance(tree, list):
+            entries = [self.prune(entry) for entry in tree]
+            left = [entry for entry, _ in entries if entry is not None]
+            return (left or None), sum(count for _, count in entries)
+        if not isinstance(tree, dict):
+            return (None, 1) if self._person.named_in(str(tree)) else (tree, 0)
+        holders = [name for name in (*_AROUND, *_EVENTS) if isinstance(tree.get(name), list | dict)]
+        if not holders:
+            return (None, 1) if self._theirs(tree) else (tree, 0)
+        head = {name: value for name, value in tree.items() if name not in holders}
+        if self._person.named_in(json.dumps(head, ensure_ascii=False)):
+            return None, max(_events(tree), 1)
+        kept, count = dict(tree), 0
+        for name in holders:
+            left, found = self.prune(tree[name])
+            kept[name], count = (left if left is not None else []), count + found
+        empty = count and all(not kept[name] for name in holders)
+        return (None if empty else kept), count
+
+    def _learn(self, tree: Any) -> None:  # noqa: ANN401 - any JSON value
+        if isinstance(tree, list):
+            for entry in tree:
+                self._learn(entry)
+            return
+        if not isinstance(tree, dict):
+            return
+        holders = [name for name in (*_AROUND, *_EVENTS) if isinstance(tree.get(name), list | dict)]
+        head = {name: value for name, value in tree.items() if name not in holders}
+        if self._person.named_in(json.dumps(head, ensure_ascii=False)):
+            self._person.linked["trace_id"] |= _traces(tree)
+        for name in holders:
+            self._learn(tree[name])
+
+    def _theirs(self, tree: dict[str, Any]) -> bool:
+        own = _traces(tree)
+        return bool(own & self._person.linked["trace_id"]) or self._person.named_in(json.dumps(tree, ensure_ascii=False))
+
+
+def _traces(tree: Any) -> set[str]:  # noqa: ANN401 - any JSON value
+    """Ids of the traces in a value, as they are stored."""
+    if isinstance(tree, list):
+        return {one for entry in tree for one in _traces(entry)}
+    if not isinstance(tree, dict):
+        return set()
+    found = {one for value in tree.values() if isinstance(value, dict | list) for one in _traces(value)}
+    for name in _TRACE_NAMES:
+        if isinstance(tree.get(name), str) and tree[name]:
+            found |= {tree[name], str(hex_id(tree[name].removeprefix("0x"), 32))}
+    if "observations" in tree and isinstance(tree.get("id"), str):
+        found.add(tree["id"])
+    return found
+
+
+def _events(tree: Any) -> int:  # noqa: ANN401 - any JSON value
+    if isinstance(tree, list):
+        return sum(_events(entry) for entry in tree)
+    if not isinstance(tree, dict):
+        return 0
+    held = [tree[name] for name in (*_AROUND, *_EVENTS) if isinstance(tree.get(name), list | dict)]
+    return sum(_events(part) for part in held) if held else 1

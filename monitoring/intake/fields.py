@@ -1,0 +1,199 @@
+"""Attribute names of the tracing dialects → columns of ``gen_call``.
+
+Names of OpenTelemetry's generative conventions (before and after 1.37), OpenInference, OpenLLMetry and the Vercel SDK.
+A row is a list with a place for each of `ROW`, filled while the attributes are read once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+#: Places of a row. ``start_us``: microseconds since 1970 UTC; ``kind``: 1 model call, 0 not one, ``None`` not said.
+ROW = (
+    "start_us", "duration_ms", "trace_id", "span_id", "parent_span_id", "team", "pipeline", "model", "provider",
+    "output_id", "variant_id", "arm", "prompt_version", "error_type", "input_tokens", "output_tokens",
+    "cache_read_tokens", "cache_write_tokens", "total_tokens", "context_window", "ttft_ms", "cost", "currency",
+    "unit_id", "kind", "prompt_text", "output_text",
+)  # fmt: skip
+AT: Mapping[str, int] = {name: place for place, name in enumerate(ROW)}
+NUMBERS = frozenset(
+    ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "total_tokens", "context_window",
+     "ttft_ms", "cost")
+)  # fmt: skip
+
+_MODEL_CALLS = frozenset(
+    ("chat", "completion", "text_completion", "generate_content", "embeddings", "embedding", "response", "responses",
+     "llm", "chat_model", "generation", "image_generation", "rerank")
+)  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def kind_of(value: object) -> int:
+    """Whether an operation is a model call (1) or a step around one (0).
+
+    Examples
+    --------
+    >>> kind_of("chat"), kind_of("LLM"), kind_of("invoke_agent"), kind_of("ai.streamText.doStream")
+    (1, 1, 0, 1)
+    """
+    name = str(value).strip('"').lower()
+    return int(name in _MODEL_CALLS or name.endswith((".dogenerate", ".dostream", ".doembed")))
+
+
+def number(value: object) -> float:
+    """A number as JSON or protobuf's JSON writes it (64-bit integers are text there); refuses what is below zero."""
+    if value is True or value is False or value is None:
+        raise ValueError(f"{value} is not a number")
+    found = float(value)  # type: ignore[arg-type]  # anything else raises, which is the answer
+    if not 0.0 <= found < 1e18:
+        raise ValueError(f"{value} is out of range")
+    return found
+
+
+def _milliseconds(value: object) -> float:
+    return number(value) * 1_000.0
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+#: Attribute → (place, strong, conversion). A strong name overrules; a weak one fills an empty place only.
+Slot = tuple[int, bool, Callable[[object], Any]]
+
+
+def _slots(place: str, *names: str, convert: Callable[[object], Any] | None = None) -> dict[str, Slot]:
+    """The first name is strong, the others stand in where it is absent."""
+    made = convert or (number if place in NUMBERS else _text)
+    return {name: (AT[place], position == 0, made) for position, name in enumerate(names)}
+
+
+SLOTS: Mapping[str, Slot] = {
+    **_slots("model", "gen_ai.response.model", "gen_ai.request.model", "llm.response.model_name", "llm.model_name",
+             "llm.request.model_name", "llm.response.model", "llm.request.model", "mlflow.llm.model",
+             "ai.response.model", "ai.model.id", "embedding.model_name"),
+    **_slots("provider", "gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "mlflow.llm.provider",
+             "ai.model.provider"),
+    **_slots("input_tokens", "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt",
+             "llm.usage.prompt_tokens", "ai.usage.inputTokens", "ai.usage.promptTokens"),
+    **_slots("output_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens",
+             "llm.token_count.completion", "llm.usage.completion_tokens", "ai.usage.outputTokens",
+             "ai.usage.completionTokens"),
+    **_slots("cache_read_tokens", "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens",
+             "gen_ai.usage.input_tokens.cached", "gen_ai.usage.cached_input_tokens", "gen_ai.usage.details.cached_tokens",
+             "llm.token_count.prompt_details.cache_read", "llm.token_count.prompt_details.cache_input",
+             "llm.usage.cache_read_input_tokens", "ai.usage.cachedInputTokens"),
+    **_slots("cache_write_tokens", "gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_write.input_tokens",
+             "gen_ai.usage.cache_creation_input_tokens", "llm.token_count.prompt_details.cache_write",
+             "llm.usage.cache_creation_input_tokens"),
+    **_slots("total_tokens", "gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens",
+             "ai.usage.totalTokens"),
+    **_slots("context_window", "liftwerk.context_window", "gen_ai.request.context_window", "gen_ai.model.context_window"),
+    **_slots("cost", "gen_ai.usage.cost", "llm.cost.total", "gen_ai.usage.total_cost", "gen_ai.cost.total"),
+    **_slots("currency", "gen_ai.usage.cost.currency", "gen_ai.cost.currency", "liftwerk.currency"),
+    **_slots("error_type", "error.type"),
+    **_slots("team", "liftwerk.team", "team", "team.name", "service.namespace"),
+    **_slots("pipeline", "liftwerk.pipeline", "pipeline", "gen_ai.workflow.name", "service.name"),
+    **_slots("output_id", "liftwerk.output_id", "output_id", "output.id"),
+    **_slots("variant_id", "liftwerk.variant_id", "variant_id", "variant.id"),
+    **_slots("arm", "liftwerk.arm", "arm", "experiment.arm", "feature_flag.result.variant"),
+    **_slots("prompt_version", "liftwerk.prompt_version", "gen_ai.prompt.version", "llm.prompt_template.version",
+             "langfuse.observation.prompt.version"),
+    **_slots("unit_id", "liftwerk.unit_id", "user.id", "enduser.id", "langfuse.user.id", "user_id"),
+    **_slots("ttft_ms", "gen_ai.response.time_to_first_chunk", "gen_ai.response.time_to_first_token",
+             "gen_ai.server.time_to_first_token", convert=_milliseconds),
+    **_slots("ttft_ms", "liftwerk.ttft_ms", "ai.response.msToFirstChunk", "llm.ttft_ms", convert=number),
+    **_slots("kind", "gen_ai.operation.name", "openinference.span.kind", "llm.request.type", "mlflow.spanType",
+             "langfuse.observation.type", "traceloop.span.kind", "ai.operationId", convert=kind_of),
+}  # fmt: skip
+
+#: Only read where ``[content] keep_text = true``.
+TEXT_SLOTS: Mapping[str, Slot] = {
+    **_slots("prompt_text", "gen_ai.input.messages", "gen_ai.prompt", "input.value", "mlflow.spanInputs", "ai.prompt"),
+    **_slots("output_text", "gen_ai.output.messages", "gen_ai.completion", "output.value", "mlflow.spanOutputs",
+             "ai.response.text"),
+}  # fmt: skip
+#: Costs under these names are in US dollars by their convention.
+DOLLARS = frozenset(("llm.cost.total",))
+#: Events that mark the first token of a streamed answer.
+FIRST_TOKEN = frozenset(
+    ("first token stream event", "first_token", "first token", "gen_ai.first_token", "ai.stream.firstchunk",
+     "gen_ai.content.first_chunk")
+)  # fmt: skip
+
+
+def slots_of(custom: Mapping[str, str], *, keep_text: bool) -> dict[str, Slot]:
+    """`SLOTS` with the user's own attribute names on top.
+
+    Parameters
+    ----------
+    custom
+        Column of ``gen_call`` → attribute that holds it, from ``[content.attributes]``.
+    keep_text
+        Whether prompts and answers are read.
+    """
+    slots = {**SLOTS, **TEXT_SLOTS} if keep_text else dict(SLOTS)
+    for column, name in custom.items():
+        slots[name] = (AT[column], True, number if column in NUMBERS else _text)
+    return slots
+
+
+def fill(row: list[Any], key: str, value: object, slots: Mapping[str, Slot]) -> None:
+    """Put an attribute's plain value into its place.
+
+    Raises
+    ------
+    ValueError
+        Where a number is none; names the attribute.
+    """
+    slot = slots.get(key)
+    if slot is None or value is None:
+        return
+    place, strong, convert = slot
+    if strong or row[place] is None:
+        try:
+            row[place] = convert(value)
+        except (ValueError, TypeError) as wrong:
+            raise ValueError(f"'{key}' is not a number of zero or more: {str(value)[:40]}") from wrong
+        if key in DOLLARS and row[AT["currency"]] is None:
+            row[AT["currency"]] = "USD"
+
+
+#: MLflow keeps all token counts, and all costs, in one attribute as JSON text.
+_USAGE: Mapping[str, str] = {
+    "input_tokens": "gen_ai.usage.input_tokens",
+    "output_tokens": "gen_ai.usage.output_tokens",
+    "total_tokens": "gen_ai.usage.total_tokens",
+    "cache_read_input_tokens": "gen_ai.usage.cache_read.input_tokens",
+    "cache_creation_input_tokens": "gen_ai.usage.cache_creation.input_tokens",
+    "total_cost": "llm.cost.total",
+}
+TOGETHER = frozenset(("mlflow.chat.tokenUsage", "mlflow.llm.cost"))
+
+
+def expand(row: list[Any], value: object, slots: Mapping[str, Slot]) -> None:
+    """Counts that stand together in one attribute (`TOGETHER`), into their places."""
+    counts = decoded(value)
+    if isinstance(counts, dict):
+        for name, count in counts.items():
+            if name in _USAGE:
+                fill(row, _USAGE[name], count, slots)
+
+
+def decoded(value: object) -> object:
+    r"""A value that MLflow wrote as JSON text, or the value itself.
+
+    Examples
+    --------
+    >>> decoded('"CHAT_MODEL"'), decoded("chat")
+    ('CHAT_MODEL', 'chat')
+    """
+    if isinstance(value, str) and value[:1] in {'"', "{", "["}:
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value

@@ -1,0 +1,128 @@
+"""Spans written one by one with plain attributes: MLflow's traces and OpenTelemetry's console exporter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from monitoring.intake.fields import AT, TOGETHER, decoded, expand, fill
+from monitoring.intake.gathered import Gathered, empty_row
+from monitoring.intake.otlp import hex_id
+from monitoring.intake.scores import numeric_score, score_source
+
+
+
+def take_trace(tree: Mapping[str, Any], line: int, into: Gathered) -> None:
+    """An MLflow trace: ``{"info": …, "data": {"spans": […]}}``, or a row of ``search_traces`` with ``spans``."""
+    raw_info, raw_data = tree.get("info"), tree.get("data")
+    info: Mapping[str, Any] = raw_info if isinstance(raw_info, Mapping) else tree
+    data: Mapping[str, Any] = raw_data if isinstance(raw_data, Mapping) else tree
+    spans = data.get("spans")
+    if not isinstance(spans, Sequence) or isinstance(spans, str):
+        into.reject(line, "the trace holds no list of spans")
+        return
+    shared = {**_mapping(info.get("tags")), **_mapping(info.get("trace_metadata"))}
+    shared = {key.replace("mlflow.trace.user", "user.id"): value for key, value in shared.items()}
+    for span in spans:
+        take_span(span, line, into, shared)
+    for verdict in info.get("assessments") or tree.get("assessments") or ():
+        _assessment(verdict, str(info.get("trace_id") or info.get("request_id") or ""), spans, into)
+
+
+def take_span(span: object, line: int, into: Gathered, shared: Mapping[str, Any] | None = None) -> None:
+    """One span; set aside where its ids or times cannot be."""
+    if not isinstance(span, Mapping):
+        into.reject(line, "a span is not an object")
+        return
+    try:
+        row = empty_row()
+        resource = _mapping(_mapping(span.get("resource")).get("attributes"))
+        # the nearer the later: a span's own attribute overrules
+        for key, value in {**(shared or {}), **resource, **_mapping(span.get("attributes"))}.items():
+            _fill(row, str(key), value, into)
+        context = _mapping(span.get("context"))
+        row[AT["trace_id"]] = _id(span.get("trace_id") or context.get("trace_id"), 32)
+        row[AT["span_id"]] = _id(span.get("span_id") or context.get("span_id"), 16)
+        row[AT["parent_span_id"]] = _id(span.get("parent_span_id") or span.get("parent_id"), 16)
+        row[AT["error_type"]] = row[AT["error_type"]] or _error(span)
+        start = nanoseconds(span.get("start_time_unix_nano") or span.get("start_time"))
+        end = nanoseconds(span.get("end_time_unix_nano") or span.get("end_time"))
+        into.add(row, start, end)
+    except ValueError as wrong:
+        into.reject(line, str(wrong))
+
+
+def nanoseconds(value: object) -> int:
+    """Nanoseconds since 1970 of a number of them, or of an ISO 8601 time (UTC where it names no zone); 0 for none.
+
+    Raises
+    ------
+    ValueError
+        Where it is neither.
+    """
+    if value is None or value == "":
+        return 0
+    if isinstance(value, int | float):
+        return int(value)
+    text = str(value)
+    if text.isdigit():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as wrong:
+        raise ValueError(f"this is not a time: {text[:40]}") from wrong
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    whole = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (whole.days * 86_400 + whole.seconds) * 1_000_000_000 + whole.microseconds * 1_000
+
+
+def _fill(row: list[Any], key: str, value: object, into: Gathered) -> None:
+    if key in TOGETHER:
+        expand(row, value, into.slots)
+    elif key in into.slots:
+        fill(row, key, decoded(value), into.slots)
+
+
+def _error(span: Mapping[str, Any]) -> str | None:
+    status = span.get("status")
+    code = status.get("code") or status.get("status_code") if isinstance(status, Mapping) else span.get("status_code")
+    if str(code).removeprefix("STATUS_CODE_").removeprefix("StatusCode.") not in {"ERROR", "2"}:
+        return None
+    for event in span.get("events") or ():
+        kind = _mapping(_mapping(event).get("attributes")).get("exception.type")
+        if kind:
+            return str(kind)
+    return "error"
+
+
+def _assessment(verdict: object, trace: str, spans: Sequence[Any], into: Gathered) -> None:
+    facts = _mapping(verdict)
+    feedback = _mapping(facts.get("feedback"))
+    value = numeric_score(feedback.get("value", facts.get("value")))
+    name = facts.get("assessment_name") or facts.get("name")
+    if value is None or not name:
+        return
+    source = _mapping(facts.get("source"))
+    when = facts.get("create_time") or facts.get("create_time_ms")
+    first = _mapping(spans[0]) if spans else {}
+    written = first.get("trace_id") or _mapping(first.get("context")).get("trace_id") or trace
+    into.scores.append(
+        {
+            "trace_id": _id(written, 32),
+            "span_id": _id(facts.get("span_id"), 16),
+            "scored_us": int(when) * 1_000 if isinstance(when, int) else nanoseconds(when) // 1_000 or None,
+            "name": str(name),
+            "value": value,
+            "source": score_source(source.get("source_type")),
+            "judge_version": source.get("source_id") if score_source(source.get("source_type")) != "human" else None,
+        }
+    )
+
+
+def _id(value: object, size: int) -> str | None:
+    return hex_id(str(value).removeprefix("0x"), size) if value else None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,198 @@
+"""Files of spans → what they hold, line by line, whatever tool wrote them."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from monitoring.intake import flat, langfuse, otlp
+from monitoring.intake.fields import SLOTS, Slot
+from monitoring.intake.gathered import Gathered
+
+#: Spans gathered before they are handed on: bounds the memory of a long file.
+CHUNK = 250_000
+#: A file that is one JSON value is read as a whole up to this size.
+_DOCUMENT_BYTES = 1 << 30
+_OTHER_SIGNALS = {"resourceLogs": "logs", "resourceMetrics": "metrics", "resourceProfiles": "profiles"}
+_DECODE = msgspec.json.Decoder().decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a file was left off.
+
+    Attributes
+    ----------
+    offset
+        Bytes read before.
+    lines
+        Lines read before.
+    """
+
+    offset: int = 0
+    lines: int = 0
+
+
+START = Place()
+
+
+def gather(path: Path, name: str, slots: Mapping[str, Slot] = SLOTS, place: Place = START) -> Iterator[Gathered]:
+    """What a file holds, in chunks of about `CHUNK` spans.
+
+    Parameters
+    ----------
+    path, name
+        The file (JSON lines or one JSON document, also ``.gz`` or ``.zst``), and how the user wrote it.
+    slots
+        `monitoring.intake.fields.slots_of`.
+    place
+        Where to go on; a last line without an end is read again when the file has grown.
+
+    Yields
+    ------
+    Gathered
+        Never a line too few: what cannot be read is in ``aside``.
+    """
+    into = Gathered(file=name, slots=slots, lines=place.lines, read_to=place.offset)
+    with _open(path) as stream:
+        if place.offset:
+            stream.seek(place.offset)
+        try:
+            for chunk in _chunks(stream, path, into):
+                yield chunk
+                into = chunk
+        except (EOFError, OSError) as broken:  # a compressed file that was cut off or is none
+            into.reject(into.lines + 1, f"the file cannot be read any further: {str(broken)[:60]}")
+            yield into
+
+
+def _chunks(stream: IO[bytes], path: Path, into: Gathered) -> Iterator[Gathered]:
+    document = None
+    for text in stream:
+        if into.lines == 0:
+            text = text.removeprefix(b"\xef\xbb\xbf")
+            document = _document(text, path)
+            if document is not None:
+                break
+        take_line(text, into.lines + 1, into)
+        if text.endswith(b"\n"):
+            into.lines += 1
+            into.read_to += len(text)
+        if into.spans >= CHUNK:
+            yield into
+            into = Gathered(file=into.file, slots=into.slots, lines=into.lines, read_to=into.read_to)
+    for number, entry in enumerate(document or (), start=1):
+        take_object(entry, number, into)
+    yield into
+
+
+def take_line(text: bytes, line: int, into: Gathered) -> None:
+    """One line of a file."""
+    if text.startswith(b'{"resourceSpans"'):
+        try:
+            otlp.take(otlp.DECODER.decode(text), line, into)
+        except msgspec.ValidationError:
+            take_object(_DECODE(text), line, into)
+        except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+            into.reject(line, f"not JSON: {str(wrong)[:80]}")
+        except ValueError as wrong:
+            into.reject(line, str(wrong))
+        return
+    if not text.strip():
+        return
+    try:
+        tree = _DECODE(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        into.reject(line, f"not JSON: {str(wrong)[:80]}")
+        return
+    take_object(tree, line, into)
+
+
+def take_object(tree: object, line: int, into: Gathered) -> None:
+    """One JSON value, whatever tool wrote it."""
+    if isinstance(tree, list):
+        for entry in tree:
+            take_object(entry, line, into)
+        return
+    if not isinstance(tree, dict):
+        into.reject(line, "this is not an object")
+        return
+    if "resourceSpans" in tree or "resource_spans" in tree:
+        _take_otlp(tree, line, into)
+    elif ("info" in tree and "data" in tree) or "spans" in tree:
+        flat.take_trace(tree, line, into)
+    elif "start_time_unix_nano" in tree or ("context" in tree and "start_time" in tree):
+        flat.take_span(tree, line, into)
+    elif langfuse.is_observation(tree):
+        langfuse.take_observation(tree, line, into)
+    elif isinstance(tree.get("observations"), list) or isinstance(tree.get("data"), list):
+        _take_page(tree, line, into)
+    elif langfuse.is_score(tree):
+        langfuse.take_score(tree, line, into)
+    elif "timestamp" in tree and "id" in tree and ("userId" in tree or "user_id" in tree):
+        return  # a trace of Langfuse without its observations: they stand in a file of their own
+    else:
+        other = next((what for key, what in _OTHER_SIGNALS.items() if key in tree), None)
+        into.reject(line, f"holds {other}, not traces" if other else "no span, observation or score is in this object")
+
+
+def _take_otlp(tree: dict[str, Any], line: int, into: Gathered) -> None:
+    try:
+        traces = msgspec.convert(tree, otlp.Traces)
+    except msgspec.ValidationError:
+        otlp.salvage(tree, line, into)
+        return
+    try:
+        otlp.take(traces, line, into)
+    except ValueError as wrong:  # an attribute of the resource: it concerns every span of the line
+        into.reject(line, str(wrong))
+
+
+def _take_page(tree: dict[str, Any], line: int, into: Gathered) -> None:
+    """A page of Langfuse's API, or one of its traces with observations and scores."""
+    trace = tree if "observations" in tree else None
+    for entry in tree.get("observations") or tree.get("data") or ():
+        if trace is not None and isinstance(entry, dict):
+            langfuse.take_observation({"traceId": tree.get("id"), **entry}, line, into, trace)
+        else:
+            take_object(entry, line, into)
+    for score in tree.get("scores") or ():
+        if isinstance(score, dict):
+            langfuse.take_score({"traceId": tree.get("id"), **score}, line, into)
+
+
+def _document(first: bytes, path: Path) -> list[object] | None:
+    """The entries of a file that is one JSON value over many lines; ``None`` for JSON lines."""
+    if first.lstrip()[:1] not in {b"{", b"["}:
+        return None
+    try:
+        tree = _DECODE(first)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        tree = None
+    if isinstance(tree, list):
+        return tree
+    if tree is not None or path.stat().st_size > _DOCUMENT_BYTES:
+        return None
+    with _open(path) as again:
+        whole = again.read(_DOCUMENT_BYTES).removeprefix(b"\xef\xbb\xbf")
+    try:
+        tree = _DECODE(whole)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return tree if isinstance(tree, list) else [tree]
+
+
+def _open(path: Path) -> IO[bytes]:
+    if path.suffix == ".gz":
+        return io.BufferedReader(gzip.open(path))  # type: ignore[arg-type]  # a GzipFile reads raw bytes
+    if path.suffix == ".zst":
+        import pyarrow as pa
+
+        return io.BufferedReader(pa.input_stream(str(path), compression="zstd"))
+    return path.open("rb")

@@ -1,0 +1,249 @@
+"""OTLP as JSON: the lines that OpenTelemetry's file exporter, its SDKs and its collector write.
+
+Protobuf's JSON mapping with hexadecimal ids: 64-bit integers as text, enums as numbers, names in camel case. What other
+writers do is understood as well: base64 ids, enum names, snake case, ``instrumentationLibrarySpans``.
+Source: OpenTelemetry protocol 1.5, "JSON Protobuf Encoding", and the file exporter's specification.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from monitoring.intake.fields import AT, DOLLARS, FIRST_TOKEN, ROW, TOGETHER, Slot, expand, fill
+from monitoring.intake.gathered import Gathered
+from monitoring.intake.scores import numeric_score
+
+Struct = msgspec.Struct
+
+_NO_VALUES = [None] * len(ROW)
+_TRACE, _SPAN, _PARENT, _ERROR = AT["trace_id"], AT["span_id"], AT["parent_span_id"], AT["error_type"]
+_TTFT, _CURRENCY = AT["ttft_ms"], AT["currency"]
+_FAILED = (2, "2", "STATUS_CODE_ERROR", "ERROR")
+
+
+class Value(Struct, gc=False):
+    """``AnyValue``; lists and maps are never needed and stay unread."""
+
+    stringValue: str | None = None  # noqa: N815 - names of the protocol
+    intValue: int | str | None = None  # noqa: N815
+    doubleValue: float | str | None = None  # noqa: N815
+    boolValue: bool | None = None  # noqa: N815
+
+    def plain(self) -> object:
+        """The one value that is set."""
+        if self.stringValue is not None:
+            return self.stringValue
+        if self.intValue is not None:
+            return self.intValue
+        return self.doubleValue if self.doubleValue is not None else self.boolValue
+
+
+class Attribute(Struct, gc=False):
+    """``KeyValue``."""
+
+    key: str = ""
+    value: Value | None = None
+
+
+class Event(Struct, gc=False):
+    """``Span.Event``."""
+
+    name: str = ""
+    timeUnixNano: int | str = 0  # noqa: N815
+    attributes: list[Attribute] | None = None
+
+
+class Status(Struct, gc=False):
+    """``Status``."""
+
+    code: int | str | None = None
+
+
+class Span(Struct, gc=False):
+    """``Span``, the parts that matter here."""
+
+    traceId: str = ""  # noqa: N815
+    spanId: str = ""  # noqa: N815
+    parentSpanId: str | None = None  # noqa: N815
+    startTimeUnixNano: int | str = 0  # noqa: N815
+    endTimeUnixNano: int | str = 0  # noqa: N815
+    attributes: list[Attribute] | None = None
+    events: list[Event] | None = None
+    status: Status | None = None
+
+
+class Scope(Struct, gc=False):
+    """``ScopeSpans``."""
+
+    spans: list[Span] | None = None
+
+
+class Resource(Struct, gc=False):
+    """``Resource``."""
+
+    attributes: list[Attribute] | None = None
+
+
+class ResourceSpans(Struct, gc=False):
+    """``ResourceSpans``."""
+
+    resource: Resource | None = None
+    scopeSpans: list[Scope] | None = None  # noqa: N815
+    instrumentationLibrarySpans: list[Scope] | None = None  # noqa: N815 - before version 0.15
+
+
+class Traces(Struct, gc=False):
+    """``TracesData``, or a request to export them."""
+
+    resourceSpans: list[ResourceSpans]  # noqa: N815
+
+
+DECODER = msgspec.json.Decoder(Traces)
+
+
+def take(traces: Traces, line: int, into: Gathered) -> None:
+    """Every span of a line; one that cannot be is set aside, its neighbours stay."""
+    for group in traces.resourceSpans:
+        base = list(_NO_VALUES)
+        for attribute in (group.resource.attributes or ()) if group.resource else ():
+            if attribute.value is not None and attribute.key in into.slots:
+                fill(base, attribute.key, attribute.value.plain(), into.slots)
+        for scope in (*(group.scopeSpans or ()), *(group.instrumentationLibrarySpans or ())):
+            for span in scope.spans or ():
+                try:
+                    _take_span(span, base, into)
+                except ValueError as wrong:
+                    into.reject(line, str(wrong))
+
+
+def salvage(tree: Mapping[str, Any], line: int, into: Gathered) -> None:
+    """A line of which a part has a wrong type or other names: span by span, in camel case."""
+    groups = tree.get("resourceSpans", tree.get("resource_spans"))
+    if not isinstance(groups, list):
+        into.reject(line, "resourceSpans is not a list")
+        return
+    for group in groups:
+        plain = _camel(group)
+        scopes = plain.get("scopeSpans") or plain.get("instrumentationLibrarySpans") if isinstance(plain, dict) else None
+        if not isinstance(scopes, list):
+            into.reject(line, "scopeSpans is missing or not a list")
+            continue
+        for scope in scopes:
+            for span in (scope.get("spans") if isinstance(scope, dict) else None) or ():
+                one = {"resourceSpans": [{"resource": plain.get("resource"), "scopeSpans": [{"spans": [span]}]}]}
+                try:
+                    take(msgspec.convert(one, Traces), line, into)
+                except msgspec.ValidationError as wrong:
+                    into.reject(line, f"a span does not have the form of OTLP: {_short(wrong)}")
+
+
+def _take_span(span: Span, base: list[Any], into: Gathered) -> None:
+    """The innermost loop of the intake: plain steps instead of calls where a call would cost more than its work."""
+    row = base.copy()
+    slots: Mapping[str, Slot] = into.slots
+    for attribute in span.attributes or ():
+        slot = slots.get(attribute.key)
+        found = attribute.value
+        if slot is None or found is None:
+            if attribute.key in TOGETHER and found is not None:
+                expand(row, found.plain(), slots)
+            continue
+        place, strong, convert = slot
+        # what the resource says stands in only: a span's own attribute is nearer
+        if not (strong or row[place] is None or row[place] is base[place]):
+            continue
+        value = found.stringValue
+        if value is None:
+            value = found.plain()  # type: ignore[assignment]  # a number or a truth value
+        if value is None:
+            continue
+        try:
+            row[place] = convert(value)
+        except (ValueError, TypeError) as wrong:
+            said = f"'{attribute.key}' is not a number of zero or more: {str(value)[:40]}"
+            raise ValueError(said) from wrong
+        if attribute.key in DOLLARS and row[_CURRENCY] is None:
+            row[_CURRENCY] = "USD"
+    trace, own, parent = span.traceId, span.spanId, span.parentSpanId
+    row[_TRACE] = trace.lower() if len(trace) == 32 else hex_id(trace, 32)
+    row[_SPAN] = own.lower() if len(own) == 16 else hex_id(own, 16)
+    if parent:
+        row[_PARENT] = parent.lower() if len(parent) == 16 else hex_id(parent, 16)
+    try:
+        start, end = int(span.startTimeUnixNano), int(span.endTimeUnixNano)
+    except ValueError as wrong:
+        raise ValueError("a time is not a number of nanoseconds since 1970") from wrong
+    if span.events:
+        _events(span.events, row, start, into)
+    if row[_ERROR] is None and span.status is not None and span.status.code in _FAILED:
+        row[_ERROR] = "error"
+    into.add(row, start, end)
+
+
+def _events(events: list[Event], row: list[Any], start: int, into: Gathered) -> None:
+    """The exception's type, the first token, and verdicts that were recorded as events."""
+    for event in events:
+        name = event.name.lower()
+        if name == "exception" and row[_ERROR] is None:
+            row[_ERROR] = next((str(a.value.plain()) for a in event.attributes or () if a.key == "exception.type" and a.value), None)
+        elif name in FIRST_TOKEN and row[_TTFT] is None:
+            row[_TTFT] = max((_nanoseconds(event.timeUnixNano, "event") - start) / 1e6, 0.0)
+        elif name == "gen_ai.evaluation.result":
+            facts = {a.key: a.value.plain() for a in event.attributes or () if a.value is not None}
+            value = numeric_score(facts.get("gen_ai.evaluation.score.value", facts.get("gen_ai.evaluation.score.label")))
+            if value is not None and "gen_ai.evaluation.name" in facts:
+                into.scores.append(
+                    {
+                        "trace_id": row[_TRACE],
+                        "span_id": row[_SPAN],
+                        "scored_us": _nanoseconds(event.timeUnixNano, "event") // 1_000,
+                        "name": str(facts["gen_ai.evaluation.name"]),
+                        "value": value,
+                        "source": str(facts.get("liftwerk.source", "llm_judge")),
+                        "judge_version": facts.get("gen_ai.response.model"),
+                    }
+                )
+
+
+def hex_id(text: str | None, size: int) -> str | None:
+    """An id in lower-case hexadecimal; base64 (protobuf's own JSON mapping) is converted.
+
+    Examples
+    --------
+    >>> hex_id("RIgX1A0fZ6Y=", 16), hex_id("44E1", 16)
+    ('448817d40d1f67a6', '44e1')
+    """
+    if not text:
+        return None
+    if len(text) == size:
+        return text.lower()
+    if len(text) == -(-(size // 2) // 3) * 4:
+        try:
+            return base64.b64decode(text, validate=True).hex()
+        except (binascii.Error, ValueError):
+            return text
+    return text.lower()
+
+
+def _nanoseconds(value: int | str, what: str) -> int:
+    try:
+        return int(value)
+    except ValueError as wrong:
+        raise ValueError(f"the {what} time is not a number of nanoseconds: {str(value)[:40]}") from wrong
+
+
+def _camel(tree: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Names in snake case → camel case, through all levels; the keys of attributes are values and stay."""
+    if isinstance(tree, dict):
+        return {re.sub(r"_([a-z])", lambda found: found[1].upper(), str(key)): _camel(value) for key, value in tree.items()}
+    return [_camel(item) for item in tree] if isinstance(tree, list) else tree
+
+
+def _short(error: Exception) -> str:
+    return str(error).split(" - at ")[-1].strip("`")[:80]

@@ -1,0 +1,57 @@
+"""Identifiers of people → keyed hashes: the same person stays the same, and nobody can be looked up without the key."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from measurement.store import write_atomically
+
+KEY_FILE = "pseudonym.key"
+KEY_VARIABLE = "LIFTWERK_PSEUDONYM_KEY"
+PREFIX = "p_"
+
+
+class Pseudonyms:
+    """Keyed hashing (HMAC-SHA-256, 128 bits kept).
+
+    Parameters
+    ----------
+    key
+        Secret bytes.
+
+    Examples
+    --------
+    >>> Pseudonyms(b"secret").of("anna@example.org")
+    'p_c8d1a1d2aba80a5aee4e2bff4bd3ca55'
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._known: dict[str, str] = {}
+
+    def of(self, identifier: str) -> str:
+        """The pseudonym of an identifier; what is one already stays as it is."""
+        if identifier.startswith(PREFIX) and len(identifier) == len(PREFIX) + 32:
+            return identifier
+        found = self._known.get(identifier)
+        if found is None:
+            digest = hmac.new(self._key, identifier.encode(), hashlib.sha256).hexdigest()
+            found = self._known[identifier] = PREFIX + digest[:32]
+        return found
+
+    @classmethod
+    def open(cls, folder: Path) -> Pseudonyms:
+        """With the key from the environment (`KEY_VARIABLE`), else from ``folder``, made on first use."""
+        given = os.environ.get(KEY_VARIABLE)
+        if given:
+            return cls(given.encode())
+        file = folder / KEY_FILE
+        if not file.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, secrets.token_hex(32) + "\n")
+            file.chmod(0o600)
+        return cls(file.read_bytes().strip())

@@ -1,0 +1,91 @@
+"""Scores on their way to the day of the call they judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    import duckdb
+
+SCORE_SCHEMA = pa.schema(
+    [
+        ("trace_id", pa.string()), ("span_id", pa.string()), ("output_id", pa.string()),
+        ("scored_ts", pa.timestamp("us")), ("name", pa.string()), ("value", pa.float64()), ("source", pa.string()),
+        ("judge_version", pa.string()),
+    ]
+)  # fmt: skip
+UNPLACED = "unplaced"
+
+
+def score_table(scores: Sequence[dict[str, Any]]) -> pa.Table:
+    """Gathered scores as `SCORE_SCHEMA`; a score of a whole trace judges what the trace made."""
+    rows = [{**score, "scored_ts": score.get("scored_us"), "output_id": score.get("output_id")} for score in scores]
+    return pa.Table.from_pylist([{name: row.get(name) for name in SCORE_SCHEMA.names} for row in rows], SCORE_SCHEMA)
+
+
+def place_scores(connection: duckdb.DuckDBPyConnection, folder: Path, fresh: pa.Table) -> set[str]:
+    """Put new scores, and those that found no call so far, beside the calls they judge; returns the days that changed.
+
+    Days are searched from the newest back, and no further than needed: verdicts mostly follow their call at once.
+    """
+    from monitoring.intake.store import write_table
+
+    waiting = folder / "scores" / f"{UNPLACED}.parquet"
+    waiting.parent.mkdir(parents=True, exist_ok=True)
+    left = pa.concat_tables([fresh, pq.read_table(waiting)]) if waiting.exists() else fresh
+    before, changed = len(left), set[str]()
+    for file in sorted((folder / "calls").glob("*.parquet"), reverse=True):
+        if not len(left):
+            break
+        found, left = _matched(connection, left, file)
+        if len(found) and _merge(connection, folder / "scores" / file.name, found):
+            changed.add(file.stem)
+    if len(left):
+        write_table(waiting, connection.sql("SELECT DISTINCT * FROM left_over ORDER BY ALL").to_arrow_table()
+                    if connection.register("left_over", left) else left)  # fmt: skip
+    elif waiting.exists():
+        waiting.unlink()
+    if len(left) and len(left) != before - len(fresh):
+        changed.add(UNPLACED)
+    return changed
+
+
+def _matched(connection: duckdb.DuckDBPyConnection, scores: pa.Table, file: Path) -> tuple[pa.Table, pa.Table]:
+    """Scores of one day's calls with their output, and the rest. A trace's score goes to the output of its last call."""
+    connection.register("waiting", scores)
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE judged AS
+        WITH day AS (SELECT trace_id, span_id, output_id, start_ts FROM read_parquet(?)),
+             traces AS (SELECT trace_id, arg_max(output_id, start_ts) AS output_id FROM day GROUP BY trace_id),
+             known AS (SELECT DISTINCT output_id FROM day)
+        SELECT w.* REPLACE (coalesce(s.output_id, t.output_id, k.output_id) AS output_id,
+                            s.span_id AS span_id),
+               w.span_id AS asked, coalesce(s.output_id, t.output_id, k.output_id) IS NOT NULL AS matched
+        FROM waiting w
+        LEFT JOIN day s ON w.span_id = s.span_id AND (w.trace_id IS NULL OR w.trace_id = s.trace_id)
+        LEFT JOIN traces t ON w.trace_id = t.trace_id
+        LEFT JOIN known k ON w.output_id = k.output_id""",
+        [str(file)],
+    )
+    found = connection.sql("SELECT * EXCLUDE (asked, matched) FROM judged WHERE matched").to_arrow_table()
+    rest = connection.sql(
+        "SELECT * EXCLUDE (asked, matched) REPLACE (asked AS span_id) FROM judged WHERE NOT matched"
+    ).to_arrow_table()
+    return found.cast(SCORE_SCHEMA), rest.cast(SCORE_SCHEMA)
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, file: Path, found: pa.Table) -> bool:
+    from monitoring.intake.store import write_table
+
+    old = [pq.read_table(file)] if file.exists() else []
+    connection.register("all_scores", pa.concat_tables([*old, found]))
+    merged = connection.sql("SELECT DISTINCT * FROM all_scores ORDER BY ALL").to_arrow_table().cast(SCORE_SCHEMA)
+    if old and old[0].equals(merged):
+        return False
+    write_table(file, merged)
+    return True

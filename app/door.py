@@ -7,6 +7,7 @@ file, no socket.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import os
@@ -71,6 +72,8 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _OPEN = ("/sign-in", "/sign-out", "/_stcore/health", "/static/", "/favicon.png", "/healthz")
+#: A hash takes 32 MB: many guesses at once must not take all memory.
+_HASHING = asyncio.Semaphore(2)
 _OWN_HOSTS = ("localhost", "127.0.0.1")
 _LARGEST_FORM = 4096
 
@@ -198,7 +201,8 @@ async def _checked(request: Request, workspace: Workspace, language: str, target
     except Refusal as refusal:
         page = render("sign_in", language, target=target, problem="wait", minutes=refusal.facts["minutes"])
         return HTMLResponse(page, 429, {"retry-after": str(60 * int(refusal.facts["minutes"]))})
-    user = await _thread(user_file(workspace).check, name, password)
+    async with _HASHING:
+        user = await _thread(user_file(workspace).check, name, password)
     if user is None:
         return HTMLResponse(render("sign_in", language, target=target, problem="wrong"), 401)
     await _thread(waiting.forgive, name, address)

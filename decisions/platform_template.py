@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 
@@ -114,7 +115,7 @@ def _fill_workbook(template: Path, platform: PlatformSection, amounts: Mapping[s
         book = openpyxl.load_workbook(template)
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as broken:
         raise _wrong(template, "this is not a workbook", "Save it as .xlsx or .csv") from broken
-    sheet = book.active
+    sheet: Any = book.active  # a chart sheet has no rows, and no template is one
     if sheet is None:
         raise _wrong(template, "the workbook has no sheet", "Download the template anew")
     rows = [["" if cell is None else str(cell) for cell in row] for row in sheet.iter_rows(values_only=True)]

@@ -128,7 +128,7 @@ class UserFile:
                 raise Refusal.by("password_needed", name=name)
             kept = known.password if password is None and known is not None else hash_password(password or "")
             epoch = 0 if known is None else known.epoch + (password is not None)
-            user = User(name=name if known is None else known.name, role=role, password=kept, epoch=epoch)  # type: ignore[arg-type]
+            user = User(name=name if known is None else known.name, role=role, password=kept, epoch=epoch)
             self._write(users | {user.name: user})
         return user
 

@@ -101,8 +101,10 @@ def _fill_text(template: Path, platform: PlatformSection, amounts: Mapping[str, 
     for change in changes:
         rows[change.row - 1][budget_at] = change.after
     stream = io.StringIO(newline="")
-    quoting = csv.QUOTE_ALL if first.lstrip("\ufeff").startswith('"') else csv.QUOTE_MINIMAL
-    csv.writer(stream, delimiter=separator, lineterminator=end, quoting=quoting).writerows(rows)
+    quoted = first.lstrip("\ufeff").startswith('"')
+    csv.writer(
+        stream, delimiter=separator, lineterminator=end, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
+    ).writerows(rows)
     written = stream.getvalue() if text.endswith("\n") else stream.getvalue().removesuffix(end)
     return Filled(changes=tuple(changes), untouched=untouched, content=written.encode(encoding))
 

@@ -88,11 +88,31 @@ def build(root: Path) -> Path:
         outcome = np.array([1.6e6, 1.8e6, 2.0e6, 2.15e6, 2.25e6])
         pd.DataFrame({"share": [0.8, 0.9, 1, 1.1, 1.2], "total": np.array([0.8, 0.9, 1, 1.1, 1.2]) * 1e6,
                       "expected_outcome": outcome, "next_euro": [2, 1.8, 1.5, 1.2, 0.9]}).to_csv(draft.folder / "frontier.csv", index=False)  # noqa: E501 - one table a line  # fmt: skip
-        pd.DataFrame({"weight": [0.0, 1.0], "share": 0.1, "expected_outcome": [2e6, 1.98e6], "tail_outcome": [1.6e6, 1.7e6],  # noqa: E501 - one table a line
-                      "chance_of_loss": 0.1, "chosen": [True, False]}).to_csv(draft.folder / "risk.csv", index=False)
-        document = {"value": 2e6, "upper_bound": 2e6, "gap": 1e-9, "binding": ["total budget 1,000,000"], "risk": "balanced",  # noqa: E501 - one table a line
-                    "shadow_prices": {"total budget 1,000,000": 1.5}, "expected_outcome": 2e6, "gain": {"value": 5e4},
-                    "total_current": 1e6, "total_proposed": 1e6, "sensitivity": [], "difference": None, "tests": []}
+        pd.DataFrame(
+            {
+                "weight": [0.0, 1.0],
+                "share": 0.1,
+                "expected_outcome": [2e6, 1.98e6],
+                "tail_outcome": [1.6e6, 1.7e6],
+                "chance_of_loss": 0.1,
+                "chosen": [True, False],
+            }
+        ).to_csv(draft.folder / "risk.csv", index=False)
+        document = {
+            "value": 2e6,
+            "upper_bound": 2e6,
+            "gap": 1e-9,
+            "binding": ["total budget 1,000,000"],
+            "risk": "balanced",
+            "shadow_prices": {"total budget 1,000,000": 1.5},
+            "expected_outcome": 2e6,
+            "gain": {"value": 5e4},
+            "total_current": 1e6,
+            "total_proposed": 1e6,
+            "sensitivity": [],
+            "difference": None,
+            "tests": [],
+        }
         (draft.folder / "plan.json").write_text(json.dumps(document), encoding="utf-8")
     for week, share in (("2026-W47", 0.7), ("2026-W48", 1.0)):
         _decision(root, week, names, current, current + (proposed - current) * share, roas)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -21,7 +22,7 @@ _OIDC = {
 }
 
 
-def oidc_secrets() -> dict[str, dict[str, str]]:
+def oidc_secrets() -> dict[str, Any]:  # what Streamlit takes as secrets: text in dictionaries in dictionaries
     """Settings of the sign-in service for ``st.login``, from the environment alone; empty where there is none."""
     given = {key: os.environ.get(name, "") for key, name in _OIDC.items()}
     if not all(given.values()):

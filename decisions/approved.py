@@ -206,7 +206,7 @@ def _totals(page: Sheet, rows: Sequence[tuple[str, float, float, float]], words:
     look: dict[str, object] = {"top": 1, "bold": True}
     page.text(0, words.text("column.total"), **look)
     for column in range(1, 5):
-        values = [row[column] if column < 4 else round(row[3] - row[1], 2) for row in rows]
+        values = [float(row[column]) if column < 4 else round(row[3] - row[1], 2) for row in rows]
         letter, form = "ABCDE"[column], page.looks.signed if column == 4 else page.looks.money
         formula = f"=SUM({letter}{first + 2}:{letter}{page.row})"
         page.sheet.write_formula(page.row, column, formula, page.looks(num_format=form, **look), total_of(values))

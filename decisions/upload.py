@@ -187,5 +187,5 @@ def _unpacked(content: bytes, ending: str) -> int:
         except (pa.ArrowException, OSError, ValueError):
             return 0
         groups = (facts.row_group(at) for at in range(facts.num_row_groups))
-        return sum(group.total_byte_size for group in groups) + 8 * facts.num_rows * facts.num_columns
+        return int(sum(group.total_byte_size for group in groups) + 8 * facts.num_rows * facts.num_columns)
     return 0

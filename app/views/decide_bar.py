@@ -59,6 +59,11 @@ def show_notice() -> None:
         st.html(note(said[1], said[0]))
 
 
+def on_act(scene: Scene, work: Callable[[Review, Person], Standing]) -> None:
+    """`act` as a button's callback."""
+    act(scene, work)
+
+
 def act(scene: Scene, work: Callable[[Review, Person], Standing]) -> bool:
     """Do something as whoever is signed in now; the outcome is told on the next drawing of the page.
 
@@ -111,7 +116,7 @@ def _approve(scene: Scene, brief: Brief, standing: Standing) -> None:
             scene.text("decide.approve_now"),
             key="approve_now",
             type="primary",
-            on_click=act,
+            on_click=on_act,
             args=(scene, lambda review, person: review.approve(person, brief.week, standing.version, remark)),
         )
 
@@ -124,7 +129,7 @@ def _reject(scene: Scene, standing: Standing) -> None:
         st.button(
             scene.text("decide.reject_now"),
             key="reject_now",
-            on_click=act,
+            on_click=on_act,
             args=(scene, lambda review, person: review.reject(person, standing.week, standing.version, reason)),
         )
 

@@ -10,7 +10,7 @@ from app.markup.cards import Tile, masthead, note, section, state, tiles
 from app.markup.table import Cell, Column, table
 from app.names import readable
 from app.scene import Scene
-from app.views.decide_bar import act, show_notice
+from app.views.decide_bar import on_act, show_notice
 from decisions.scenario import Outcome, Wishes
 from decisions.standing import Standing
 from measurement.curves import ResponseCurves
@@ -198,7 +198,7 @@ def _propose(scene: Scene, outcome: Outcome) -> None:
             scene.text("edit.save"),
             key="planner_save",
             type="primary",
-            on_click=act,
+            on_click=on_act,
             args=(
                 scene,
                 lambda review, person: review.edit(

@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-BENCHES := bench-mmm bench-recovery bench-lifts bench-stability bench-sbc bench-geo bench-budget bench-bandits bench-content bench-attribution bench-paths bench-job
+BENCHES := bench-mmm bench-recovery bench-lifts bench-stability bench-sbc bench-geo bench-budget bench-bandits bench-content bench-attribution bench-paths bench-app bench-job
 .PHONY: help env demo test test-all lint format lock docs sample bench clean $(BENCHES)
 
 help: ## this list
@@ -84,6 +84,9 @@ bench-attribution: env ## Markov credit of 10,000, 1 M and 10 M journeys beside 
 
 bench-paths: env ## order, coverage and calibration on journeys with known truth
 	@$(BIN)/python benchmarks/attribution_recovery.py $(ARGS)
+
+bench-app: env ## the dashboard: first load, page switch, widgets, bytes, 30 sessions at once
+	@$(BIN)/python -m benchmarks.app_bench $(ARGS)
 
 bench-job: env ## a newcomer's two commands, from a fresh clone with empty caches
 	@$(BIN)/python benchmarks/main_job.py $(ARGS)

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from geolift.candidates import Pool, SetRules
+from geolift.data_order import in_data_order
 from geolift.design import GeoDesigns, design_geo_test, study_of
 from geolift.design_study import GeoDesign
 from geolift.mixed_integer import proven_bound, solve_mixed_integer
@@ -98,6 +99,12 @@ def design_cells(
         Where so many disjoint cells cannot be found.
     """
     rules = rules or SetRules()
+    asked = dict(request)
+    rules = replace(
+        rules,
+        must_include=(*rules.must_include, *asked.pop("must_include", ())),
+        must_exclude=(*rules.must_exclude, *asked.pop("must_exclude", ())),
+    )
     if not 2 <= cells <= len(panel.geos) // 3:
         raise InputError.of(
             f"{cells} cells do not fit {len(panel.geos)} geos",
@@ -105,7 +112,7 @@ def design_cells(
             column="cells",
             value=cells,
         )
-    rounds = _candidates(panel, cells, rules, request)
+    rounds = _candidates(panel, cells, rules, asked)
     found = list({design.treated: design for one in rounds for design in one.designs}.values())
     sound = [one for one in found if one.aa_rejection <= 2 * rounds[0].alpha + 1e-9]
     picked, bound = pack(sound if len(sound) >= cells else found, cells, rules, budget=budget)
@@ -125,7 +132,9 @@ def _candidates(panel: Panel, cells: int, rules: SetRules, request: dict[str, An
     taken: tuple[str, ...] = ()
     rounds: list[GeoDesigns] = []
     for _ in range(cells):
-        without = replace(rules, must_exclude=(*rules.must_exclude, *taken))
+        # Geos that must be treated lie in one cell; the others are looked for without them.
+        included = () if rounds else rules.must_include
+        without = replace(rules, must_include=included, must_exclude=(*rules.must_exclude, *taken))
         try:
             rounds.append(design_geo_test(panel, rules=without, top=10_000, **request))
         except InputError:
@@ -162,6 +171,7 @@ def pack(
     if budget is not None:
         held.append(cost @ picked <= budget)
     place = {geo: column for column, geo in enumerate(geos)}
+    held += [inside[:, place[geo]] @ picked == 1 for geo in rules.must_include if geo in place]
     for one, others in rules.neighbours.items():
         for other in others:
             if one in place and other in place:
@@ -181,7 +191,7 @@ def pack(
 
 def _apart(panel: Panel, picked: list[GeoDesign], rules: SetRules, asked: GeoDesigns) -> list[GeoDesign]:
     """The cells measured anew without each other as donors: MDEs move by the factor by which raw ones do."""
-    study, pool = study_of(panel, asked, rules)
+    study, pool = study_of(panel.select(geos=in_data_order(panel, panel.geos)), asked, rules)
     sets = pool.sets([tuple(pool.geos.index(geo) for geo in design.treated) for design in picked])
     near = _near(pool, sets)
     apart = CandidateSets(members=sets.members, allowed=sets.allowed & ~sets.members.any(axis=0) & ~near)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from geolift.candidates import Pool, SetRules, candidate_sets
 from geolift.certified import CertifiedSet, certified_sets
+from geolift.data_order import in_data_order
 from geolift.design_study import Effort, GeoDesign, PowerStudy, TestPrice
 from geolift.power_curves import EFFECTS
 from geolift.test_plan import Kind
@@ -175,6 +176,7 @@ def design_geo_test(  # noqa: PLR0913 - a request; every argument after weeks ha
     )
     _check_request(panel, channel=channel, weeks=weeks, alpha=alpha, power=power, change=change)
     effort = effort or Effort()
+    panel = panel.select(geos=in_data_order(panel, panel.geos))
     study = PowerStudy(panel=panel, post=weeks * 7 // panel.days_per_period, kind=kind, alpha=alpha, effort=effort)
     pool = _pool(study, rules)
     progress(0.05, "listing sets of geos")
@@ -209,7 +211,7 @@ def design_geo_test(  # noqa: PLR0913 - a request; every argument after weeks ha
         fresh_aa_rejection=float(curves.fresh[:, 0].mean()),
         certificates=tuple(
             SetCertificate(
-                treated=tuple(panel.geos[place] for place in one.treated),
+                treated=tuple(sorted(panel.geos[place] for place in one.treated)),
                 imbalance=one.imbalance,
                 bound=one.bound,
                 certified=one.certified,

@@ -235,7 +235,7 @@ class PowerStudy:
             spend = price.spend(members, money)
             designs.append(
                 GeoDesign(
-                    treated=tuple(geo for geo, inside in zip(pool.geos, members, strict=True) if inside),
+                    treated=tuple(sorted(geo for geo, inside in zip(pool.geos, members, strict=True) if inside)),
                     mde=mde,
                     power=float(np.interp(mde / wide, EFFECTS, curves.every[row])),
                     power_at_target=float(np.interp(abs(target or mde) / wide, EFFECTS, curves.every[row])),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from geolift.cells import Cell, CellFits, cells_of, fit_cells, pooled_conformal
 from geolift.choice import estimator_named, run_inference, settled
+from geolift.data_order import in_data_order
 from geolift.estimators import Comparison, Estimator, Fit
 from geolift.handover import as_json, finite, lift_estimate
 from geolift.inference import TestResult, block_conformal
@@ -108,7 +109,7 @@ def measure(panel: Panel, test: GeoTest, *, estimator: Estimator | None, seed: i
     start, stop = test.window(panel)
     donors, constant = usable_donors(panel, test, start)
     places = {geo: place for place, geo in enumerate(panel.geos)}
-    rows = np.array([places[geo] for geo in (*test.treated, *donors)], dtype=np.intp)
+    rows = np.array([places[geo] for geo in (*in_data_order(panel, test.treated), *donors)], dtype=np.intp)
     outcome, size = panel.outcome_value[rows, :stop], len(test.treated)
     comparison = Comparison(treated=outcome[:size].mean(axis=0), donors=outcome[size:], pre=start, names=donors)
     chosen = estimator or estimator_named(test.estimator, treated_units=size, seed=seed)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from geolift.data_order import in_data_order
 from geolift.estimators import Estimator
 from geolift.inference import placebo_members, rejection_level
 from geolift.synthetic_control import SyntheticControl
@@ -117,7 +118,7 @@ def watch_geo_test(panel: Panel, test: GeoTest, *, seed: int) -> RunningReading:
     donors, _ = usable_donors(panel, test, start)
     planned = math.ceil(((test.measured_until - panel.dates[start].date()).days + 1) / panel.days_per_period)
     places = {geo: place for place, geo in enumerate(panel.geos)}
-    rows = [places[geo] for geo in (*test.treated, *donors)]
+    rows = [places[geo] for geo in (*in_data_order(panel, test.treated), *donors)]
     outcome, size = panel.outcome_value[rows, :stop], len(test.treated)
     chosen = SyntheticControl()
     bound, paths = path_boundary(

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.switchback import SwitchbackPower, draw_schedule, switchback_power
+from experiments.switchback import draw_schedule
+from experiments.switchback_power import SwitchbackPower, switchback_power
 from geolift.test_plan import Kind
 from measurement.errors import InputError
 from measurement.panel import Panel

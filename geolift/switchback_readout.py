@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from experiments.switchback import (
     pair_contrasts,
 )
 from geolift.calibration import AaRate, aa_share
+from geolift.data_order import in_data_order
 from geolift.handover import as_json, finite
 from geolift.inference import rejection_level
 from geolift.switchback_schedule import plan_of
@@ -136,6 +137,7 @@ def read_switchback(panel: Panel, test: GeoTest, schedule: pd.DataFrame, *, seed
     InputError
         Where schedule, test and panel do not fit together.
     """
+    test = replace(test, treated=in_data_order(panel, test.treated)) if set(test.treated) <= set(panel.geos) else test
     plan, first = plan_of(panel, test, schedule)
     rows = [panel.geos.index(geo) for geo in test.treated]
     values = panel.outcome_value[rows]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geolift.calibration import AaRate
+from geolift.data_order import in_data_order
 from geolift.estimators import Comparison, Fit
 from geolift.inference import TestResult
 from geolift.spend import TestSpend
@@ -27,7 +28,7 @@ WANTED_HISTORY, LEAST_HISTORY = 4.0, 1.5
 
 
 def usable_donors(panel: Panel, test: GeoTest, start: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Untreated geos that may serve as donors, and those left out because they never change.
+    """Untreated geos that may serve as donors, in the order of their data, and those that never change.
 
     Raises
     ------
@@ -35,7 +36,7 @@ def usable_donors(panel: Panel, test: GeoTest, start: int) -> tuple[tuple[str, .
         Where fewer than two are left.
     """
     outcome = panel.outcome_value
-    pool = [geo for geo in panel.geos if geo not in test.treated and geo not in test.exclude]
+    pool = [geo for geo in in_data_order(panel, panel.geos) if geo not in test.treated and geo not in test.exclude]
     moving = {geo for geo, row in zip(panel.geos, outcome, strict=True) if np.ptp(row[:start]) > 0}
     donors, constant = tuple(g for g in pool if g in moving), tuple(g for g in pool if g not in moving)
     if len(donors) < 2:

@@ -24,8 +24,12 @@ app = typer.Typer(
 )
 geo = typer.Typer(no_args_is_help=True, help="Design and read geo tests.")
 audit = typer.Typer(no_args_is_help=True, help="The log of decisions.")
+users = typer.Typer(no_args_is_help=True, help="Who may sign in to the dashboard, and what they may do.")
+platform = typer.Typer(no_args_is_help=True, help="Approved budgets into the files of advertising platforms.")
 app.add_typer(geo, name="geo")
 app.add_typer(audit, name="audit")
+app.add_typer(users, name="users")
+app.add_typer(platform, name="platform")
 
 Folder = Annotated[
     Path | None,
@@ -246,11 +250,65 @@ def weekly(
 def dashboard(
     workspace: Folder = None,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the dashboard.")] = 8501,
+    address: Annotated[
+        str, typer.Option("--address", help="Address to listen on; others than this machine's need a sign-in.")
+    ] = "localhost",
 ) -> None:
     """Open the dashboard on this machine."""
     from jobs.dashboard import dashboard as serve
 
-    _run(_session("app", workspace, DEFAULT_SEED, as_json=False), lambda one: serve(one, port))
+    _run(_session("app", workspace, DEFAULT_SEED, as_json=False), lambda one: serve(one, port, address))
+
+
+@users.command("add")
+def users_add(
+    name: Annotated[str, typer.Argument(help="Name to sign in with; it stands in the audit log.")],
+    role: Annotated[str, typer.Option("--role", help="viewer, analyst or approver.")] = "viewer",
+    keep_password: Annotated[
+        bool, typer.Option("--keep-password", help="Only change the role of a user who is there.")
+    ] = False,
+    workspace: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Add a user, or change role and password of one; asks for the password, or reads a line from a pipe."""
+    from jobs.users import add_user
+
+    session = _session("users add", workspace, DEFAULT_SEED, as_json=as_json)
+    _run(session, lambda one: add_user(one, name, role, keep_password=keep_password))
+
+
+@users.command("list")
+def users_list(workspace: Folder = None, as_json: Json = False) -> None:
+    """List users and roles."""
+    from jobs.users import list_users
+
+    _run(_session("users list", workspace, DEFAULT_SEED, as_json=as_json), list_users)
+
+
+@users.command("remove")
+def users_remove(name: str, workspace: Folder = None, as_json: Json = False) -> None:
+    """Take a user away; open sessions end at once."""
+    from jobs.users import remove_user
+
+    _run(_session("users remove", workspace, DEFAULT_SEED, as_json=as_json), lambda one: remove_user(one, name))
+
+
+@platform.command("fill")
+def platform_fill(
+    template: Annotated[Path, typer.Argument(metavar="TEMPLATE", help="CSV or XLSX as downloaded from the platform.")],
+    name: Annotated[str, typer.Option("--platform", help="Table [platforms.NAME] of liftwerk.toml.")],
+    week: Annotated[str | None, typer.Option("--week", help="Approved week; left out, the newest.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the filled file; left out, only the changes are shown.")
+    ] = None,
+    workspace: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Show what an approved budget changes in a template; write it with --out."""
+    from jobs.platform import fill
+
+    session = _session("platform fill", workspace, DEFAULT_SEED, as_json=as_json)
+    _run(session, lambda one: fill(one, template, name, week=week, out=out))
 
 
 @app.command()

@@ -64,13 +64,19 @@ def _explored(session: Session, workspace: Workspace) -> dict[str, object] | Non
 def fit(session: Session, *, again: bool) -> int:
     """``liftwerk fit``."""
     from jobs.fit import run_fit
-    from jobs.show import show_fit
+    from jobs.fit_change import change_since
+    from jobs.show import show_fit, show_fit_change
 
     workspace = session.workspace()
     with session.screen.progress() as progress:
         record = run_fit(workspace, seed=session.seed, progress=progress, again=again)
     show_fit(session.screen, workspace, record)
-    return _finish(session, workspace, record)
+    change = change_since(workspace, record)
+    if change is None:
+        return _finish(session, workspace, record)
+    show_fit_change(session.screen, change)
+    told = {"before": change.before, "changes": change.sentences, "channels": change.table.to_dict("records")}
+    return _finish(session, workspace, record, since=told)
 
 
 def preview(session: Session) -> int:

@@ -15,7 +15,8 @@ from measurement.store import RunRecord
 from measurement.wording import Wording, load_wording
 from measurement.workspace import Workspace
 
-if TYPE_CHECKING:  # the model's room is read by the one command that looks into a panel
+if TYPE_CHECKING:  # the model's room is read by the commands that need it
+    from jobs.fit_change import FitChange
     from mmm.exploration import Exploration
 
 
@@ -96,6 +97,13 @@ def show_fit(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
     screen.title(f"Return of each channel ({words.percent(float(table['level'].iloc[0]))} intervals)")
     screen.table(titles, rows, right=tuple(range(1, len(titles))))
     show_run(screen, workspace, record)
+
+
+def show_fit_change(screen: Screen, change: FitChange) -> None:
+    """What moved since the fit before, a sentence a line."""
+    screen.title(f"Since the fit before ({change.before})")
+    for sentence in change.sentences:
+        screen.line(sentence)
 
 
 def show_preview(screen: Screen, workspace: Workspace, table: pd.DataFrame, note: str) -> None:

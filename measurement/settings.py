@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from babel import Locale, UnknownLocaleError
 from pydantic import Field, field_validator, model_validator
 
+from measurement.access_settings import AccessSection, CampaignSection, PlatformSection
 from measurement.content_settings import CanarySection, ContentSection, WebhookSection
 from measurement.errors import InputError
 from measurement.mmm_settings import (
@@ -26,9 +27,11 @@ SETTINGS_FILE = "liftwerk.toml"
 __all__ = [
     "PLACED",
     "SETTINGS_FILE",
+    "AccessSection",
     "BoundsRule",
     "BudgetRule",
     "BudgetSection",
+    "CampaignSection",
     "CanarySection",
     "ChannelPrior",
     "ChannelSection",
@@ -44,6 +47,7 @@ __all__ = [
     "MmmChannelSection",
     "MmmSection",
     "PanelSection",
+    "PlatformSection",
     "PositivePrior",
     "ReserveRule",
     "Section",
@@ -229,6 +233,8 @@ class Settings(Section):
     creatives: CreativesSection | None = None
     journeys: JourneysSection | None = None
     content: ContentSection | None = None
+    access: AccessSection = AccessSection()
+    platforms: dict[str, PlatformSection] = Field(default_factory=dict)
 
     @property
     def panel(self) -> PanelSection:
@@ -260,6 +266,11 @@ class Settings(Section):
                 rule.channels if isinstance(rule, GroupRule | MaxActiveRule) else (getattr(rule, "channel", None),)
             )
             named += [(f"budget.rules.{index}.{field}", name) for name in channels if name is not None]
+        for platform, section in self.platforms.items():
+            named += [
+                (f"platforms.{platform}.campaigns.{at}.channel", one.channel)
+                for at, one in enumerate(section.campaigns)
+            ]
         for place, name in named:
             if name not in known:
                 told = "this channel is not under [panel.channels]"

@@ -14,7 +14,7 @@ from attribution.journeys import journeys_expression
 def rows(connection, touchpoints):
     """Sorted journeys of a backend."""
     found = connection.to_pyarrow(journeys_expression(touchpoints))
-    frame = found.select(["unit_id", "journey", "bucket", "keys", "ended_us", "conversions", "value", "cost"])
+    frame = found.select(["unit_id", "journey", "keys", "ended_us", "conversions", "value", "cost"])
     return frame.sort_by([("unit_id", "ascending"), ("journey", "ascending")])
 
 
@@ -24,7 +24,7 @@ def main():
     ours = rows(duck, duck.read_parquet(file))
     spark = ibis.pyspark.connect()
     theirs = rows(spark, spark.read_parquet(file))
-    exact = ["unit_id", "journey", "bucket", "keys", "ended_us", "conversions"]
+    exact = ["unit_id", "journey", "keys", "ended_us", "conversions"]
     same = {name: ours[name].to_pylist() == theirs[name].to_pylist() for name in exact}
     gaps = {
         name: max(

@@ -13,9 +13,9 @@ from experiments.switchback import (
     no_difference,
     pair_contrasts,
     sign_test,
-    switchback_power,
     with_effect,
 )
+from experiments.switchback_power import switchback_power
 from measurement.errors import InputError
 
 

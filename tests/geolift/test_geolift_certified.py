@@ -129,5 +129,9 @@ def test_cells_are_designed_from_a_panel() -> None:
     assert one.holdout_share == two.holdout_share
     assert 0 < one.mde <= two.mde <= 0.5
     assert found.table()["cell"].tolist() == ["cell_1", "cell_2"]
+    held = design_cells(
+        panel, cells=2, channel="tv", weeks=4, rules=SetRules(sizes=(1, 2)), effort=effort, must_include=("h",)
+    )
+    assert sum("h" in cell.treated for cell in held.cells) == 1
     with pytest.raises(InputError, match="do not fit"):
         design_cells(panel, cells=9, channel="tv", weeks=4)

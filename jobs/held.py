@@ -9,7 +9,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from jobs.content_intake import day_store
-from measurement.readers.events import read_content_tables, read_creative_decisions, read_creative_rewards, read_touchpoints
+from measurement.readers.events import (
+    read_content_tables,
+    read_creative_decisions,
+    read_creative_rewards,
+    read_touchpoints,
+)
 from measurement.workspace import Workspace
 
 _TEXTS = ("prompt_text", "output_text")

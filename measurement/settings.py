@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from babel import Locale, UnknownLocaleError
 from pydantic import Field, field_validator, model_validator
 
-from measurement.content_settings import CanarySection, ContentSection, WebhookSection
+from measurement.content_settings import CanarySection, ContentSection
 from measurement.errors import InputError
 from measurement.mmm_settings import (
     ChannelPrior,
@@ -52,7 +52,6 @@ __all__ = [
     "TargetCpaRule",
     "TargetRoasRule",
     "TreatmentSection",
-    "WebhookSection",
     "WorkspaceSection",
     "known_keys",
 ]

@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-BENCHES := bench-mmm bench-recovery bench-lifts bench-stability bench-sbc bench-geo bench-budget bench-bandits bench-content bench-attribution bench-job
+BENCHES := bench-mmm bench-recovery bench-lifts bench-stability bench-sbc bench-geo bench-budget bench-bandits bench-content bench-attribution bench-paths bench-app bench-job
 .PHONY: help env demo test test-all lint format lock docs sample bench clean $(BENCHES)
 
 help: ## this list
@@ -63,22 +63,30 @@ bench-stability: env ## the media mix model when one more week comes in
 bench-sbc: env ## simulation-based calibration of the media mix model
 	@$(BIN)/python benchmarks/mmm_sbc.py $(ARGS)
 
-bench-geo: env ## false alarms, coverage and speed of geo tests
+bench-geo: env ## speed and weights beside other packages; false alarms and coverage (ARGS="--windows 100")
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.geo_peers
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/geo_speed.py
 	@$(BIN)/python benchmarks/geo_aa.py $(ARGS)
-	@$(BIN)/python benchmarks/geo_speed.py $(ARGS)
 
 bench-budget: env ## certified plans beside local solvers; which test is worth running
 	@$(BIN)/python benchmarks/budget_bench.py $(ARGS)
 	@$(BIN)/python benchmarks/budget_next_test.py $(ARGS)
 
-bench-bandits: env ## exactness, regret, fatigue
-	@for name in propensity regret fatigue; do $(BIN)/python benchmarks/bandits_$$name.py $(ARGS) || exit 1; done
+bench-bandits: env ## exactness, regret, fatigue, the endpoint under load; ours beside MABWiser and Vowpal Wabbit
+	@$(BIN)/python -m benchmarks.bandits_peers
+	@for name in propensity regret fatigue service; do $(BIN)/python benchmarks/bandits_$$name.py $(ARGS) || exit 1; done
 
 bench-content: env ## canary false alarms, spans a second
 	@for name in canary speed; do $(BIN)/python benchmarks/content_$$name.py $(ARGS) || exit 1; done
 
-bench-attribution: env ## order, coverage and calibration on journeys with known truth
+bench-attribution: env ## Markov credit of 10,000, 1 M and 10 M journeys beside ChannelAttribution and do-attribution
+	@$(BIN)/python -m benchmarks.attribution_peers $(ARGS)
+
+bench-paths: env ## order, coverage and calibration on journeys with known truth
 	@$(BIN)/python benchmarks/attribution_recovery.py $(ARGS)
+
+bench-app: env ## the dashboard: first load, page switch, widgets, bytes, 30 sessions at once
+	@$(BIN)/python -m benchmarks.app_bench $(ARGS)
 
 bench-job: env ## a newcomer's two commands, from a fresh clone with empty caches
 	@$(BIN)/python benchmarks/main_job.py $(ARGS)

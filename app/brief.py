@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,8 @@ class Brief:
         How far the plan may be from the best one, as a share.
     data_until
         Last day of data.
+    cells
+        Proposed money by ``"channel in geo"`` where the plan is by geo, empty elsewhere.
     """
 
     week: str
@@ -123,6 +125,7 @@ class Brief:
     canaries: Sequence[Mapping[str, Any]]
     gap: float
     data_until: date
+    cells: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def healthy(self) -> bool:
@@ -186,6 +189,7 @@ def read_brief(tree: Mapping[str, Any], language: str, file: Path) -> Brief:
             canaries=tuple((tree["canaries"] or {}).get("stopped", ())),
             gap=float(tree["plan"]["gap"]),
             data_until=date.fromisoformat(tree["data_until"]),
+            cells={f"{cell['channel']} in {cell['geo']}": float(cell["proposed"]) for cell in tree.get("cells", ())},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError.of(

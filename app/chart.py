@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.loaders import safe_csv
 from app.markup.cards import caption
 from app.scene import Scene
 
@@ -47,7 +48,7 @@ def draw(scene: Scene, figure: go.Figure, *, name: str, says: str, data: pd.Data
             numbers = data
             st.download_button(
                 scene.text("chart.csv"),
-                lambda: numbers.to_csv(index=False).encode("utf-8"),
+                lambda: safe_csv(numbers),
                 file_name=f"liftwerk_{name}.csv",
                 mime="text/csv",
                 key=f"csv_{name}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 
 import streamlit as st
 
@@ -83,6 +84,13 @@ def sidebar(scene: Scene) -> None:
             label_visibility="collapsed",
             on_change=_switched,
         )
+        if scene.person is not None:
+            role = scene.text(f"role.{scene.person.role}")
+            st.caption(scene.text("frame.person", name=scene.person.name, role=role))
+            if scene.person.via == "file":
+                st.html(f'<a class="lw-out" href="/sign-out" target="_self">{escape(scene.text("door.sign_out"))}</a>')
+            elif scene.person.via == "oidc":
+                st.button(scene.text("door.sign_out"), key="sign_out", on_click=st.logout, type="tertiary")
         st.caption(scene.text("frame.foot", name=scene.workspace.settings.workspace.name))
 
 

@@ -7,27 +7,37 @@ from functools import partial
 import streamlit as st
 
 from app.frame import View, run_view, show_problems, sidebar
+from app.identity import sign_in_of
+from app.markup.cards import masthead
 from app.scene import open_scene, wording_for
 from app.theme import style_sheet
 from app.views import (
+    attribution_page,
+    audit_page,
     budget_page,
+    changes_page,
     content_page,
     creatives_page,
     data_health_page,
     geo_lift_page,
     media_mix_page,
+    planner_page,
     this_week,
 )
 from measurement.errors import LiftwerkError
 
 VIEWS = (
     View(id="this_week", path="this-week", show=this_week.show),
+    View(id="what_changed", path="what-changed", show=changes_page.show),
     View(id="budget", path="budget", show=budget_page.show),
+    View(id="planner", path="planner", show=planner_page.show),
     View(id="media_mix", path="media-mix", show=media_mix_page.show),
     View(id="geo_lift", path="geo-lift", show=geo_lift_page.show),
+    View(id="attribution", path="attribution", show=attribution_page.show),
     View(id="creatives", path="creatives", show=creatives_page.show),
     View(id="content", path="content-pipeline", show=content_page.show),
     View(id="data_health", path="data-health", show=data_health_page.show),
+    View(id="audit", path="audit", show=audit_page.show),
 )
 SIDEBAR_PIXELS = 216
 
@@ -41,6 +51,10 @@ def main() -> None:
     except LiftwerkError as error:
         st.html('<div class="lw-brand">liftwerk</div>')
         show_problems(wording_for("en_GB", "EUR"), error)
+        return
+    if scene.person is None and sign_in_of(scene.workspace) == "oidc":
+        st.html(masthead(kicker="liftwerk", headline=scene.text("door.sign_in")))
+        st.button(scene.text("door.sign_in_service"), type="primary", on_click=st.login, key="sign_in")
         return
     pages = [
         st.Page(

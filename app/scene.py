@@ -13,8 +13,11 @@ import streamlit as st
 from babel import Locale
 
 from app.figures.canvas import Style
+from app.identity import current_person
 from app.theme import Palette, palette
 from app.units import short_money
+from decisions.people import Deed, Person
+from decisions.rule_words import rule_in_words
 from measurement.wording import LANGUAGES, Wording, load_wording
 from measurement.workspace import Workspace
 
@@ -36,11 +39,17 @@ class Scene:
         Messages and number formats of the page's language.
     palette
         Colours of the browser's mode.
+    decided
+        Words of the decisions' room: checks, remedies, budget rules, refusals.
+    person
+        Who looks, ``None`` where nobody signed in.
     """
 
     workspace: Workspace
     wording: Wording
     palette: Palette
+    decided: Wording
+    person: Person | None = None
 
     @property
     def style(self) -> Style:
@@ -54,6 +63,21 @@ class Scene:
     def short(self, value: float) -> str:
         """An amount in few characters, ``460 Tsd. €``."""
         return short_money(float(value), self.wording)
+
+    def may(self, deed: Deed) -> bool:
+        """Whether to offer an action; the action itself asks again."""
+        return self.person is not None and self.person.may(deed)
+
+    def chance(self, value: float) -> str:
+        """A probability that never reads as impossible or certain: no number of draws proves that."""
+        words = self.wording
+        if value < 0.01:
+            return f"< {words.percent(0.01)}"
+        return f"> {words.percent(0.99)}" if value > 0.99 else words.percent(value)
+
+    def rule(self, name: str) -> str:
+        """A budget rule in the page's language."""
+        return rule_in_words(name, self.decided)
 
     def maybe(self, key: str, otherwise: str) -> str:
         """A message, or ``otherwise`` for ids that the catalogue does not know (new checks, KPIs, rules)."""
@@ -101,6 +125,11 @@ def wording_for(workspace_locale: str, currency: str) -> Wording:
     return load_wording("app", workspace_locale if chosen == own else _FALLBACK[chosen], currency)
 
 
+def decision_words(wording: Wording) -> Wording:
+    """The words of the decisions' room (checks, remedies, rules, refusals) beside the app's own."""
+    return load_wording("decisions", wording.locale, wording.currency)
+
+
 def open_scene() -> Scene:
     """Open the workspace in the reader's language and mode.
 
@@ -111,8 +140,11 @@ def open_scene() -> Scene:
     """
     workspace = Workspace.open(workspace_folder())
     settings = workspace.settings.workspace
+    wording = wording_for(settings.locale, settings.currency)
     return Scene(
         workspace=workspace,
-        wording=wording_for(settings.locale, settings.currency),
+        wording=wording,
         palette=palette(st.context.theme.type),
+        decided=decision_words(wording),
+        person=current_person(workspace),
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution.paths import FloatArray, IntArray, PathTable
+from attribution.paths import BUCKETS, FloatArray, IntArray, PathTable
 from measurement.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,9 +71,8 @@ def journeys_expression(touchpoints: Table, options: JourneyOptions | None = Non
 
     Returns
     -------
-    ``unit_id``, ``journey`` (number within the person), ``bucket`` (two hex digits of the person's hash), ``keys``
-    (sorted array: time in microseconds, fixed width, then the channel), ``ended_us``, ``conversions`` (0 or 1),
-    ``value``, ``cost``. Journeys without a touch have an empty array.
+    ``unit_id``, ``journey`` (number within the person), ``keys`` (sorted array: time in microseconds, fixed width, then
+    the channel), ``ended_us``, ``conversions`` (0 or 1), ``value``, ``cost``. Journeys without a touch have no array.
     """
     import ibis
 
@@ -99,7 +98,6 @@ def journeys_expression(touchpoints: Table, options: JourneyOptions | None = Non
         ends.left_join(walked, group)
         .select(
             *group,
-            bucket=ends.unit_id.hexdigest("md5").substr(0, 2),
             keys=walked["keys"],
             ended_us=ibis.coalesce(ends.ended_us, ends.last_us),
             conversions=ends.conversions,
@@ -118,7 +116,8 @@ def _numbered(touchpoints: Table, options: JourneyOptions) -> Table:
         "unit_id",
         "channel",
         "value",
-        us=touchpoints.ts.epoch_seconds().cast("int64") * 1_000_000 + touchpoints.ts.microsecond().cast("int64"),
+        # The fraction as text: Spark extracts no microseconds, and every backend can write them.
+        us=touchpoints.ts.epoch_seconds().cast("int64") * 1_000_000 + touchpoints.ts.strftime("%f").cast("int64"),
         sale=(touchpoints.kind == "conversion").cast("int64"),
         cost=touchpoints.cost.fill_null(0.0),
     )
@@ -259,7 +258,7 @@ def _table(rows: pa.Table) -> PathTable:
         conversions=converted,
         nulls=1.0 - converted,
         value=rows["value"].to_numpy().astype(np.float64),
-        bucket=np.array([int(text, 16) for text in rows["bucket"].to_pylist()], dtype=np.int16),
+        bucket=(people % BUCKETS).astype(np.int16),
         ages=((ended - us) / _DAY_US).astype(np.float32),
         people=people,
         cost=np.zeros(len(order)),

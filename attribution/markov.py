@@ -9,19 +9,28 @@ value, r holds the expected value instead. No simulation, hence no simulation er
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from attribution.paths import FloatArray, IntArray, PathTable
 from attribution.transitions import Transitions, count_transitions
 from measurement.errors import InputError
 
+if TYPE_CHECKING:
+    # Imported where they are used: they take longer to load than a million journeys to solve.
+    import pandas as pd
+    from scipy import sparse
+
 #: Up to this many states one dense inverse serves all channels; beyond, one sparse solve a channel.
 _DENSE = 400
+#: Cells of the dense chains of the draws worked on at a time: about what a processor keeps close.
+_CELLS = 1_000_000
+#: Draws are solved with seven digits, many more than an interval's ends have.
+_DRAWN = np.float32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,16 +110,19 @@ def scaled(effects: FloatArray, total: float | FloatArray) -> FloatArray:
 
 def removal_effects(counts: Transitions) -> tuple[FloatArray, FloatArray]:
     """Share of conversions and of value lost without each channel, each of shape (C,)."""
-    matrix, reward = chain(counts)
     if len(counts.history) <= _DENSE:
-        both = _by_inverse(matrix.toarray()[None], reward[None], counts.newest, len(counts.channels))[0]
+        left, reward = _dense(counts, lambda each: each[None, :])
+        both = _by_inverse(left, reward, counts.newest, len(counts.channels))[0]
     else:
+        matrix, reward = chain(counts)
         both = _by_solves(matrix, reward, counts.newest, len(counts.channels))
     return both[:, 0], both[:, 1]
 
 
 def chain(counts: Transitions) -> tuple[sparse.csc_array, FloatArray]:
     """Transition probabilities (S, S), and reward into conversion and of value (S, 2)."""
+    from scipy import sparse
+
     states = len(counts.history)
     leaving = np.bincount(counts.source, weights=counts.steps, minlength=states) + counts.conversions + counts.nulls
     share = np.divide(1.0, leaving, out=np.zeros(states), where=leaving > 0)
@@ -140,27 +152,41 @@ def effects_of_draws(counts: Transitions, weights: FloatArray) -> FloatArray:
             matrix, reward = chain(counts.weighted(weight))
             result[draw] = _by_solves(matrix, reward, counts.newest, len(counts.channels))
         return result
-    size = max(1, min(draws, 8_000_000 // states**2))
-    cell = counts.source * states + counts.target
+    size = max(1, min(draws, _CELLS // states**2))
     for first in range(0, draws, size):
         some = weights[first : first + size]
-        flat = np.zeros((len(some), states * states))
-        flat[:, cell] = some @ counts.steps.T
-        dense = flat.reshape(len(some), states, states)
-        converted, missed, value = (some @ each.T for each in (counts.conversions, counts.nulls, counts.value))
-        leaving = dense.sum(axis=2) + converted + missed
-        share = np.divide(1.0, leaving, out=np.zeros_like(leaving), where=leaving > 0)
-        dense *= share[:, :, None]
-        reward = np.stack([converted, value], axis=2) * share[:, :, None]
-        result[first : first + size] = _by_inverse(dense, reward, counts.newest, len(counts.channels))
+        left, reward = _dense(counts, partial(_weighted, some))
+        result[first : first + size] = _by_inverse(
+            left.astype(_DRAWN), reward.astype(_DRAWN), counts.newest, len(counts.channels)
+        )
     return result
 
 
-def _by_inverse(matrix: FloatArray, reward: FloatArray, newest: IntArray, channels: int) -> FloatArray:
-    """Removal effects (B, C, 2) of dense chains (B, S, S) from their fundamental matrices."""
-    full = np.linalg.inv(np.eye(matrix.shape[1]) - matrix)
+def _weighted(weights: FloatArray, counts: FloatArray) -> FloatArray:
+    return np.asarray(weights @ counts.T, dtype=np.float64)
+
+
+def _dense(counts: Transitions, drawn: Callable[[FloatArray], FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """I − P of many chains, shape (B, S, S), and their rewards (B, S, 2); ``drawn`` gives B rows of a count."""
+    steps, converted, missed, value = (
+        drawn(each) for each in (counts.steps, counts.conversions, counts.nulls, counts.value)
+    )
+    draws, states = converted.shape
+    flat = np.zeros((draws, states * states))
+    flat[:, counts.source * states + counts.target] = -steps
+    left = flat.reshape(draws, states, states)
+    leaving = converted + missed - left.sum(axis=2)
+    share = np.divide(1.0, leaving, out=np.zeros_like(leaving), where=leaving > 0)
+    left *= share[:, :, None]
+    left[:, np.arange(states), np.arange(states)] += 1.0
+    return left, np.stack([converted, value], axis=2) * share[:, :, None]
+
+
+def _by_inverse(left: FloatArray, reward: FloatArray, newest: IntArray, channels: int) -> FloatArray:
+    """Removal effects (B, C, 2) of dense chains from I − P, shape (B, S, S), by their fundamental matrices."""
+    full = np.linalg.inv(left)
     chance = full @ reward
-    lost = np.empty((len(matrix), channels, 2))
+    lost = np.empty((len(left), channels, 2))
     for channel in range(channels):
         inside = np.flatnonzero(newest == channel)
         if len(inside) == 1:
@@ -175,6 +201,9 @@ def _by_inverse(matrix: FloatArray, reward: FloatArray, newest: IntArray, channe
 
 def _by_solves(matrix: sparse.csc_array, reward: FloatArray, newest: IntArray, channels: int) -> FloatArray:
     """Removal effects (C, 2) of a large chain: one sparse solve a channel, on the states that remain."""
+    from scipy import sparse
+    from scipy.sparse.linalg import splu
+
     states = matrix.shape[0]
     eye = sparse.eye_array(states, format="csc")
     whole = splu(sparse.csc_array(eye - matrix)).solve(reward)[0]
@@ -188,6 +217,8 @@ def _by_solves(matrix: sparse.csc_array, reward: FloatArray, newest: IntArray, c
 
 def transition_table(table: PathTable) -> pd.DataFrame:
     """Order-1 transitions: ``from``, ``to``, ``count``, ``probability``; (start), (conversion) and (end) as names."""
+    import pandas as pd
+
     counts = count_transitions(table, order=1)
     names = np.array(["(start)", *table.channels])[counts.history]
     rows = [

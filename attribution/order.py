@@ -12,10 +12,11 @@ from attribution.transitions import history_codes
 from measurement.errors import InputError
 
 FOLDS = 8
-#: Standard errors by which a higher order must win.
-_ERRORS = 2.0
-#: Journeys' worth of trust in the next lower order, tried for each order.
-_TRUST = (5.0, 20.0, 80.0, 320.0)
+#: Standard errors by which a higher order must win: 99% one-sided, with as many folds as there are.
+_ERRORS = 3.0
+#: Journeys' worth of trust in the next lower order, tried for each order. A grid too coarse smooths an order too much,
+#: and the next one then wins by undoing that.
+_TRUST = tuple(0.5 * 2.0**step for step in range(11))
 #: Most cells (history, next step) of an order that is tried.
 _MOST_CELLS = 5_000_000
 
@@ -27,7 +28,7 @@ class OrderChoice:
     Attributes
     ----------
     order
-        The lowest order that the next one does not beat by two standard errors.
+        The lowest order that the next one does not beat by three standard errors.
     log_likelihood
         Held-out log-likelihood of each order from 1 on, in nats a journey.
     gain_error
@@ -44,7 +45,7 @@ def choose_order(table: PathTable, *, highest: int = 4) -> OrderChoice:
 
     People are split by bucket into eight folds. Each order's probabilities are learnt without a fold, shrunk towards
     the order below (a Dirichlet prior around it, its weight chosen the same way), and scored on the fold.
-    Orders are added while the gain exceeds two of its standard errors.
+    Orders are added while the gain exceeds three of its standard errors.
 
     Parameters
     ----------
@@ -89,18 +90,14 @@ def _best(counts: FloatArray, prior: FloatArray) -> tuple[FloatArray, FloatArray
     """Probabilities (FOLDS, H, C+2) learnt without each fold, and the score of each fold, at the best trust."""
     train = counts.sum(axis=0)[None] - counts
     total = train.sum(axis=2, keepdims=True)
-    found: tuple[FloatArray, FloatArray] | None = None
-    used = counts > 0
-    for trust in _TRUST:
-        chance = (train + trust * prior) / (total + trust)
-        logs = np.zeros_like(chance)
-        np.log(chance, out=logs, where=used)
-        score = (counts * logs).sum(axis=(1, 2))
-        if found is None or score.sum() > found[1].sum():
-            found = chance, score
-    if found is None:
-        raise AssertionError("no trust was tried")
-    return found
+    used = np.nonzero(counts)
+    seen, learnt, among, before = (np.broadcast_to(each, counts.shape)[used] for each in (counts, train, total, prior))
+    scores = [
+        np.bincount(used[0], weights=seen * np.log((learnt + trust * before) / (among + trust)), minlength=FOLDS)
+        for trust in _TRUST
+    ]
+    best = int(np.argmax([score.sum() for score in scores]))
+    return (train + _TRUST[best] * prior) / (total + _TRUST[best]), scores[best]
 
 
 def _counts(table: PathTable, order: int) -> FloatArray:

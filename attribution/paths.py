@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from measurement.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -65,8 +69,8 @@ class PathTable:
             raise InputError.of("there is no path with a touch", "Check the time range and the channels of the table")
         if (np.diff(self.offsets) < 1).any():
             raise InputError.of("a path has no touch", "Count conversions without touches apart", column="path")
-        counts = np.concatenate([self.conversions, self.nulls])
-        if not (np.isfinite(counts).all() and (counts >= 0).all() and np.isfinite(self.value).all()):
+        counted = all(np.isfinite(each).all() and (each >= 0).all() for each in (self.conversions, self.nulls))
+        if not (counted and np.isfinite(self.value).all()):
             raise InputError.of(
                 "conversions and nulls must be 0 or more, values finite", "Correct the table", column="conversions"
             )
@@ -182,30 +186,45 @@ def read_path_table(file: str | Path, *, separator: str = " > ") -> PathTable:
     InputError
         Where a column is missing or a cell cannot be used.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(file) as source:
-        names = set(source.schema_arrow.names)
-        missing = {"path", "conversions"} - names
-        if missing:
-            raise InputError.of(
-                f"the path table has no column {min(missing)}",
-                "Name the columns path, conversions, nulls, value",
-                file=str(file),
-                value=", ".join(sorted(names)),
-            )
+    schema = pq.read_schema(file)
+    names = set(schema.names)
+    missing = {"path", "conversions"} - names
+    if missing:
+        raise InputError.of(
+            f"the path table has no column {min(missing)}",
+            "Name the columns path, conversions, nulls, value",
+            file=str(file),
+            value=", ".join(sorted(names)),
+        )
+    kind = schema.field("path").type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind)):
+        raise InputError.of(
+            "paths must be text", 'Write them like "search > email"', file=str(file), column="path", value=kind
+        )
+    with pq.ParquetFile(file, read_dictionary=["path"]) as source:
         wanted = [name for name in ("path", "conversions", "nulls", "value") if name in names]
         reading, first = _Reading(separator), 0
         for batch in source.iter_batches(CHUNK // 4, columns=wanted):
             counts = [
-                batch[name].to_numpy(zero_copy_only=False).astype(np.float64)
-                if name in wanted
-                else np.zeros(batch.num_rows)
+                _numbers(pc.cast(batch[name], pa.float64()), np.nan) if name in wanted else np.zeros(batch.num_rows)
                 for name in ("conversions", "nulls", "value")
             ]
             reading.add(batch["path"], *counts, first=first)
             first += batch.num_rows
     return reading.table()
+
+
+def _numbers(array: pa.Array, missing: float = 0) -> NDArray[Any]:
+    """Values of a numeric Arrow array, from its buffer: `to_numpy` would load pandas first."""
+    import pyarrow.compute as pc
+
+    array = pc.fill_null(array, missing) if array.null_count else array
+    kind = np.dtype(array.type.to_pandas_dtype())
+    return np.frombuffer(array.buffers()[1], dtype=kind)[array.offset : array.offset + len(array)]
 
 
 class _Reading:
@@ -216,19 +235,24 @@ class _Reading:
         self.numbers: dict[str, int] = {}
         self.parts: list[tuple[NDArray[np.generic], ...]] = []
 
-    def add(self, text: object, conversions: FloatArray, nulls: FloatArray, value: FloatArray, *, first: int) -> None:
+    def add(self, text: pa.Array, conversions: FloatArray, nulls: FloatArray, value: FloatArray, *, first: int) -> None:
         """One batch; ``first`` is the number of its first row."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        if pc.any(pc.fill_null(pc.equal(text, ""), fill_value=True)).as_py():
+        # Journeys repeat: each distinct path is split once.
+        whole = text if isinstance(text, pa.DictionaryArray) else text.dictionary_encode()
+        if whole.null_count or (_numbers(pc.binary_length(whole.dictionary)) == 0).any():
             raise InputError.of("a path is empty", "Remove conversions without a touch", column="path")
-        split = pc.split_pattern(text, self.separator)
+        split = pc.split_pattern(whole.dictionary, self.separator)
         flat = split.flatten().dictionary_encode()
-        flat = flat.combine_chunks() if isinstance(flat, pa.ChunkedArray) else flat
         local = [self.numbers.setdefault(name, len(self.numbers)) for name in flat.dictionary.to_pylist()]
-        touches = np.array(local, dtype=np.int16)[flat.indices.to_numpy()]
-        length = pc.list_value_length(split).to_numpy()
+        found = np.array(local, dtype=np.int16)[_numbers(flat.indices)]
+        # From its buffer: pa.array() would load pandas to see whether this is a series.
+        numbers = pa.Array.from_buffers(pa.int16(), len(found), [None, pa.py_buffer(found)])
+        paths = pa.ListArray.from_arrays(split.offsets, numbers).take(whole.indices)
+        touches = _numbers(paths.flatten())
+        length = _numbers(pc.list_value_length(paths))
         bucket = ((np.arange(first, first + len(length)) * 2_654_435_761) % 2**32 // 2**24).astype(np.int16)
         self.parts.append((touches, length, conversions, nulls, value, bucket))
 
@@ -236,7 +260,12 @@ class _Reading:
         """Everything read so far, channels in alphabetical order."""
         if not self.parts:
             raise InputError.of("the path table has no rows", "Export at least one path", column="path")
-        joined = [np.concatenate([part[index] for part in self.parts]) for index in range(6)]
+        columns = [list(column) for column in zip(*self.parts, strict=True)]
+        self.parts.clear()
+        joined = []
+        for column in columns:  # one at a time: the parts of a column go before the next is joined
+            joined.append(np.concatenate(column))
+            column.clear()
         touches, length, conversions, nulls, value, bucket = joined
         names = sorted(self.numbers)
         rank = np.empty(len(names), dtype=np.int16)
@@ -245,11 +274,11 @@ class _Reading:
         return PathTable(
             channels=tuple(names),
             offsets=np.concatenate([[0], np.cumsum(length)]).astype(np.int64),
-            touches=rank[touches.astype(np.intp)],
-            conversions=conversions.astype(np.float64),
-            nulls=nulls.astype(np.float64),
-            value=value.astype(np.float64),
-            bucket=bucket.astype(np.int16),
+            touches=rank[touches],
+            conversions=conversions.astype(np.float64, copy=False),
+            nulls=nulls.astype(np.float64, copy=False),
+            value=value.astype(np.float64, copy=False),
+            bucket=bucket.astype(np.int16, copy=False),
             cost=np.zeros(len(names)),
         )
 

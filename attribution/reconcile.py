@@ -1,11 +1,9 @@
 """Credit beside proof: what lift tests and the media mix model say of the credit on the paths.
 
 Credit of a channel is conversions that met it, not conversions it caused. Where an incremental estimate exists, its
-ratio to the credit is a calibration factor f. Log factors are modelled as log f_c = μ_group + δ_c, δ_c ~ N(0, τ²),
-measured with known error (normal-normal empirical Bayes; τ² by Paule & Mandel 1982, μ with its own error): measured
-factors are shrunk towards their group as far as their error warrants, untested channels take the group's, with the
-wider interval that this deserves. What no channel earns is the "not incremental" bucket: people who would have bought
-anyway.
+ratio to the credit is a calibration factor (`attribution.factors` has the model): measured factors are shrunk towards
+their group as far as their error warrants, untested channels take the group's, with the wider interval that this
+deserves. What no channel earns is the "not incremental" bucket: people who would have bought anyway.
 """
 
 from __future__ import annotations
@@ -15,17 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, t
+from scipy.stats import norm
 
-from attribution.paths import FloatArray
+from attribution.factors import LogFactors, Measured, log_factors
 from measurement.errors import InputError
 from measurement.estimates import Estimate
 
 NOT_INCREMENTAL = "(not incremental)"
-#: Spread of log factors assumed where fewer than three were measured: 90% of channels within a factor 2.7 of the group.
-_DEFAULT_SPREAD = 0.6
-#: A proof below this many of its standard errors counts as this many: the logarithm of "no effect" does not exist.
-_FLOOR = 0.5
+#: Draws behind the intervals.
+_DRAWS = 8_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,15 +147,16 @@ def reconcile(
     known = credit.set_index("channel")
     pooled = _pooled(proofs, known)
     names = list(known.index)
-    group = np.array([(groups or {}).get(name, "") for name in names])
-    factor, error = np.full(len(names), np.nan), np.full(len(names), np.inf)
-    for place, name in enumerate(names):
-        if name in pooled:
-            value, standard_error, _ = pooled[name]
-            factor[place], error[place] = _log_factor(value, standard_error, known.loc[name], level)
-    mean, deviation, spread = _shrunk(factor, error, group)
+    group = np.unique([(groups or {}).get(name, "") for name in names], return_inverse=True)[1]
+    place = np.array([place for place, name in enumerate(names) if name in pooled])
+    given = known["value"].to_numpy(dtype=float)
+    found = np.array([pooled[names[each]][:2] for each in place])
+    measured = Measured(place=place, value=found[:, 0] / given[place], error=found[:, 1] / given[place])
+    half = (known["upper"] - known["lower"]).to_numpy(dtype=float) / (2 * norm.ppf((1 + level) / 2))
+    credit_error = np.divide(half, given, out=np.ones(len(given)), where=given > 0)
+    posterior = log_factors(measured, group=group, credit_error=np.clip(credit_error, 0.0, 1.0))
     return Calibration(
-        table=_report(known, pooled, (mean, deviation), total=total, level=level, seed=seed), spread=spread
+        table=_report(known, pooled, posterior, total=total, level=level, seed=seed), spread=posterior.spread
     )
 
 
@@ -191,83 +188,27 @@ def _pooled(proofs: Sequence[Proof], known: pd.DataFrame) -> dict[str, tuple[flo
     return pooled
 
 
-def _log_factor(value: float, error: float, credit: pd.Series, level: float) -> tuple[float, float]:
-    """Log of proof over credit, and its standard error by the delta method (bounded for proofs near zero)."""
-    credited = float(credit["value"])
-    credit_error = float(credit["upper"] - credit["lower"]) / (2 * norm.ppf((1 + level) / 2))
-    ratio = max(value, _FLOOR * error) / credited
-    return float(np.log(ratio)), float(np.hypot(error / (ratio * credited), credit_error / credited))
-
-
-def _shrunk(factor: FloatArray, error: FloatArray, group: np.ndarray) -> tuple[FloatArray, FloatArray, float]:
-    """Posterior mean and deviation of every log factor, and τ."""
-    measured = np.isfinite(factor)
-    spread = _paule_mandel(factor[measured], error[measured], group[measured])
-    mean, deviation = np.empty(len(factor)), np.empty(len(factor))
-    for name in np.unique(group):
-        inside = group == name
-        used = inside & measured if (inside & measured).any() else measured  # a group without proof takes the rest's
-        weight = 1 / (spread**2 + error[used] ** 2)
-        centre, centre_variance = float(weight @ factor[used] / weight.sum()), float(1 / weight.sum())
-        if not (inside & measured).any():
-            centre_variance += spread**2
-        for place in np.flatnonzero(inside):
-            keep = spread**2 / (spread**2 + error[place] ** 2) if measured[place] else 0.0
-            own = factor[place] if measured[place] else 0.0
-            mean[place] = keep * own + (1 - keep) * centre
-            left = keep * error[place] ** 2 if measured[place] else spread**2
-            deviation[place] = np.sqrt(left + (1 - keep) ** 2 * centre_variance)
-    return mean, deviation, spread
-
-
-def _paule_mandel(factor: FloatArray, error: FloatArray, group: np.ndarray) -> float:
-    """τ from the spread of the measured log factors, mixed with the default as if that were two channels' worth."""
-
-    def excess(variance: float) -> float:
-        total, freedom = 0.0, 0
-        for name in np.unique(group):
-            inside = group == name
-            weight = 1 / (variance + error[inside] ** 2)
-            centre = weight @ factor[inside] / weight.sum()
-            total += float(weight @ (factor[inside] - centre) ** 2)
-            freedom += int(inside.sum()) - 1
-        return total - freedom
-
-    freedom = len(factor) - len(np.unique(group))
-    low, high = 0.0, 25.0
-    if freedom < 1:
-        return _DEFAULT_SPREAD
-    if excess(low) > 0:
-        for _ in range(60):
-            middle = (low + high) / 2
-            low, high = (middle, high) if excess(middle) > 0 else (low, middle)
-    return float(np.sqrt((freedom * low + 2 * _DEFAULT_SPREAD**2) / (freedom + 2)))
-
-
 def _report(
     known: pd.DataFrame,
     pooled: Mapping[str, tuple[float, float, str]],
-    shrunk: tuple[FloatArray, FloatArray],
+    posterior: LogFactors,
     *,
     total: float,
     level: float,
     seed: int,
 ) -> pd.DataFrame:
     """The table of `Calibration`."""
-    mean, deviation = shrunk
     value = known["value"].to_numpy(dtype=float)
-    # With few measured channels their spread is itself uncertain: t instead of normal.
-    freedom = max(len(pooled) + 1, 2)
-    rng = np.random.default_rng([seed, 93])
-    draws = np.exp(mean + deviation * t.rvs(freedom, size=(4_000, len(mean)), random_state=rng)) * value
-    half = t.ppf((1 + level) / 2, freedom) * deviation
+    drawn = np.exp(posterior.draws(_DRAWS, seed=seed))
+    factors = np.exp(posterior.centre())
+    lower, upper = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     normal = norm.ppf((1 + level) / 2)
     rows = []
     for place, name in enumerate(known.index):
         credit = known.loc[name]
         proof, error, source = pooled.get(name, (np.nan, np.nan, ""))
         low, high = proof - normal * error, proof + normal * error
-        factor, factor_low, factor_high = np.exp([mean[place], mean[place] - half[place], mean[place] + half[place]])
+        factor, factor_low, factor_high = factors[place], lower[place], upper[place]
         rows.append(
             {
                 "channel": name,
@@ -288,7 +229,7 @@ def _report(
                 "disagrees": bool(low > credit["upper"] or high < credit["lower"]),
             }
         )
-    left = np.maximum(total - draws.sum(axis=1), 0.0)
+    left = np.maximum(total - drawn @ value, 0.0)
     ends = np.quantile(left, [(1 - level) / 2, (1 + level) / 2])
     rest = max(total - sum(row["calibrated"] for row in rows), 0.0)
     rows.append(

@@ -13,7 +13,7 @@ from attribution.order import OrderChoice, choose_order
 from attribution.paths import FloatArray, PathTable
 from attribution.rules import RULES, Rule, rule_credit, shares
 from attribution.shapley import MOST_EXACT, shapley_rate, shapley_sum
-from attribution.uncertainty import DRAWS, bucket_weights, draws_of, ends
+from attribution.uncertainty import DRAWS, CreditDraws, bucket_weights, draws_of, ends
 from measurement.errors import InputError
 
 METHODS = ("markov", "shapley", "shapley_rate", *RULES)
@@ -29,7 +29,9 @@ class CreditReport:
     ----------
     credit
         channel, method, conversions, conversions_lower, conversions_upper, value, lower, upper (of the value), level,
-        stability (share of draws that keep the channel's rank). A method whose interval cannot be drawn has empty ends.
+        stability (share of draws that keep the channel's rank), error (of the conversions, where the method samples:
+        half-width within which all channels lie with 95% confidence; 0 where it is exact). A method whose interval
+        cannot be drawn has empty ends.
     order
         Order of the Markov chain and how it was chosen.
     conversions, value
@@ -49,6 +51,7 @@ def credit_report(
     methods: Sequence[str] | None = None,
     level: float = 0.9,
     draws: int = DRAWS,
+    half_life_days: float = 7.0,
 ) -> CreditReport:
     """Work out credit by several methods.
 
@@ -64,6 +67,8 @@ def credit_report(
         Of the intervals.
     draws
         Bootstrap draws.
+    half_life_days
+        Of the rule ``time_decay``.
 
     Raises
     ------
@@ -78,7 +83,8 @@ def credit_report(
         raise InputError.of("there is no such method", f"Use one of {', '.join(METHODS)}", value=unknown[0])
     order = choose_order(table)
     weights = bucket_weights(draws, seed=seed)
-    frames = [_rows(table, method, weights, order=order.order, level=level, seed=seed) for method in chosen]
+    methods_of = _Methods(table=table, order=order.order, half_life_days=half_life_days, seed=seed)
+    frames = [_rows(methods_of, method, weights, level) for method in chosen]
     return CreditReport(
         credit=pd.concat(frames, ignore_index=True),
         order=order,
@@ -87,32 +93,45 @@ def credit_report(
     )
 
 
-def _point(table: PathTable, method: str, *, order: int, seed: int) -> FloatArray:
-    """Conversions and value by channel, shape (C, 2)."""
-    if method == "markov":
-        chain = markov(table, order=order)
-        return np.column_stack([chain.conversions, chain.value])
-    if method == "shapley":
-        equal = shapley_sum(table)
-        return np.column_stack([equal.conversions, equal.value])
-    if method == "shapley_rate":
-        game = shapley_rate(table, seed=seed)
-        return np.column_stack([game.conversions, game.value])
-    rule: Rule = method  # type: ignore[assignment]  # one of METHODS, checked
-    return rule_credit(table, shares(table, rule))
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Methods:
+    """The table with what each method needs besides it."""
+
+    table: PathTable
+    order: int
+    half_life_days: float
+    seed: int
+
+    def point(self, method: str) -> tuple[FloatArray, FloatArray]:
+        """Conversions and value by channel, shape (C, 2), and the sampling error of the conversions, shape (C,)."""
+        table = self.table
+        exact = np.zeros(len(table.channels))
+        if method == "markov":
+            chain = markov(table, order=self.order)
+            return np.column_stack([chain.conversions, chain.value]), exact
+        if method in ("shapley", "shapley_rate"):
+            game = shapley_sum(table) if method == "shapley" else shapley_rate(table, seed=self.seed)
+            return np.column_stack([game.conversions, game.value]), game.error
+        rule: Rule = method  # type: ignore[assignment]  # one of METHODS, checked
+        return rule_credit(table, shares(table, rule, half_life_days=self.half_life_days)), exact
+
+    def drawn(self, method: str, weights: FloatArray) -> CreditDraws:
+        """Bootstrap draws."""
+        return draws_of(self.table, method, weights, order=self.order, half_life_days=self.half_life_days)
 
 
-def _rows(table: PathTable, method: str, weights: FloatArray, *, order: int, level: float, seed: int) -> pd.DataFrame:
-    point = _point(table, method, order=order, seed=seed)
+def _rows(methods: _Methods, method: str, weights: FloatArray, level: float) -> pd.DataFrame:
+    point, error = methods.point(method)
+    channels = methods.table.channels
     lower, upper = np.full_like(point, np.nan), np.full_like(point, np.nan)
     stability = np.full(len(point), np.nan)
-    if method != "shapley_rate" or len(table.channels) <= min(_MOST_DRAWN, MOST_EXACT):
-        drawn = draws_of(table, method, weights, order=order)
+    if method != "shapley_rate" or len(channels) <= min(_MOST_DRAWN, MOST_EXACT):
+        drawn = methods.drawn(method, weights)
         lower, upper = ends(drawn.credit, level)
         stability = drawn.stability()
     return pd.DataFrame(
         {
-            "channel": table.channels,
+            "channel": channels,
             "method": method,
             "conversions": point[:, 0],
             "conversions_lower": lower[:, 0],
@@ -122,5 +141,6 @@ def _rows(table: PathTable, method: str, weights: FloatArray, *, order: int, lev
             "upper": upper[:, 1],
             "level": level,
             "stability": stability,
+            "error": error,
         }
     )

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import comb, log
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from attribution.paths import BUCKETS, FloatArray, IntArray, PathTable
 from measurement.errors import InputError
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 MOST_EXACT = 20
 
@@ -68,6 +71,8 @@ class ShapleyCredit:
 
 def channel_sets(table: PathTable, *, buckets: bool = False) -> ChannelSets:
     """Paths grouped by the set of channels they meet, any number of channels."""
+    from scipy import sparse
+
     width = len(table.channels)
     words = -(-width // 60)
     keys = np.zeros((table.count, words), dtype=np.int64)

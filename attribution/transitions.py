@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from measurement.errors import InputError
 
 #: Histories are numbered in base C + 1; beyond this many numbers the arithmetic would overflow.
 _LARGEST = 2**62
+#: Up to this many numbers a table with a cell for each is quicker than sorting.
+_TABLE = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,84 +98,132 @@ def count_transitions(table: PathTable, *, order: int = 1, buckets: bool = False
     >>> counts.steps.tolist(), counts.conversions.tolist()
     ([1.0, 2.0, 1.0], [0.0, 0.0, 1.0])
     """
-    base = len(table.channels) + 1
+    width, base = len(table.channels), len(table.channels) + 1
     if order not in (1, 2, 3, 4) or base ** (order + 1) > _LARGEST:
         raise InputError.of("the order of a chain must be 1 to 4", "Use 1", column="order", value=order)
-    history = _histories(table, order)
-    source, target, steps = _steps(table, base, order, history, buckets=buckets)
-    last = [np.zeros((len(history), BUCKETS if buckets else 1)) for _ in range(3)]
-    for part in table.chunks():
-        state = np.searchsorted(history, history_codes(part, base, order)[part.offsets[1:] - 1])
-        for sums, weight in zip(last, (part.conversions, part.nulls, part.value), strict=True):
-            _add(sums, state, part.bucket, weight)
-    flat = [sums if buckets else sums[:, 0] for sums in (steps, *last)]
+    moves, steps = _tally(table, _Moves(base=base, order=order), buckets=buckets)
+    final, last = _tally(table, _Ends(base=base, order=order), buckets=buckets)
+    before, after = moves // width, (moves // width * base + moves % width + 1) % base**order
+    history = np.unique(np.concatenate([np.zeros(1, dtype=np.int64), before, after, final]))
+    at_end = [np.zeros((len(history), *sums.shape[1:])) for sums in last]
+    for sums, found in zip(at_end, last, strict=True):
+        sums[np.searchsorted(history, final)] = found
     return Transitions(
         channels=table.channels,
         order=order,
         history=history,
-        source=source,
-        target=target,
-        steps=flat[0],
-        conversions=flat[1],
-        nulls=flat[2],
-        value=flat[3],
+        source=np.searchsorted(history, before),
+        target=np.searchsorted(history, after),
+        steps=steps[0],
+        conversions=at_end[0],
+        nulls=at_end[1],
+        value=at_end[2],
     )
+
+
+def history_before(table: PathTable, base: int, order: int) -> IntArray:
+    """History number before each touch, shape (T,): 0 before the first touch of a path."""
+    kind: Any = np.int32 if base ** (order + 1) < 2**31 else np.int64
+    digits: IntArray = table.touches.astype(kind) + kind(1)
+    codes: IntArray = np.zeros_like(digits)
+    older: IntArray = digits
+    for back in range(order):
+        # One touch further back; the first touch of a path has nothing before it.
+        older = np.concatenate([older[:1], older[:-1]])
+        older[table.offsets[:-1]] = 0
+        codes += older * kind(base**back)
+    return codes
 
 
 def history_codes(table: PathTable, base: int, order: int) -> IntArray:
     """History number after each touch, shape (T,)."""
-    digits = table.touches.astype(np.int64) + 1
-    position = np.arange(len(digits)) - np.repeat(table.offsets[:-1], np.diff(table.offsets))
-    codes = digits.copy()
-    for back in range(1, order):
-        older = np.zeros_like(digits)
-        older[back:] = digits[:-back]
-        codes += np.where(position >= back, older, 0) * base**back
-    return codes
+    before = history_before(table, base, order)
+    return before % before.dtype.type(base ** (order - 1)) * before.dtype.type(base) + table.touches + 1
 
 
-def _histories(table: PathTable, order: int) -> IntArray:
-    """Every state that occurs, the start first, ascending."""
-    base = len(table.channels) + 1
-    seen = [np.zeros(1, dtype=np.int64)]
-    for part in table.chunks():
-        codes = history_codes(part, base, order)
-        if base**order <= 1 << 22:
-            seen.append(np.flatnonzero(np.bincount(codes, minlength=1)).astype(np.int64))
-        else:
-            seen.append(np.unique(codes))
-    return np.unique(np.concatenate(seen))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moves:
+    """Steps: numbered by the history before and the channel of the touch."""
+
+    base: int
+    order: int
+
+    @property
+    def size(self) -> int:
+        return int(self.base**self.order * (self.base - 1))
+
+    def codes(self, part: PathTable) -> IntArray:
+        before = history_before(part, self.base, self.order)
+        return before * before.dtype.type(self.base - 1) + part.touches
+
+    def weights(self, part: PathTable) -> list[FloatArray | None]:
+        journeys = part.journeys
+        # Raw rows are one journey each: counting is quicker than adding ones.
+        return [None if (journeys == 1).all() else np.repeat(journeys, np.diff(part.offsets))]
+
+    def bucket(self, part: PathTable) -> NDArray[np.int16]:
+        return np.repeat(part.bucket, np.diff(part.offsets))
 
 
-def _steps(
-    table: PathTable, base: int, order: int, history: IntArray, *, buckets: bool
-) -> tuple[IntArray, IntArray, FloatArray]:
-    """Steps between states as (source, target, counts): two passes, so that only steps that occur take memory."""
-    count = len(history)
-    lookup = _Lookup(history)
-    pairs = [_distinct(_pair_codes(part, base, order, lookup), count) for part in table.chunks()]
-    edges = np.unique(np.concatenate(pairs))
-    place = _Lookup(edges)
-    sums = np.zeros((len(edges), BUCKETS if buckets else 1))
-    for part in table.chunks():
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ends:
+    """Ends of paths: numbered by the history they end with."""
+
+    base: int
+    order: int
+
+    @property
+    def size(self) -> int:
+        return int(self.base**self.order)
+
+    def codes(self, part: PathTable) -> IntArray:
+        last = part.offsets[1:] - 1
         length = np.diff(part.offsets)
-        edge = place(_pair_codes(part, base, order, lookup))
-        _add(sums, edge, np.repeat(part.bucket, length), np.repeat(part.journeys, length))
-    return edges // count, edges % count, sums
+        codes = np.zeros(part.count, dtype=np.int64)
+        for back in range(self.order):
+            there = length > back
+            codes[there] += (part.touches[last[there] - back].astype(np.int64) + 1) * self.base**back
+        return codes
+
+    def weights(self, part: PathTable) -> list[FloatArray | None]:
+        return [part.conversions, part.nulls, part.value]
+
+    def bucket(self, part: PathTable) -> NDArray[np.int16]:
+        return part.bucket
 
 
-def _pair_codes(part: PathTable, base: int, order: int, lookup: _Lookup) -> IntArray:
-    after = lookup(history_codes(part, base, order))
-    before = np.zeros_like(after)
-    before[1:] = after[:-1]
-    before[part.offsets[:-1]] = 0  # the start is the smallest history
-    return before * len(lookup.values) + after
+def _tally(table: PathTable, what: _Moves | _Ends, *, buckets: bool) -> tuple[IntArray, list[FloatArray]]:
+    """Numbers that occur, ascending, and their weights, each of shape (E,) or (E, BUCKETS)."""
+    if what.size <= _TABLE and not buckets:
+        whole = [_sum_all(part, what, what.size) for part in table.chunks()]
+        sums = [np.sum([each[place] for each in whole], axis=0) for place in range(len(whole[0]))]
+        used = np.flatnonzero(np.any([each != 0 for each in sums], axis=0))
+        return used.astype(np.int64), [each[used] for each in sums]
+    used = np.unique(np.concatenate([_distinct(what.codes(part), what.size) for part in table.chunks()]))
+    place = _Lookup(used)
+    deep = BUCKETS if buckets else 1
+    found: list[FloatArray] = []
+    for part in table.chunks():
+        cell = place(what.codes(part)) * deep
+        cell = cell + what.bucket(part) if buckets else cell
+        added = [
+            np.bincount(cell, weights=each, minlength=len(used) * deep).astype(np.float64)
+            for each in what.weights(part)
+        ]
+        found = [one + two for one, two in zip(found, added, strict=True)] if found else added
+    return used, [each.reshape(-1, deep) if buckets else each for each in found]
 
 
-def _distinct(codes: IntArray, count: int) -> IntArray:
-    if count * count <= 1 << 22:
+def _sum_all(part: PathTable, what: _Moves | _Ends, size: int) -> list[FloatArray]:
+    """Weights by number, each of shape (size,)."""
+    codes = what.codes(part)
+    return [np.bincount(codes, weights=each, minlength=size).astype(np.float64) for each in what.weights(part)]
+
+
+def _distinct(codes: IntArray, size: int) -> IntArray:
+    if size <= _TABLE:
         return np.flatnonzero(np.bincount(codes)).astype(np.int64)
-    return np.unique(codes)
+    return np.unique(codes).astype(np.int64)
 
 
 class _Lookup:
@@ -181,16 +232,9 @@ class _Lookup:
     def __init__(self, values: IntArray) -> None:
         self.values = values
         self.table: NDArray[np.int64] | None = None
-        if values[-1] < 1 << 22:
+        if values[-1] < _TABLE:
             self.table = np.zeros(int(values[-1]) + 1, dtype=np.int64)
             self.table[values] = np.arange(len(values))
 
     def __call__(self, codes: IntArray) -> IntArray:
         return np.searchsorted(self.values, codes) if self.table is None else self.table[codes]
-
-
-def _add(sums: FloatArray, row: IntArray, bucket: NDArray[np.int16], weight: FloatArray) -> None:
-    """Add weights to ``sums`` in place, by row and, where it has them, bucket."""
-    width = sums.shape[1]
-    cell = row * width + bucket if width > 1 else row
-    sums += np.bincount(cell, weights=weight, minlength=sums.size).reshape(sums.shape)

@@ -3,8 +3,8 @@
 Windows are drawn at random (set size 1 to 5, length 7, 15 or 28 periods, anywhere in the history) from the public
 GeoLift pre-test panel, if its folder is given, and from three simulated panels of 40 geos and 90 days.
 
-    python benchmarks/geo_aa.py --data ../shared/data --windows 500
-    python benchmarks/geo_aa.py --data ../shared/data --windows 200 --chosen
+    python benchmarks/geo_aa.py --windows 500
+    python benchmarks/geo_aa.py --windows 200 --chosen
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from geolift.inference import TestResult, block_conformal, iid_conformal, placeb
 from geolift.selection import choice_stretch
 from geolift.synthetic_control import SyntheticControl
 
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LENGTHS = (7, 15, 28)
 LIFTS = (0.0, 0.05, 0.10)
 
@@ -117,7 +118,7 @@ def study(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder that holds geo/geolift_pretest.csv")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder that holds geo/geolift_pretest.csv")
     parser.add_argument("--windows", type=int, default=500)
     parser.add_argument("--all-tests", action="store_true", help="not only the default, widened and plain")
     parser.add_argument("--chosen", action="store_true", help="treat the best fitting of 300 sets, not a random one")
@@ -127,7 +128,7 @@ def main() -> None:
         kind: lambda window, kind=kind: simulated(kind, window // 5)
         for kind in ("stationary", "trending", "integrated")
     }
-    if options.data is not None:
+    if (options.data / "geo" / "geolift_pretest.csv").is_file():
         table = pd.read_csv(options.data / "geo" / "geolift_pretest.csv")
         public = table.pivot_table(index="location", columns="date", values="Y").to_numpy(dtype=float)
         panels = {"GeoLift pre-test": lambda _: public, **panels}

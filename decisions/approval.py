@@ -3,16 +3,19 @@
 A line is a JSON object ``{"seq", "at", "actor", "action", "subject", "details", "previous", "hash"}`` in canonical
 form (keys sorted, no blanks); ``hash`` is the SHA-256 of the line without it, and ``previous`` the hash of the line
 before (64 zeros for the first). Beside the log lies ``head.json`` with the number of lines and the last hash, so
-that a log which was cut short is found out as well. A chain that was rewritten as a whole, head included, can only
-be found by comparing with a head kept elsewhere: every export carries the head as it was when it was written.
+that a log which was cut short is found out as well. A line is first written to ``pending.json``: what a killed writer
+leaves behind the head is the beginning of that line and nothing else, so that added bytes are told from a stopped
+write. A chain that was rewritten as a whole, head included, can only be found by comparing with a head kept elsewhere:
+every export carries the head as it was when it was written.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +25,7 @@ from decisions.locking import locked
 from measurement.errors import InputError
 from measurement.store import write_atomically
 
-Action = Literal["recommended", "approved", "edited", "rejected", "forgot"]
+Action = Literal["recommended", "approved", "edited", "rejected", "uploaded", "forgot"]
 GENESIS = "0" * 64
 _FIELDS = {"seq", "at", "actor", "action", "subject", "details", "previous", "hash"}
 
@@ -137,6 +140,17 @@ class AuditLog:
         with locked(self._lock):
             return self._append(action, subject, details, actor)
 
+    def append_checked(
+        self, action: Action, subject: str, actor: str, check: Callable[[list[AuditEntry]], Mapping[str, object]]
+    ) -> AuditEntry:
+        """Add a line whose details ``check`` makes from the lines so far, while nobody else can write.
+
+        What ``check`` raises is passed on, and nothing is written then: two people who act at once cannot both be
+        right about the state they saw.
+        """
+        with locked(self._lock):
+            return self._append(action, subject, check(self.entries()), actor)
+
     def append_once(self, action: Action, subject: str, details: Mapping[str, object]) -> AuditEntry:
         """Add a line unless the last one with this action and subject says the same; that one otherwise."""
         with locked(self._lock):
@@ -147,7 +161,13 @@ class AuditLog:
 
     def verify(self) -> Verification:
         """Walk the chain; names the first line at fault."""
-        return self._walk()[1]
+        found = self._walk()[1]
+        if found.sound:
+            return found
+        # A writer at work between our reading the log and the head looks like a fault: look again while none is.
+        with contextlib.suppress(OSError), locked(self._lock):
+            return self._walk()[1]
+        return found
 
     @property
     def _lock(self) -> Path:
@@ -156,6 +176,10 @@ class AuditLog:
     @property
     def _head(self) -> Path:
         return self.file.with_name("head.json")
+
+    @property
+    def _pending(self) -> Path:
+        return self.file.with_name("pending.json")
 
     def _append(self, action: Action, subject: str, details: Mapping[str, object], actor: str) -> AuditEntry:
         entries = self.entries()
@@ -169,8 +193,11 @@ class AuditLog:
             "previous": entries[-1].hash if entries else GENESIS,
         }
         entry = AuditEntry(**body, hash=_hash(body))
-        self._write(canonical(body | {"hash": entry.hash}) + "\n")
+        line = canonical(body | {"hash": entry.hash}) + "\n"
+        write_atomically(self._pending, line)
+        self._write(line)
         write_atomically(self._head, canonical({"entries": entry.seq, "hash": entry.hash}))
+        self._pending.unlink(missing_ok=True)
         return entry
 
     def _write(self, line: str) -> None:
@@ -188,6 +215,7 @@ class AuditLog:
         entries: list[AuditEntry] = []
         content = self.file.read_bytes() if self.file.is_file() else b""
         head = self._read_head()
+        pending = self._pending.read_bytes() if self._pending.is_file() else b""
         complete, _, rest = content.rpartition(b"\n")
         lines = complete.split(b"\n") if b"\n" in content else []
         for number, line in enumerate(lines, start=1):
@@ -195,9 +223,10 @@ class AuditLog:
             if entry is None:
                 return entries, _broken(entries, number, fault)
             entries.append(entry)
-        fault = _against_head(entries, head, unfinished=bool(rest))
+        last = b"" if not lines else lines[-1] + b"\n"
+        fault = _against_head(entries, head, unfinished=bool(rest)) or _beyond_head(entries, head, rest, last, pending)
         if fault:
-            return entries, _broken(entries, min(len(entries) + 1, head[0] or 1), fault)
+            return entries, _broken(entries, _line_at_fault(len(entries), head[0], unfinished=bool(rest)), fault)
         return entries, Verification(entries=len(entries), head=entries[-1].hash if entries else GENESIS)
 
     def _read_head(self) -> tuple[int, str]:
@@ -251,6 +280,22 @@ def _against_head(entries: list[AuditEntry], head: tuple[int, str], *, unfinishe
         return "the hash differs from the one in head.json"
     if len(entries) > count + 1:
         return f"head.json counts {count} lines, the log has {len(entries)}"
+    return ""
+
+
+def _line_at_fault(lines: int, counted: int, *, unfinished: bool) -> int:
+    """Where the log and the head part: the first missing line, the added one, or the last that both know."""
+    if lines < counted or unfinished:
+        return lines + 1
+    return lines if lines > counted else max(counted, 1)
+
+
+def _beyond_head(entries: list[AuditEntry], head: tuple[int, str], rest: bytes, last: bytes, pending: bytes) -> str:
+    """What lies behind the head: a killed writer's own line or the beginning of it, or bytes that were added."""
+    if rest and not pending.startswith(rest):
+        return "bytes were added at the end of the log"
+    if len(entries) > head[0] and last != pending:
+        return "the line was added behind the head"
     return ""
 
 

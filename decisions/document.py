@@ -115,6 +115,8 @@ class WeekDecision:
         Kinds of runs (``creatives``, ``content``) whose own gates failed: their advice is withheld.
     audit
         Line and hash of this decision in the audit log.
+    cells
+        Where the plan is by geo: channel, geo, current and proposed money a week; the geos of a channel add up to it.
     """
 
     week: str
@@ -137,6 +139,7 @@ class WeekDecision:
     decided_at: datetime
     unsound: Sequence[str] = ()
     audit: Mapping[str, Any] = field(default_factory=dict)
+    cells: Sequence[Mapping[str, Any]] = ()
 
     @property
     def healthy(self) -> bool:
@@ -188,6 +191,8 @@ class WeekDecision:
             "unsound": list(self.unsound),
             "runs": {kind: list(ids) for kind, ids in self.runs.items()},
         }
+        if self.cells:
+            tree["cells"] = [dict(cell) for cell in self.cells]
         return {name: plain(value) for name, value in tree.items()}
 
     def to_dict(self) -> dict[str, Any]:

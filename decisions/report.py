@@ -65,7 +65,7 @@ def _check(check: Mapping[str, Any], words: Wording) -> dict[str, str]:
         "word": "passed" if passed else "failed" if check.get("blocking", True) else "hint",
         "value": _written(check.get("value"), words),
         "limit": _written(check.get("limit"), words),
-        "remedy": "" if passed else str(check["remedy"]),
+        "remedy": "" if passed else sentences.remedy(check, words),
     }
 
 

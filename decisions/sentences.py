@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from decisions.document import WeekDecision
 from decisions.labels import label
 from decisions.recommendation import Stability
+from decisions.rule_words import rule_in_words
 from measurement.plans import Decision
 from measurement.wording import LANGUAGES, Wording, load_wording
 
+_RULES_SHOWN = 8
 #: Locale whose numbers go with a language that is not the workspace's own.
 _LOCALES = {"en": "en_GB", "de": "de_DE"}
 
@@ -135,10 +137,23 @@ def check_name(name: str, words: Wording) -> str:
     return words.messages.get(f"check.{name}", label(name))
 
 
+def _binding(rules: Sequence[object], words: Wording) -> str:
+    """The rules in words; a plan by geo may be held back by a hundred, which no one reads."""
+    shown = "; ".join(rule_in_words(str(rule), words) for rule in rules[:_RULES_SHOWN])
+    more = len(rules) - _RULES_SHOWN
+    return shown + (words.text("text.more_rules", count=more) if more > 0 else "")
+
+
+def remedy(check: Mapping[str, Any], words: Wording) -> str:
+    """What to do about a check: artifacts say it in English, with names; other languages have their own sentence."""
+    own = str(check.get("remedy", ""))
+    return own if words.language == "en" else words.messages.get(f"remedy.{check['name']}", own)
+
+
 def methods(decision: WeekDecision, words: Wording, stability: Stability) -> list[str]:
     """How the decision was made, a sentence a step."""
     plan = decision.plan
-    rules = ", ".join(plan["binding"])
+    rules = _binding(plan["binding"], words)
     lines = [
         words.text("text.method_mix"),
         words.text("text.method_plan", level=words.percent(decision.gain.interval.level)),

@@ -29,8 +29,16 @@ def write_workbook(decision: WeekDecision, file: Path, words: Wording, stability
             }
         )
         looks = Looks(book, words)
-        pages = (_decision_sheet, _channels_sheet, _evidence_sheet, _methods_sheet)
-        for name, page in zip(("decision", "channels", "evidence", "methods"), pages, strict=True):
+        pages = {
+            "decision": _decision_sheet,
+            "channels": _channels_sheet,
+            "geos": _geos_sheet,
+            "evidence": _evidence_sheet,
+            "methods": _methods_sheet,
+        }
+        for name, page in pages.items():
+            if name == "geos" and not decision.cells:
+                continue
             sheet = book.add_worksheet(words.text(f"sheet.{name}")[:31])
             sheet.hide_gridlines(2)
             sheet.set_paper(9)
@@ -188,6 +196,26 @@ def _channels_sheet(page: Sheet, decision: WeekDecision, words: Wording, stabili
     page.sheet.set_landscape()
 
 
+def _geos_sheet(page: Sheet, decision: WeekDecision, words: Wording, stability: Stability) -> None:  # noqa: ARG001 - all sheets are called alike
+    for column, width in enumerate((22, 26, 16, 16, 16)):
+        page.sheet.set_column(column, column, width)
+    keys = ("channel", "geo", "current", "proposed", "change")
+    page.title(words.text("sheet.geos"), words.text("text.moved_caption", currency=decision.currency))
+    first = page.header([words.text(f"column.{key}") for key in keys], right=(2, 3, 4))
+    rule = {"bottom": 1, "bottom_color": LINE}
+    for cell in decision.cells:
+        current, proposed = float(cell["current"]), float(cell["proposed"])
+        page.text(0, label(str(cell["channel"])), bold=True, **rule)
+        page.text(1, label(str(cell["geo"])), **rule)
+        page.number(2, current, num_format=page.looks.money, **rule)
+        page.number(3, proposed, num_format=page.looks.money, bold=True, **rule)
+        page.number(4, round(proposed - current, 2), num_format=page.looks.signed, **rule)
+        page.row += 1
+    page.sheet.freeze_panes(first + 1, 1)
+    page.sheet.repeat_rows(first)
+    page.sheet.autofilter(first, 0, max(page.row - 1, first), len(keys) - 1)
+
+
 def _evidence_sheet(page: Sheet, decision: WeekDecision, words: Wording, stability: Stability) -> None:  # noqa: ARG001 - all sheets are called alike
     for column, width in enumerate((22, 26, 28, 10, 12, 12, 14, 20, 36)):
         page.sheet.set_column(column, column, width)
@@ -242,7 +270,7 @@ def _methods_sheet(page: Sheet, decision: WeekDecision, words: Wording, stabilit
                 page.number(column, value, num_format="0.####" if abs(value) < 1000 else "#,##0", **rule)
             else:
                 page.text(column, "" if value is None else str(value), align="right", **rule)
-        page.text(4, "" if passed else str(check["remedy"]), text_wrap=True, **rule)
+        page.text(4, "" if passed else sentences.remedy(check, words), text_wrap=True, **rule)
         page.row += 1
     page.sheet.autofilter(first, 0, max(page.row - 1, first), len(keys) - 1)
     page.sheet.set_landscape()

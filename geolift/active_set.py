@@ -31,47 +31,66 @@ def compiled[F: Callable[..., object]](function: F) -> F:
         return cast("F", njit(function))
 
 
-@compiled
+def compiled_sums[F: Callable[..., object]](function: F) -> F:
+    """`compiled`, with leave to add up in another order, so that sums use vector units; NaN stays NaN."""
+    freedom = {"reassoc", "contract", "nsz"}
+    try:
+        return cast("F", njit(cache=True, fastmath=freedom)(function))
+    except RuntimeError:  # as above
+        return cast("F", njit(function, fastmath=freedom))
+
+
+@compiled_sums
 def _forward(factor: Reals, size: int, rhs: Reals) -> None:
     """Solve ``L z = rhs`` in place."""
     for i in range(size):
-        total = rhs[i]
+        total = 0.0
         for k in range(i):
-            total -= factor[i, k] * rhs[k]
-        rhs[i] = total / factor[i, i]
+            total += factor[i, k] * rhs[k]
+        rhs[i] = (rhs[i] - total) / factor[i, i]
 
 
 @compiled
 def _backward(factor: Reals, size: int, rhs: Reals) -> None:
-    """Solve ``Lᵀ z = rhs`` in place."""
+    """Solve ``Lᵀ z = rhs`` in place, row by row of the factor."""
     for i in range(size - 1, -1, -1):
-        total = rhs[i]
-        for k in range(i + 1, size):
-            total -= factor[k, i] * rhs[k]
-        rhs[i] = total / factor[i, i]
+        rhs[i] /= factor[i, i]
+        done = rhs[i]
+        for k in range(i):
+            rhs[k] -= factor[i, k] * done
 
 
 @compiled
-def _append(factor: Reals, size: int, gram: Reals, members: Places, donor: int, shift: float, row: Reals) -> bool:
-    """Grow the factor by ``donor``; ``False`` (and nothing appended) where it depends on the members."""
+def _append(
+    factor: Reals, size: int, gram: Reals, members: Places, donor: int, shift: float, linear: Reals, work: Reals
+) -> bool:
+    """Grow the factor by ``donor``; ``False`` (and nothing appended) where it depends on the members.
+
+    Rows of ``work``: the donor's row ``L⁻¹g`` of the factor, and ``L⁻¹c`` and ``L⁻¹1`` of the members, which grow too.
+    """
+    row, aimed, ones = work[0], work[1], work[2]
     for k in range(size):
         row[k] = gram[members[k], donor] + shift
     _forward(factor, size, row)
-    pivot = gram[donor, donor] + shift
+    pivot, aim, one = gram[donor, donor] + shift, linear[donor], 1.0
     for k in range(size):
         pivot -= row[k] * row[k]
+        aim -= row[k] * aimed[k]
+        one -= row[k] * ones[k]
     if pivot <= DEPENDENT * (gram[donor, donor] + shift):
         return False
+    root = np.sqrt(pivot)
     for k in range(size):
         factor[size, k] = row[k]
-    factor[size, size] = np.sqrt(pivot)
+    factor[size, size] = root
+    aimed[size], ones[size] = aim / root, one / root
     members[size] = donor
     return True
 
 
 @compiled
-def _remove(factor: Reals, size: int, members: Places, place: int) -> None:
-    """Shrink the factor by the member at ``place`` (Givens rotations)."""
+def _remove(factor: Reals, size: int, members: Places, place: int, work: Reals) -> None:
+    """Shrink the factor by the member at ``place`` (Givens rotations), ``L⁻¹c`` and ``L⁻¹1`` along with it."""
     for i in range(place, size - 1):
         members[i] = members[i + 1]
         for k in range(i + 2):
@@ -86,45 +105,49 @@ def _remove(factor: Reals, size: int, members: Places, place: int) -> None:
             upper, lower = factor[j, i], factor[j, i + 1]
             factor[j, i] = cosine * upper + sine * lower
             factor[j, i + 1] = cosine * lower - sine * upper
+        for half in range(1, 3):
+            upper, lower = work[half, i], work[half, i + 1]
+            work[half, i] = cosine * upper + sine * lower
+            work[half, i + 1] = cosine * lower - sine * upper
 
 
 @compiled
-def _settle(factor: Reals, size: int, members: Places, linear: Reals, weights: Reals, work: Reals, ones: Reals) -> int:
-    """Move to the minimum over the members, dropping those that reach zero; returns the new size."""
+def _settle(factor: Reals, size: int, members: Places, weights: Reals, work: Reals) -> int:
+    """Move to the minimum over the members, dropping those that reach zero; returns the new size.
+
+    The minimum is ``L⁻ᵀ(L⁻¹c + μ L⁻¹1)``, with the multiplier ``μ`` that makes it sum to 1.
+    """
+    goal, aimed, ones = work[0], work[1], work[2]
     while True:
-        for k in range(size):
-            work[k] = linear[members[k]]
-            ones[k] = 1.0
-        _forward(factor, size, work)
-        _backward(factor, size, work)
-        _forward(factor, size, ones)
-        _backward(factor, size, ones)
         total, spread = 0.0, 0.0
         for k in range(size):
-            total += work[k]
-            spread += ones[k]
+            total += ones[k] * aimed[k]
+            spread += ones[k] * ones[k]
         multiplier = (1.0 - total) / spread
+        for k in range(size):
+            goal[k] = aimed[k] + multiplier * ones[k]
+        _backward(factor, size, goal)
         step, first = 1.0, -1
         for k in range(size):
-            work[k] += multiplier * ones[k]
-            if work[k] < 0.0:
+            if goal[k] < 0.0:
                 here = weights[members[k]]
-                reach = here / (here - work[k])
+                reach = here / (here - goal[k])
                 if reach < step or first < 0:
                     step, first = min(step, reach), k
         for k in range(size):
             donor = members[k]
-            weights[donor] += step * (work[k] - weights[donor])
+            weights[donor] += step * (goal[k] - weights[donor])
         if first < 0:
             return size
         weights[members[first]] = 0.0
-        _remove(factor, size, members, first)
+        _remove(factor, size, members, first, work)
         size -= 1
 
 
 @compiled
-def _exchange(factor: Reals, size: int, members: Places, donor: int, weights: Reals, row: Reals) -> int:
-    """Swap a dependent ``donor`` in along the null direction (``row`` holds ``L⁻¹ g``); returns the new size."""
+def _exchange(factor: Reals, size: int, members: Places, donor: int, weights: Reals, work: Reals) -> int:
+    """Swap a dependent ``donor`` in along the null direction (the first row of ``work`` holds ``L⁻¹g``); new size."""
+    row = work[0]
     _backward(factor, size, row)
     step, first = np.inf, -1
     for k in range(size):
@@ -138,17 +161,19 @@ def _exchange(factor: Reals, size: int, members: Places, donor: int, weights: Re
         weights[members[k]] -= step * row[k]
     weights[donor] += step
     weights[members[first]] = 0.0
-    _remove(factor, size, members, first)
+    _remove(factor, size, members, first, work)
     return size - 1
 
 
 @compiled
-def _start(factor: Reals, gram: Reals, members: Places, shift: float, weights: Reals, row: Reals) -> int:
+def _start(
+    factor: Reals, gram: Reals, members: Places, shift: float, weights: Reals, linear: Reals, work: Reals
+) -> int:
     """Factor the donors with positive starting weight; a dependent one hands its weight to the first member."""
     size = 0
     for j in range(gram.shape[0]):
         if weights[j] > 0.0:
-            if _append(factor, size, gram, members, j, shift, row):
+            if _append(factor, size, gram, members, j, shift, linear, work):
                 size += 1
             else:
                 weights[members[0]] += weights[j]
@@ -162,10 +187,12 @@ def _slopes(
 ) -> tuple[float, float]:
     """Gradient ``Gw − c`` of every donor into ``slope``; returns its mean under the weights, and ``cᵀw``."""
     for j in range(gram.shape[0]):
-        total = -linear[j]
-        for k in range(size):
-            total += gram[j, members[k]] * weights[members[k]]
-        slope[j] = total
+        slope[j] = -linear[j]
+    for k in range(size):  # row by row of the symmetric matrix: contiguous, so that vector units can work
+        donor = members[k]
+        share = weights[donor]
+        for j in range(gram.shape[0]):
+            slope[j] += gram[donor, j] * share
     level, cross = 0.0, 0.0
     for k in range(size):
         level += weights[members[k]] * slope[members[k]]
@@ -201,13 +228,13 @@ def solve(
     of the objective ``½‖y − wX‖²``.
     """
     donors = gram.shape[0]
-    row, ones, slope, shifted = scratch[0], scratch[1], scratch[2, :donors], scratch[3]
+    work, slope, shifted = scratch[:3], scratch[3, :donors], scratch[4]
     largest = 0.0
     for j in range(donors):
         shifted[j] = linear[j] + shift
         largest = max(largest, gram[j, j])
-    size = _start(factor, gram, members, shift, weights, row)
-    size = _settle(factor, size, members, shifted, weights, row, ones)
+    size = _start(factor, gram, members, shift, weights, shifted, work)
+    size = _settle(factor, size, members, weights, work)
     gap, previous, stalls = 0.0, np.inf, 0
     for _ in range(20 * donors + 50):
         level, cross = _slopes(gram, linear, members, size, weights, slope)
@@ -218,11 +245,11 @@ def solve(
         if enter < 0 or stalls > 5 or weights[enter] > 0.0 or gap <= max(1e-12 * value, 2e-16 * (square + largest)):
             break
         previous = min(previous, value)
-        if not _append(factor, size, gram, members, enter, shift, row):
-            size = _exchange(factor, size, members, enter, weights, row)
-            if not _append(factor, size, gram, members, enter, shift, row):
+        if not _append(factor, size, gram, members, enter, shift, shifted, work):
+            size = _exchange(factor, size, members, enter, weights, work)
+            if not _append(factor, size, gram, members, enter, shift, shifted, work):
                 break
-        size = _settle(factor, size + 1, members, shifted, weights, row, ones)
+        size = _settle(factor, size + 1, members, weights, work)
     return gap
 
 
@@ -252,7 +279,7 @@ def solve_many(
     rows, donors = linear.shape
     factor = np.zeros((donors + 1, donors + 1))
     members = np.zeros(donors + 1, dtype=np.int64)
-    scratch = np.zeros((4, donors + 1))
+    scratch = np.zeros((5, donors + 1))
     for r in range(rows):
         usable = warm and r > 0
         if usable:

@@ -10,6 +10,7 @@ from scipy.stats import beta
 
 from geolift.estimators import BoolArray, Comparison, Estimator
 from geolift.inference import placebo_members
+from geolift.jackknife import jackknife_plus
 from geolift.permutation import TIE, permutation_p_values, random_orders
 from geolift.time_based_regression import student_t
 
@@ -74,7 +75,7 @@ def aa_rate(
     post
         Length of the measured window.
     method
-        ``"block_conformal"``, ``"iid_conformal"`` or ``"placebo_sets"``.
+        ``"block_conformal"``, ``"jackknife_plus"``, ``"iid_conformal"``, ``"placebo_sets"`` or ``"student_t"``.
     ends, sets
         Number of windows (evenly spaced) and of sets in each.
 
@@ -106,6 +107,9 @@ def aa_rate(
         if method == "student_t":
             found.append(_student_p(history, series, allowed, post))
             continue
+        if method == "jackknife_plus":
+            found.append(_jackknife_p(estimator, history, series, allowed, post))
+            continue
         residual = series - estimator.counterfactuals(series, history, int(end), allowed)
         if method == "iid_conformal":
             orders = random_orders(int(end), post, draws=1000, seed=seed)
@@ -113,7 +117,11 @@ def aa_rate(
         else:
             found.append(permutation_p_values(residual, post))
     values = np.concatenate(found)
-    hits, count = int((values <= alpha + TIE).sum()), len(values)
+    return aa_share(int((values <= alpha + TIE).sum()), len(values), alpha)
+
+
+def aa_share(hits: int, count: int, alpha: float) -> AaRate:
+    """The rate of ``hits`` in ``count`` windows with its interval."""
     return AaRate(
         rate=hits / count,
         lower=0.0 if hits == 0 else float(beta.ppf(0.05, hits, count - hits + 1)),
@@ -140,6 +148,18 @@ def _placebo_p(
     for own in range(len(members)):
         others = ~np.isin(members, members[own]).any(axis=1)
         values.append((1 + (score[others] >= score[own] * (1 - TIE)).sum()) / (1 + others.sum()))
+    return np.asarray(values, dtype=np.float64)
+
+
+def _jackknife_p(
+    estimator: Estimator, history: FloatArray, series: FloatArray, allowed: BoolArray, post: int
+) -> FloatArray:
+    """p-values of the sets whose history holds enough blocks."""
+    pre, values = history.shape[1] - post, []
+    for row, mask in zip(series, allowed, strict=True):
+        names = tuple(str(place) for place in np.flatnonzero(mask))
+        one = Comparison(treated=row, donors=history[mask], pre=pre, names=names)
+        values.append(jackknife_plus(estimator, one, level=0.5).p_value)
     return np.asarray(values, dtype=np.float64)
 
 

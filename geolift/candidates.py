@@ -122,7 +122,7 @@ class Pool:
             return False
         if self.rules.most_per_region is not None:
             regions = [self.rules.region.get(self.geos[place], "") for place in places]
-            if max(regions.count(region) for region in regions if region) > self.rules.most_per_region:
+            if max((regions.count(region) for region in regions if region), default=0) > self.rules.most_per_region:
                 return False
         mask = np.zeros((1, len(self.geos)), dtype=np.bool_)
         mask[0, list(places)] = True

@@ -6,6 +6,7 @@ from geolift.augmented import AugmentedSyntheticControl
 from geolift.difference_in_differences import DifferenceInDifferences
 from geolift.estimators import Comparison, Estimator, Fit
 from geolift.inference import TestResult, block_conformal, iid_conformal, placebo_sets
+from geolift.jackknife import jackknife_plus
 from geolift.synthetic_control import SyntheticControl
 from geolift.synthetic_did import SyntheticDid
 from geolift.test_plan import ESTIMATORS, INFERENCES
@@ -17,7 +18,7 @@ MOST_SETS = {"synthetic_control": 1000, "did": 1000, "synthetic_did": 400, "augm
 DEFAULT_INFERENCE = "block_conformal"
 
 
-def estimator_named(name: str | None, *, treated_units: int = 1) -> Estimator:
+def estimator_named(name: str | None, *, treated_units: int = 1, seed: int = 0) -> Estimator:
     """The estimator of a test file's ``estimator``; ``None`` is synthetic control with fixed effects.
 
     Raises
@@ -38,6 +39,10 @@ def estimator_named(name: str | None, *, treated_units: int = 1) -> Estimator:
         "tbr": TimeBasedRegression(),
     }
     chosen = "synthetic_control" if name is None else name
+    if chosen == "bayesian":
+        from geolift.bayesian import BayesianSyntheticControl
+
+        return BayesianSyntheticControl(seed=seed)
     if chosen not in known:
         raise InputError.of(
             f"'{chosen}' is not a known estimator",
@@ -68,7 +73,7 @@ def run_inference(
     """The test of a test file's ``inference``; ``None`` is `DEFAULT_INFERENCE`.
 
     Synthetic difference-in-differences weighs periods too, so that refitting under the null is not defined for it:
-    it is always ranked among placebo sets.
+    it is ranked among placebo sets, or read by jackknife+. A Bayesian fit brings its own (`geolift.bayesian`).
 
     ``stretch`` widens block_conformal and placebo_sets for geos that were chosen (`geolift.selection`).
 
@@ -79,13 +84,16 @@ def run_inference(
     """
     own = {"synthetic_did": "placebo_sets", "tbr": "student_t"}.get(estimator.name, DEFAULT_INFERENCE)
     chosen = name or own
-    clash = (estimator.name == "synthetic_did" and chosen != "placebo_sets") or (
-        chosen == "student_t" and estimator.name != "tbr"
+    clash = (
+        (estimator.name == "synthetic_did" and chosen not in ("placebo_sets", "jackknife_plus"))
+        or (chosen == "student_t" and estimator.name != "tbr")
+        or (chosen == "posterior") != (estimator.name == "bayesian")
     )
     if chosen not in INFERENCES or clash:
         raise InputError.of(
             f"inference '{chosen}' does not go with {estimator.name}",
-            "synthetic_did takes placebo_sets, student_t goes with tbr; the others: " + ", ".join(INFERENCES[:3]),
+            "synthetic_did takes placebo_sets or jackknife_plus, student_t goes with tbr, posterior with bayesian; the "
+            f"others: {', '.join(INFERENCES[:4])}",
             column="inference",
             value=chosen,
         )
@@ -101,6 +109,8 @@ def run_inference(
             stretch=stretch,
             most=MOST_SETS.get(estimator.name, 200),
         )
+    if chosen == "jackknife_plus":
+        return jackknife_plus(estimator, comparison, level=level, stretch=stretch)
     if chosen == "iid_conformal":
         return iid_conformal(estimator, comparison, level=level, seed=seed)
     return block_conformal(estimator, comparison, level=level, stretch=stretch)

@@ -9,12 +9,24 @@ import numpy as np
 import pandas as pd
 
 from geolift.candidates import Pool, SetRules, candidate_sets
+from geolift.certified import CertifiedSet, certified_sets
+from geolift.data_order import in_data_order
 from geolift.design_study import Effort, GeoDesign, PowerStudy, TestPrice
 from geolift.power_curves import EFFECTS
 from geolift.test_plan import Kind
 from measurement.errors import InputError
 from measurement.panel import Panel
 from measurement.progress import Progress, silent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetCertificate:
+    """The best-matched treated set of its size, and the bound that proves it; see `geolift.certified.CertifiedSet`."""
+
+    treated: tuple[str, ...]
+    imbalance: float
+    bound: float
+    certified: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +46,9 @@ class GeoDesigns:
         Number of simulated tests behind the table.
     exhaustive
         Whether every set that obeys the rules was screened.
+    certificates
+        Where it was not, and a certified search was asked for: the best-matched set of each size with its bound. They
+        are ranked among the others.
     reliability, stretch
         How MDEs were corrected, because chosen sets look sharper than they are: see
         `geolift.power_curves.Curves.settled_mde`.
@@ -58,6 +73,7 @@ class GeoDesigns:
     stretch: float
     fresh_aa_rejection: float
     seed: int
+    certificates: tuple[SetCertificate, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
 
     def table(self) -> pd.DataFrame:
@@ -160,18 +176,17 @@ def design_geo_test(  # noqa: PLR0913 - a request; every argument after weeks ha
     )
     _check_request(panel, channel=channel, weeks=weeks, alpha=alpha, power=power, change=change)
     effort = effort or Effort()
+    panel = panel.select(geos=in_data_order(panel, panel.geos))
     study = PowerStudy(panel=panel, post=weeks * 7 // panel.days_per_period, kind=kind, alpha=alpha, effort=effort)
-    pool = Pool(
-        geos=panel.geos,
-        outcome_share=study.outcome.sum(axis=1) / study.outcome.sum(),
-        donors=np.ptp(study.outcome, axis=1) > 0,
-        rules=rules,
-    )
+    pool = _pool(study, rules)
     progress(0.05, "listing sets of geos")
     chosen, exhaustive = candidate_sets(pool, most=effort.exhaustive, beam=effort.beam, score=study.screen)
-    sets = pool.sets(chosen)
-    if len(chosen) > effort.keep:
-        sets = sets.take(np.sort(np.argsort(study.screen(sets), kind="stable")[: effort.keep]).astype(np.intp))
+    certificates: list[CertifiedSet] = []
+    if not exhaustive and effort.certify_seconds > 0:
+        progress(0.2, "proving which sets match best")
+        sizes = rules.sizes_for(panel.geos)
+        certificates = certified_sets(study.outcome, pool, sizes, seconds=effort.certify_seconds)
+    sets = pool.sets(_kept(study, pool, chosen, certificates))
     progress(0.4, "simulating tests in past windows")
     curves = study.curves(sets)
     progress(0.9, "pricing and ranking")
@@ -194,8 +209,47 @@ def design_geo_test(  # noqa: PLR0913 - a request; every argument after weeks ha
         reliability=settled.reliability,
         stretch=settled.stretch,
         fresh_aa_rejection=float(curves.fresh[:, 0].mean()),
+        certificates=tuple(
+            SetCertificate(
+                treated=tuple(sorted(panel.geos[place] for place in one.treated)),
+                imbalance=one.imbalance,
+                bound=one.bound,
+                certified=one.certified,
+            )
+            for one in certificates
+        ),
         options={"budget": budget, "change": change, "target": target, "sets_screened": len(chosen), **asdict(effort)},
     )
+
+
+def _pool(study: PowerStudy, rules: SetRules) -> Pool:
+    outcome = study.outcome
+    return Pool(
+        geos=study.panel.geos,
+        outcome_share=outcome.sum(axis=1) / outcome.sum(),
+        donors=np.ptp(outcome, axis=1) > 0,
+        rules=rules,
+    )
+
+
+def study_of(panel: Panel, designs: GeoDesigns, rules: SetRules) -> tuple[PowerStudy, Pool]:
+    """The study and the pool of a finished request, to measure other sets the same way."""
+    post = designs.weeks * 7 // panel.days_per_period
+    effort = Effort(look_backs=int(str(designs.options["look_backs"])))
+    study = PowerStudy(panel=panel, post=post, kind=designs.kind, alpha=designs.alpha, effort=effort)
+    return study, _pool(study, rules)
+
+
+def _kept(
+    study: PowerStudy, pool: Pool, chosen: list[tuple[int, ...]], certificates: list[CertifiedSet]
+) -> list[tuple[int, ...]]:
+    """The sharpest sets of the screening, and whatever the certified search found."""
+    keep = study.effort.keep
+    if len(chosen) > keep:
+        order = np.argsort(study.screen(pool.sets(chosen)), kind="stable")[:keep]
+        chosen = [chosen[place] for place in np.sort(order)]
+    proven = [one.treated for one in certificates if one.treated not in chosen and pool.keeps(one.treated)]
+    return [*chosen, *proven]
 
 
 def _check_request(panel: Panel, *, channel: str, weeks: int, alpha: float, power: float, change: float) -> None:

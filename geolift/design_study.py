@@ -40,12 +40,16 @@ class Effort:
         Above, this many of the best sets of each size are grown by one geo.
     keep
         Sets that get the full power analysis.
+    certify_seconds
+        Where not every set can be screened: time for the program that finds the best-matched set of each size and
+        proves it (`geolift.certified`); 0 does without.
     """
 
     look_backs: int = 10
     exhaustive: int = 8000
     beam: int = 60
     keep: int = 150
+    certify_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +235,7 @@ class PowerStudy:
             spend = price.spend(members, money)
             designs.append(
                 GeoDesign(
-                    treated=tuple(geo for geo, inside in zip(pool.geos, members, strict=True) if inside),
+                    treated=tuple(sorted(geo for geo, inside in zip(pool.geos, members, strict=True) if inside)),
                     mde=mde,
                     power=float(np.interp(mde / wide, EFFECTS, curves.every[row])),
                     power_at_target=float(np.interp(abs(target or mde) / wide, EFFECTS, curves.every[row])),

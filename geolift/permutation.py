@@ -50,6 +50,8 @@ def permutation_p_values(
     """
     mean, size = _windows(residual, post, orders), _windows(np.abs(residual), post, orders)
     place = residual.shape[1] - post if orders is None else len(orders)
+    if statistic == "combined" and orders is None:
+        return combined_p_values(mean, size, place=place)
     if statistic == "combined":
         score = -(_ranks(mean) * _ranks(size)).astype(np.float64)
         limit = score[:, place]
@@ -61,6 +63,13 @@ def permutation_p_values(
     draws = score.shape[1] if orders is None else len(orders)
     extra = 1 if orders is None else 0
     return np.asarray((hits + extra) / (1 + draws), dtype=np.float64)
+
+
+def combined_p_values(mean: FloatArray, size: FloatArray, *, place: int) -> FloatArray:
+    """p-values of the window at ``place`` among all T, by the product of its ranks by mean and by size (A, T)."""
+    score = _ranks(mean) * _ranks(size)
+    hits = (score <= score[:, [place]]).sum(axis=1)
+    return np.asarray((hits + 1) / (1 + score.shape[1]), dtype=np.float64)
 
 
 def _windows(values: FloatArray, post: int, orders: NDArray[np.intp] | None) -> FloatArray:

@@ -36,7 +36,7 @@ class Curves:
         sharpness counts as far as it repeats), then all are stretched by the one factor that gives the wanted mean
         power in the fresh windows: over all sets it is stable, where the few windows of a single set are not.
         """
-        own, again = _mde(self.choosing, wanted), _mde(self.fresh, wanted)
+        own, again = smallest_seen(self.choosing, wanted), smallest_seen(self.fresh, wanted)
         known = np.isfinite(own)
         if not known.any():
             return SettledMde(mde=own, reliability=1.0, stretch=1.0)
@@ -64,7 +64,7 @@ class SettledMde:
     stretch: float
 
 
-def _mde(power: FloatArray, wanted: float) -> FloatArray:
+def smallest_seen(power: FloatArray, wanted: float) -> FloatArray:
     """Smallest lift from which on power (S, F) stays at the wanted one, shape (S,); NaN where it never does."""
     enough = power >= wanted - 1e-9
     # From here on: a lucky small lift below a gap in power does not count.

@@ -11,15 +11,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geolift.calibration import AaRate, aa_rate
-from geolift.choice import estimator_named, run_inference, settled
 from geolift.estimators import Comparison, Estimator, Fit
 from geolift.handover import as_json, finite, lift_estimate
 from geolift.inference import TestResult, rejection_level
+from geolift.measure import CellReading, Measured, measure
+from geolift.placebo_paths import placebo_paths
 from geolift.robustness import Robustness, robustness
-from geolift.selection import choice_stretch
+from geolift.sequential import RunningReading, running_reading
 from geolift.spend import TestSpend, test_spend
+from geolift.synthetic_control import SyntheticControl
 from geolift.test_plan import GeoTest
-from geolift.trouble import calibration_check, data_checks, fit_checks, share_outside, usable_donors
+from geolift.trouble import calibration_check, data_checks, fit_checks, middle_check, share_outside
 from geolift.verdict import Verdict, detectable_lift, judge
 from measurement.checks import Check, healthy
 from measurement.estimates import LiftEstimate
@@ -52,6 +54,13 @@ class GeoReadout:
         The test's rejection rate where nothing was tested, ``None`` where the history is too short to say.
     robustness
         Other readings of the same data.
+    base
+        Counterfactual outcome of the treated geos from their own starts on, total.
+    cells
+        Each cell on its own, where the test has cells or staggered starts.
+    running
+        What may be said of a test that has not ended, however often it is looked at; ``None`` where it has ended, or
+        where the history is too short for that.
     verdict
         In words.
     checks
@@ -69,6 +78,9 @@ class GeoReadout:
     spend: TestSpend
     aa: AaRate | None
     robustness: Robustness
+    base: float
+    cells: tuple[CellReading, ...]
+    running: RunningReading | None
     verdict: Verdict
     checks: tuple[Check, ...]
     seed: int
@@ -106,6 +118,11 @@ class GeoReadout:
             }
         )
 
+    def placebo_paths(self) -> pd.DataFrame:
+        """The content of ``placebos.csv``; see `geolift.placebo_paths`."""
+        size = len(self.test.treated)
+        return placebo_paths(SyntheticControl(), self.comparison, self.fit, self.dates, size=size, seed=self.seed)
+
     def to_dict(self) -> dict[str, object]:
         """The content of ``readout.json``; infinite ends are ``None``."""
         outcome, iroas = self.lift.incremental_outcome, self.lift.iroas
@@ -122,7 +139,7 @@ class GeoReadout:
             "att": self.fit.att,
             "att_lower": finite(self.result.interval.lower),
             "att_upper": finite(self.result.interval.upper),
-            "lift_percent": 100 * self.fit.lift,
+            "lift_percent": 100 * outcome.value / self.base,
             "incremental_outcome": as_json(outcome),
             "standard_error": finite(self.lift.standard_error),
             "incremental_spend": self.spend.incremental,
@@ -143,6 +160,8 @@ class GeoReadout:
             "inference": {"name": self.result.method, "draws": self.result.draws, **self.result.details},
             "donor_weights": self.donor_weights,
             "placebo": self.robustness.to_dict(),
+            "cells": [cell.to_dict() for cell in self.cells],
+            "running": None if self.running is None else self.running.to_dict(),
             "verdict": self.verdict.to_dict(),
             "checks": [check.to_dict() for check in self.checks],
             "seed": self.seed,
@@ -187,55 +206,48 @@ def read_geo_test(panel: Panel, test: GeoTest, *, estimator: Estimator | None = 
     ('lift', True)
     """
     test.check_against(panel)
-    start, stop = test.window(panel)
-    donors, constant = usable_donors(panel, test, start)
-    outcome = panel.outcome_value[:, :stop]
-    places = {geo: place for place, geo in enumerate(panel.geos)}
-    rows = np.array([places[geo] for geo in (*test.treated, *donors)], dtype=np.intp)
-    size = len(test.treated)
-    comparison = Comparison(
-        treated=outcome[rows[:size]].mean(axis=0), donors=outcome[rows[size:]], pre=start, names=donors
-    )
-    chosen = estimator or estimator_named(test.estimator, treated_units=size)
-    fit = chosen.fit(comparison.treated, comparison.donors, start)
-    chosen = settled(chosen, fit)
-    widened = choice_stretch(outcome[rows][:, :start], np.arange(size, dtype=np.intp), seed=seed)
-    result = run_inference(
-        test.inference, chosen, comparison, size=size, level=test.level, seed=seed, stretch=widened.factor
-    )
-    spend = test_spend(panel, test)
-    aa = aa_rate(
-        chosen,
-        outcome[rows][:, :start],
-        treated=np.arange(size, dtype=np.intp),
-        post=comparison.post,
-        method=result.method,
-        alpha=rejection_level(test.level),
-        seed=seed,
-        **_AA_EFFORT.get(chosen.name, {"ends": 4, "sets": 10}),
-    )
-    others = robustness(chosen, comparison, size=size, seed=seed)
+    found = measure(panel, test, estimator=estimator, seed=seed)
+    comparison, fit, result = found.comparison, found.fit, found.result
+    spend, size = test_spend(panel, test), len(test.treated)
+    aa = None
+    if result.method != "posterior":  # a sampler run for each of hundreds of windows would take hours
+        aa = aa_rate(
+            found.estimator,
+            found.history,
+            treated=np.arange(size, dtype=np.intp),
+            post=comparison.post,
+            method=result.method,
+            alpha=rejection_level(test.level),
+            seed=seed,
+            **_effort(found.estimator.name, result.method),
+        )
+    others = robustness(found.estimator, comparison, size=size, seed=seed)
     checks = (
-        *data_checks(panel, test, comparison, spend, constant),
+        *data_checks(panel, test, comparison, spend, found.constant),
         *fit_checks(comparison, fit, fixed_effects=bool(fit.options.get("fixed_effects", True))),
+        *middle_check(result, fit.att),
         *calibration_check(aa),
         *others.checks(result, level=test.level),
     )
     lift = lift_estimate(test, comparison, fit, result, spend, panel.currency)
+    running = running_reading(panel, test, seed=seed)
     return GeoReadout(
         test=test,
         lift=lift,
         fit=fit,
+        base=found.base,
         result=result,
         comparison=comparison,
-        dates=panel.dates[:stop],
+        dates=panel.dates[: len(comparison.treated)],
         spend=spend,
         aa=aa,
         robustness=others,
-        verdict=_verdict(test, comparison, fit, result, lift, panel.currency, checks),
+        cells=found.cells,
+        running=running,
+        verdict=_verdict(test, found, lift, panel.currency, checks, running),
         checks=checks,
         seed=seed,
-        options={"estimator": chosen.name, "inference": result.method, "level": test.level},
+        options={"estimator": found.name, "inference": result.method, "level": test.level},
     )
 
 
@@ -249,19 +261,26 @@ _AA_EFFORT = {
 }
 
 
+def _effort(estimator: str, method: str) -> Mapping[str, int]:
+    effort = _AA_EFFORT.get(estimator, {"ends": 4, "sets": 10})
+    # jackknife+ fits a hundred times where the others fit once
+    return {"ends": 4, "sets": 10} if method == "jackknife_plus" else effort
+
+
 def _verdict(
     test: GeoTest,
-    comparison: Comparison,
-    fit: Fit,
-    result: TestResult,
+    found: Measured,
     lift: LiftEstimate,
     currency: str,
     checks: tuple[Check, ...],
+    running: RunningReading | None,
 ) -> Verdict:
     outcome = lift.incremental_outcome
-    counterfactual = float(fit.counterfactual[comparison.pre :].sum()) * len(test.treated)
     failed = {check.name for check in checks if not check.passed}
     alpha = rejection_level(test.level)
+    unread = None
+    if failed & {"history_short", "test_finished"} or not math.isfinite(lift.standard_error):
+        unread = "not_enough_data" if running is None else running.rule
     return judge(
         channel=test.channel,
         kind=test.kind,
@@ -270,7 +289,7 @@ def _verdict(
         lower=outcome.interval.lower,
         upper=outcome.interval.upper,
         level=test.level,
-        p_value=result.p_value,
-        detectable=detectable_lift(lift.standard_error, counterfactual, alpha=alpha),
-        enough=not failed & {"history_short", "test_finished"} and math.isfinite(lift.standard_error),
+        p_value=found.result.p_value,
+        detectable=detectable_lift(lift.standard_error, found.base, alpha=alpha),
+        unread=unread,
     )

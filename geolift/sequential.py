@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from geolift.data_order import in_data_order
 from geolift.estimators import Estimator
 from geolift.inference import placebo_members, rejection_level
 from geolift.synthetic_control import SyntheticControl
@@ -67,6 +68,30 @@ class RunningReading:
             {"date": self.dates, "effect": self.effect, "lower": self.lower, "upper": self.upper, "level": self.level}
         )
 
+    def to_dict(self) -> dict[str, object]:
+        """The last look and the rule as plain JSON values."""
+        return {
+            "rule": self.rule,
+            "seen": len(self.effect),
+            "planned": self.planned,
+            "effect": float(self.effect[-1]),
+            "lower": float(self.lower[-1]),
+            "upper": float(self.upper[-1]),
+            "level": self.level,
+            "stopped": self.stopped,
+        }
+
+
+def running_reading(panel: Panel, test: GeoTest, *, seed: int) -> RunningReading | None:
+    """`watch_geo_test` of a test that has not ended; ``None`` where it has, or the history is too short for that."""
+    last = panel.dates[-1].date()
+    if (test.measured_until - last).days < panel.days_per_period:
+        return None
+    try:
+        return watch_geo_test(panel, test, seed=seed)
+    except InputError:  # too little history for a boundary: the readout's own checks say so
+        return None
+
 
 def watch_geo_test(panel: Panel, test: GeoTest, *, seed: int) -> RunningReading:
     """Read a running test by synthetic control, as often as one likes.
@@ -93,7 +118,7 @@ def watch_geo_test(panel: Panel, test: GeoTest, *, seed: int) -> RunningReading:
     donors, _ = usable_donors(panel, test, start)
     planned = math.ceil(((test.measured_until - panel.dates[start].date()).days + 1) / panel.days_per_period)
     places = {geo: place for place, geo in enumerate(panel.geos)}
-    rows = [places[geo] for geo in (*test.treated, *donors)]
+    rows = [places[geo] for geo in (*in_data_order(panel, test.treated), *donors)]
     outcome, size = panel.outcome_value[rows, :stop], len(test.treated)
     chosen = SyntheticControl()
     bound, paths = path_boundary(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geolift.active_set import Flags, Places, Reals, _nearest, compiled, solve
+from geolift.active_set import Flags, Places, Reals, _nearest, compiled, compiled_sums, solve
 
 TIE = 1e-9
 
@@ -16,12 +16,15 @@ def _cyclic_sums(values: Reals, post: int, out: Reals) -> None:
     total = 0.0
     for t in range(post):
         total += values[t]
-    for t in range(periods):
+    for t in range(periods - post):
         out[t] = abs(total)
-        total += values[(t + post) % periods] - values[t]
+        total += values[t + post] - values[t]
+    for t in range(periods - post, periods):  # wrapped around; no remainders in the loops, they cost more than the sums
+        out[t] = abs(total)
+        total += values[t + post - periods] - values[t]
 
 
-@compiled
+@compiled_sums
 def _ranks(values: Reals, out: Places) -> None:
     """How many entries are at least as large, ties up to rounding: plain counting, which vector units do fast."""
     for t in range(values.shape[0]):
@@ -102,10 +105,7 @@ def _prepare(
             linear += share[j] * gram[j]
             bump[periods - post :] += share[j] * window[j, periods - post :]
     bump -= bump.mean()
-    for j in range(geos):
-        push[j] = 0.0
-        for t in range(periods):
-            push[j] += centred[j, t] * bump[t]
+    push[:] = np.dot(centred, bump)
 
 
 @compiled
@@ -120,7 +120,7 @@ def p_values(window: Reals, share: Reals, allowed: Flags, post: int, effects: Re
     gram = np.dot(centred, centred.T)
     shift = max(np.trace(gram) / geos, 1e-12)
     factor, members = np.zeros((geos + 1, geos + 1)), np.zeros(geos + 1, dtype=np.int64)
-    scratch, weights = np.zeros((4, geos + 1)), np.zeros(geos)
+    scratch, weights = np.zeros((5, geos + 1)), np.zeros(geos)
     target, bump, series, residual = np.empty(periods), np.empty(periods), np.empty(periods), np.empty(periods)
     linear, push, aim = np.empty(geos), np.empty(geos), np.empty(geos)
     found = np.empty((share.shape[0], effects.shape[0]))
@@ -130,10 +130,9 @@ def p_values(window: Reals, share: Reals, allowed: Flags, post: int, effects: Re
         weights[:] = 0.0
         weights[_nearest(gram, linear, allowed[s])] = 1.0
         for f in range(effects.shape[0]):
-            square = 0.0
             for t in range(periods):
                 series[t] = target[t] + effects[f] * bump[t]
-                square += series[t] * series[t]
+            square = np.dot(series, series)
             for j in range(geos):
                 aim[j] = linear[j] + effects[f] * push[j]
             solve(gram, aim, square, allowed[s], shift, weights, factor, members, scratch)

@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import difflib
-import re
-import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geolift.test_file import placed, test_values
 from measurement.errors import InputError, Problem, shorten
 from measurement.panel import Panel
 
 Kind = Literal["go_dark", "scale_up", "new"]
 KINDS: tuple[Kind, ...] = ("go_dark", "scale_up", "new")
-ESTIMATORS = ("synthetic_control", "augmented", "synthetic_did", "did", "tbr")
-INFERENCES = ("block_conformal", "placebo_sets", "iid_conformal", "student_t")
-_FIELDS = {
-    "channel": str,
-    "treated": list,
-    "start": date,
-    "end": date,
-    "kind": str,
-    "incremental_spend": (int, float),
-    "cooldown_weeks": int,
-    "estimator": str,
-    "inference": str,
-    "level": float,
-    "exclude": list,
-}
-_REQUIRED = ("channel", "treated", "start", "end")
+ESTIMATORS = ("synthetic_control", "augmented", "synthetic_did", "did", "tbr", "bayesian")
+INFERENCES = ("block_conformal", "placebo_sets", "jackknife_plus", "iid_conformal", "student_t", "posterior")
+#: Estimators and inferences that can read cells and staggered starts.
+POOLED = ("synthetic_control", "augmented", "did")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +51,13 @@ class GeoTest:
         Of the interval.
     exclude
         Geos that may not serve as donors (neighbours with spill-over, geos with tests of their own).
+    starts
+        Later first days of single geos, where the test was rolled out in steps; the others start at ``start``.
+    cells
+        Treated geos in groups with a counterfactual of their own each, name → geos; empty reads them as one mean.
+        ``{"each": ()}``, in a file ``cells = "each"``, makes every geo a cell.
+    schedule
+        File of a switchback schedule, relative to the test file; ``""`` for an ordinary geo test.
     file
         Where it was read from, ``""`` if nowhere.
     """
@@ -79,6 +73,9 @@ class GeoTest:
     inference: str | None = None
     level: float = 0.9
     exclude: tuple[str, ...] = ()
+    starts: Mapping[str, date] = field(default_factory=dict)
+    cells: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    schedule: str = ""
     file: str = ""
 
     def __post_init__(self) -> None:
@@ -108,25 +105,21 @@ class GeoTest:
             Every problem found, each with line, value and remedy.
         """
         file = Path(path)
-        tree, text = _parse(file)
-        problems = _type_problems(tree, file.name, text)
-        if problems:
-            raise InputError(problems)
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in tree.items()}
+        values, text = test_values(file)
         try:
-            test = cls(**cast("dict[str, Any]", {**values, "file": file.name}))
+            test = cls(**{**values, "file": file.name})
             if panel is not None:
                 test.check_against(panel)
         except InputError as error:
-            raise InputError([_placed(problem, file.name, text) for problem in error.problems]) from error
+            raise InputError([placed(problem, file.name, text) for problem in error.problems]) from error
         return test
 
     def check_against(self, panel: Panel) -> None:
         """Raise for geos, channel or dates the panel does not have."""
         problems = []
-        for field, names in (("treated", self.treated), ("exclude", self.exclude)):
+        for setting, names in (("treated", self.treated), ("exclude", self.exclude)):
             problems += [
-                self._problem(field, name, f"'{name}' is not a geo of the panel", _closest(name, panel.geos))
+                self._problem(setting, name, f"'{name}' is not a geo of the panel", _closest(name, panel.geos))
                 for name in names
                 if name not in panel.geos
             ]
@@ -134,7 +127,7 @@ class GeoTest:
             text = f"'{self.channel}' is not a channel of the panel"
             problems.append(self._problem("channel", self.channel, text, _closest(self.channel, panel.channels)))
         donors = set(panel.geos) - set(self.treated) - set(self.exclude)
-        if not problems and not donors:
+        if not problems and not donors and not self.schedule:
             text = "no untreated geo is left to compare with"
             problems.append(self._problem("treated", len(self.treated), text, "Leave donors out of 'exclude'"))
         first, last = panel.dates[0].date(), self._last_day(panel)
@@ -163,18 +156,19 @@ class GeoTest:
             faults.append(("treated", self.treated, "treated must name at least one geo, each once", "List the geos"))
         if self.end < self.start:
             faults.append(("end", self.end, "the test ends before it starts", "Swap start and end"))
-        for field, value, known in (
+        for setting, value, known in (
             ("kind", self.kind, KINDS),
             ("estimator", self.estimator, (None, *ESTIMATORS)),
             ("inference", self.inference, (None, *INFERENCES)),
         ):
             if value not in known:
                 names = ", ".join(str(name) for name in known if name is not None)
-                faults.append((field, value, f"'{value}' is not a known {field}", f"Use one of: {names}"))
+                faults.append((setting, value, f"'{value}' is not a known {setting}", f"Use one of: {names}"))
         if self.cooldown_weeks < 0:
             faults.append(("cooldown_weeks", self.cooldown_weeks, "cooldown_weeks is negative", "Use 0 or more"))
         if not 0.5 <= self.level < 1:
             faults.append(("level", self.level, "level must lie between 0.5 and 1", "Use 0.9 for 90%"))
+        faults += self._cell_faults()
         both = sorted(set(self.treated) & set(self.exclude))
         if both:
             faults.append(("exclude", both[0], f"'{both[0]}' is both treated and excluded", "Remove it from one list"))
@@ -183,6 +177,31 @@ class GeoTest:
             sign = "negative" if self.kind == "go_dark" else "positive"
             text = f"incremental_spend of a {self.kind} test must be {sign}"
             faults.append(("incremental_spend", spend, text, "Enter actual spend minus business as usual"))
+        return faults
+
+    def _cell_faults(self) -> list[tuple[str, object, str, str]]:
+        """What is wrong with steps and cells."""
+        faults: list[tuple[str, object, str, str]] = []
+        for geo, first in self.starts.items():
+            if geo not in self.treated:
+                faults.append(("starts", geo, f"'{geo}' has a start but is not treated", _closest(geo, self.treated)))
+            elif not self.start <= first <= self.end:
+                text = f"'{geo}' starts outside the test"
+                faults.append(("starts", first, text, f"Use a day from {self.start} to {self.end}"))
+        if self.starts and set(self.treated) <= set(self.starts) and min(self.starts.values()) > self.start:
+            first = min(self.starts.values())
+            faults.append(("start", self.start, "no geo starts at the start of the test", f"Write start = {first}"))
+        listed = [geo for geos in self.cells.values() for geo in geos]
+        if self.cells and list(self.cells) != ["each"] and sorted(listed) != sorted(self.treated):
+            text, mend = "every treated geo must be in exactly one cell", "List the treated geos over the cells"
+            astray = sorted({*listed, *self.treated} - (set(listed) & set(self.treated)))
+            faults.append(("cells", ", ".join(astray) or "twice", text, mend))
+        if self.cells or self.starts:
+            for name, value in (("estimator", self.estimator), ("inference", self.inference)):
+                if value not in (None, *POOLED, "block_conformal"):
+                    text = f"{name} '{value}' cannot read cells or staggered starts"
+                    mend = f"Use {', '.join(POOLED)} with block_conformal, or a test file for each cell"
+                    faults.append((name, value, text, mend))
         return faults
 
     def _problem(self, field: str, value: object, message: str, remedy: str) -> Problem:
@@ -194,85 +213,3 @@ def _closest(name: str, known: Sequence[str]) -> str:
         other for other in known if other.casefold() == name.casefold()
     ]
     return f"Did you mean '{near[0]}'?" if near else f"Known: {shorten(', '.join(known))}"
-
-
-def _parse(file: Path) -> tuple[dict[str, Any], str]:
-    if not file.is_file():
-        raise InputError.of("there is no such geo test file", "Pass the path of a .toml file", file=str(file))
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-        return tomllib.loads(text), text
-    except UnicodeDecodeError as error:
-        raise InputError.of("the test is not UTF-8 text", "Save the file as UTF-8", file=file.name) from error
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        raise InputError.of(
-            f"the test is not valid TOML: {str(error).split(' (at')[0]}",
-            "Mend that line; text needs quotes, lists need [brackets]",
-            file=file.name,
-            line=int(line[1]) if line else None,
-        ) from error
-
-
-def _type_problems(tree: dict[str, Any], file: str, text: str) -> list[Problem]:
-    problems = [
-        Problem(message=f"'{name}' is missing", remedy=f"Add {name} = …", file=file, column=name)
-        for name in _REQUIRED
-        if name not in tree
-    ]
-    for name, value in tree.items():
-        line = _line_of(name, text)
-        if name not in _FIELDS:
-            near = difflib.get_close_matches(name, _FIELDS, 1)
-            remedy = f"Did you mean '{near[0]}'?" if near else f"Remove it; known: {', '.join(_FIELDS)}"
-            message = f"'{name}' is not a setting of a geo test"
-        elif not _fits(name, value):
-            message, remedy = f"'{name}' has the wrong type", _EXAMPLES[name]
-        else:
-            continue
-        problems.append(
-            Problem(message=message, remedy=remedy, file=file, line=line, column=name, value=shorten(value))
-        )
-    return problems
-
-
-_EXAMPLES = {
-    "channel": 'Write channel = "search"',
-    "treated": 'Write treated = ["Hamburg", "Bremen"]',
-    "start": "Write start = 2026-03-02, without quotes",
-    "end": "Write end = 2026-04-12, without quotes",
-    "kind": 'Write kind = "scale_up"',
-    "incremental_spend": "Write incremental_spend = 60000.0",
-    "cooldown_weeks": "Write cooldown_weeks = 2",
-    "estimator": 'Write estimator = "synthetic_control"',
-    "inference": 'Write inference = "block_conformal"',
-    "level": "Write level = 0.9",
-    "exclude": 'Write exclude = ["Kiel"]',
-}
-
-
-def _fits(name: str, value: object) -> bool:
-    if isinstance(value, bool | datetime):
-        return False
-    if isinstance(value, list):
-        return name in {"treated", "exclude"} and all(isinstance(item, str) for item in value)
-    return isinstance(value, cast("type", _FIELDS[name]))
-
-
-def _line_of(name: str, text: str) -> int | None:
-    for number, line in enumerate(text.splitlines(), start=1):
-        if re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
-            return number
-    return None
-
-
-def _placed(problem: Problem, file: str, text: str) -> Problem:
-    return Problem(
-        message=problem.message,
-        remedy=problem.remedy,
-        file=file,
-        line=_line_of(problem.column, text),
-        column=problem.column,
-        value=problem.value,
-        severity=problem.severity,
-    )

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geolift.calibration import AaRate
+from geolift.data_order import in_data_order
 from geolift.estimators import Comparison, Fit
+from geolift.inference import TestResult
 from geolift.spend import TestSpend
 from geolift.test_plan import GeoTest
 from geolift.weights import CERTIFIED_GAP
@@ -26,7 +28,7 @@ WANTED_HISTORY, LEAST_HISTORY = 4.0, 1.5
 
 
 def usable_donors(panel: Panel, test: GeoTest, start: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Untreated geos that may serve as donors, and those left out because they never change.
+    """Untreated geos that may serve as donors, in the order of their data, and those that never change.
 
     Raises
     ------
@@ -34,7 +36,7 @@ def usable_donors(panel: Panel, test: GeoTest, start: int) -> tuple[tuple[str, .
         Where fewer than two are left.
     """
     outcome = panel.outcome_value
-    pool = [geo for geo in panel.geos if geo not in test.treated and geo not in test.exclude]
+    pool = [geo for geo in in_data_order(panel, panel.geos) if geo not in test.treated and geo not in test.exclude]
     moving = {geo for geo, row in zip(panel.geos, outcome, strict=True) if np.ptp(row[:start]) > 0}
     donors, constant = tuple(g for g in pool if g in moving), tuple(g for g in pool if g not in moving)
     if len(donors) < 2:
@@ -180,6 +182,25 @@ def fit_checks(comparison: Comparison, fit: Fit, *, fixed_effects: bool) -> list
             )
         )
     return checks
+
+
+def middle_check(result: TestResult, att: float) -> list[Check]:
+    """Whether the estimate lies inside its interval, not at an end of it."""
+    lower, upper = result.interval.lower, result.interval.upper
+    if not (np.isfinite(lower) and np.isfinite(upper)) or upper <= lower:
+        return []
+    margin = min(att - lower, upper - att) / (upper - lower)
+    return [
+        Check(
+            name="estimate_central",
+            passed=margin >= 0.02,
+            value=margin,
+            limit=0.02,
+            remedy="The estimate lies at the end of its interval: the effect was uneven over the test, or the donors "
+            "changed their ways; look at the path before quoting the interval.",
+            blocking=False,
+        )
+    ]
 
 
 def share_outside(comparison: Comparison, *, fixed_effects: bool) -> float:

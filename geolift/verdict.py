@@ -7,6 +7,13 @@ from dataclasses import dataclass
 
 from scipy.stats import norm
 
+#: What to do with a test that has not ended.
+RUNNING = {
+    "go_on": "Nothing speaks against going on.",
+    "stop_harm": "Stop it: the outcome moves against the channel by more than chance explains.",
+    "stop_lift": "A lift shows already; it may be stopped, or run on for a sharper figure.",
+    "finished": "All planned periods are in.",
+}
 #: Power at which "the test could have seen" is meant.
 POWER = 0.8
 
@@ -51,12 +58,13 @@ def judge(
     level: float,
     p_value: float,
     detectable: float,
-    enough: bool,
+    unread: str | None = None,
 ) -> Verdict:
     """The rule that fires for a readout.
 
     ``value``, ``lower``, ``upper`` are the incremental outcome in money (negative when a go-dark test lost sales),
-    ``detectable`` the share that would have been seen, ``enough`` whether the data allow a reading at all.
+    ``detectable`` the share that would have been seen, ``unread`` why there is nothing to read: ``"not_enough_data"``,
+    or the rule of a test that has not ended (`geolift.sequential`).
     """
     facts: dict[str, float | str] = {
         "channel": channel,
@@ -70,8 +78,11 @@ def judge(
     }
     interval = f"({level:.0%} interval {lower:,.0f} to {upper:,.0f})"
     sign = -1.0 if kind == "go_dark" else 1.0
-    if not enough:
+    if unread is not None:
         rule, sentence = "not_enough_data", f"Not enough data to read the {channel} test."
+        if unread in RUNNING:
+            facts["running"] = unread
+            sentence = f"The {channel} test is still running. {RUNNING[unread]}"
     elif lower <= 0 <= upper:
         rule = "no_lift"
         sentence = f"No lift of {channel} detected: the test could have seen {detectable:.1%} or more {interval}."

@@ -87,8 +87,9 @@ def simplex_least_squares(
 
     Notes
     -----
-    Active set on the shared Gram matrix (`geolift.active_set`), then iterative refinement on the data themselves
-    for rows whose gap, recomputed from the residuals, is still above `CERTIFIED_GAP`.
+    Active set on the shared Gram matrix (`geolift.active_set`), for a single right-hand side on as much of it as is
+    needed (`geolift.single_problem`); then iterative refinement on the data themselves for rows whose gap, recomputed
+    from the residuals, is still above `CERTIFIED_GAP`.
 
     Examples
     --------
@@ -96,9 +97,15 @@ def simplex_least_squares(
     >>> simplex_least_squares(np.array([1.0, 2.0, 3.0]), donors).weights.round(3)
     array([[0.5, 0.5, 0. ]])
     """
-    rows = np.atleast_2d(np.asarray(targets, dtype=np.float64))
+    rows = np.asarray(targets, dtype=np.float64)
+    if rows.ndim < 2:
+        rows = rows.reshape(1, -1)
     matrix = np.asarray(donors, dtype=np.float64)
     _check(rows, matrix, allowed)
+    if len(rows) == 1:
+        alone = _alone(rows[0], matrix, allowed, ridge)
+        if alone is not None:
+            return alone
     mask = np.ones((len(rows), len(matrix)), dtype=np.bool_) if allowed is None else np.asarray(allowed, dtype=np.bool_)
     # Σ w = 1: moving donors and targets by one common series, and scaling all alike, leaves the minimiser unchanged.
     centre = matrix.mean(axis=0)
@@ -139,8 +146,8 @@ def _check(targets: FloatArray, donors: FloatArray, allowed: BoolArray | None) -
             column="targets",
             value=f"{targets.shape} beside donors {donors.shape}",
         )
-    if not (np.isfinite(targets).all() and np.isfinite(donors).all()):
-        raise InputError.of("values are missing or infinite", "Fill or drop those periods", column="donors")
+    if len(targets) != 1 and not (np.isfinite(targets).all() and np.isfinite(donors).all()):  # one row: `_alone` looks
+        raise InputError.of(*_NOT_FINITE, column="donors")
     if allowed is not None and (allowed.shape != (len(targets), len(donors)) or not allowed.any(axis=1).all()):
         raise InputError.of(
             "every target needs at least one allowed donor",
@@ -148,6 +155,26 @@ def _check(targets: FloatArray, donors: FloatArray, allowed: BoolArray | None) -
             column="allowed",
             value=allowed.shape,
         )
+
+
+_NOT_FINITE = ("values are missing or infinite", "Fill or drop those periods")
+_EVERY: BoolArray = np.zeros(0, dtype=np.bool_)
+
+
+def _alone(target: FloatArray, donors: FloatArray, allowed: BoolArray | None, ridge: float) -> SimplexWeights | None:
+    """One right-hand side in one compiled call; ``None`` where its certificate falls short and refinement is due."""
+    from geolift.single_problem import solve_single
+
+    mask = _EVERY if allowed is None else np.ascontiguousarray(allowed[0], dtype=np.bool_)
+    weights, told = np.empty((1, len(donors))), np.empty(4)
+    solve_single(np.ascontiguousarray(target), np.ascontiguousarray(donors), mask, float(ridge), weights[0], told)
+    gap, objective, rounding, steps = told.tolist()
+    if steps < 0:
+        raise InputError.of(*_NOT_FINITE, column="donors")
+    if gap > max(CERTIFIED_GAP / 10 * objective, rounding):
+        return None
+    relative = np.array([gap / objective if gap > rounding else 0.0])
+    return SimplexWeights(weights=weights, objective=told[1:2], gap=told[:1], relative_gap=relative)
 
 
 def _solve(targets: FloatArray, donors: FloatArray, mask: BoolArray, *, penalty: float, warm: bool) -> FloatArray:

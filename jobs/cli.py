@@ -24,8 +24,12 @@ app = typer.Typer(
 )
 geo = typer.Typer(no_args_is_help=True, help="Design and read geo tests.")
 audit = typer.Typer(no_args_is_help=True, help="The log of decisions.")
+users = typer.Typer(no_args_is_help=True, help="Who may sign in to the dashboard, and what they may do.")
+platform = typer.Typer(no_args_is_help=True, help="Approved budgets into the files of advertising platforms.")
 app.add_typer(geo, name="geo")
 app.add_typer(audit, name="audit")
+app.add_typer(users, name="users")
+app.add_typer(platform, name="platform")
 
 Folder = Annotated[
     Path | None,
@@ -110,10 +114,19 @@ def fit(
 
 
 @geo.command("design")
-def geo_design(
+def geo_design(  # noqa: PLR0913, PLR0917 - one argument an option
     channel: Annotated[str, typer.Option("--channel", help="Channel to test.")],
     weeks: Annotated[int, typer.Option("--weeks", min=1, max=52, help="Length of the test.")],
     budget: Annotated[float | None, typer.Option("--budget", min=0.0, help="Most the test may cost.")] = None,
+    kind: Annotated[str, typer.Option("--kind", help="scale_up, go_dark or new.")] = "scale_up",
+    change: Annotated[float, typer.Option("--change", help="Rise of spend, 1 doubles it; not for go_dark.")] = 1.0,
+    include: Annotated[list[str] | None, typer.Option("--include", help="Geo to treat; may be repeated.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option("--exclude", help="Geo never treated; repeatable.")] = None,
+    rules: Annotated[Path | None, typer.Option("--rules", metavar="RULES.toml", help="More business rules.")] = None,
+    cells: Annotated[int, typer.Option("--cells", min=1, help="Disjoint treated sets in one test.")] = 1,
+    switchback: Annotated[bool, typer.Option("--switchback", help="Few geos: switch all of them in turn.")] = False,
+    power: Annotated[float, typer.Option("--power", help="Wanted share of lifts found.")] = 0.8,
+    certify: Annotated[float, typer.Option("--certify", min=0.0, help="Seconds to prove the best match.")] = 20.0,
     workspace: Folder = None,
     seed: Seed = DEFAULT_SEED,
     as_json: Json = False,
@@ -123,7 +136,20 @@ def geo_design(
     from jobs import commands
     from jobs.geo_design import DesignRequest
 
-    request = DesignRequest(channel=channel, weeks=weeks, budget=budget)
+    request = DesignRequest(
+        channel=channel,
+        weeks=weeks,
+        budget=budget,
+        power=power,
+        must_include=tuple(include or ()),
+        must_exclude=tuple(exclude or ()),
+        kind=kind,
+        change=change,
+        rules=rules,
+        cells=cells,
+        switchback=switchback,
+        certify=certify,
+    )
     session = _session("geo design", workspace, seed, as_json=as_json)
     _run(session, lambda one: commands.geo_design(one, request, again=again))
 
@@ -224,11 +250,91 @@ def weekly(
 def dashboard(
     workspace: Folder = None,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the dashboard.")] = 8501,
+    address: Annotated[
+        str, typer.Option("--address", help="Address to listen on; others than this machine's need a sign-in.")
+    ] = "localhost",
 ) -> None:
     """Open the dashboard on this machine."""
     from jobs.dashboard import dashboard as serve
 
-    _run(_session("app", workspace, DEFAULT_SEED, as_json=False), lambda one: serve(one, port))
+    _run(_session("app", workspace, DEFAULT_SEED, as_json=False), lambda one: serve(one, port, address))
+
+
+@users.command("add")
+def users_add(
+    name: Annotated[str, typer.Argument(help="Name to sign in with; it stands in the audit log.")],
+    role: Annotated[str, typer.Option("--role", help="viewer, analyst or approver.")] = "viewer",
+    keep_password: Annotated[
+        bool, typer.Option("--keep-password", help="Only change the role of a user who is there.")
+    ] = False,
+    workspace: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Add a user, or change role and password of one; asks for the password, or reads a line from a pipe."""
+    from jobs.users import add_user
+
+    session = _session("users add", workspace, DEFAULT_SEED, as_json=as_json)
+    _run(session, lambda one: add_user(one, name, role, keep_password=keep_password))
+
+
+@users.command("list")
+def users_list(workspace: Folder = None, as_json: Json = False) -> None:
+    """List users and roles."""
+    from jobs.users import list_users
+
+    _run(_session("users list", workspace, DEFAULT_SEED, as_json=as_json), list_users)
+
+
+@users.command("remove")
+def users_remove(name: str, workspace: Folder = None, as_json: Json = False) -> None:
+    """Take a user away; open sessions end at once."""
+    from jobs.users import remove_user
+
+    _run(_session("users remove", workspace, DEFAULT_SEED, as_json=as_json), lambda one: remove_user(one, name))
+
+
+@platform.command("fill")
+def platform_fill(
+    template: Annotated[Path, typer.Argument(metavar="TEMPLATE", help="CSV or XLSX as downloaded from the platform.")],
+    name: Annotated[str, typer.Option("--platform", help="Table [platforms.NAME] of liftwerk.toml.")],
+    week: Annotated[str | None, typer.Option("--week", help="Approved week; left out, the newest.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the filled file; left out, only the changes are shown.")
+    ] = None,
+    workspace: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Show what an approved budget changes in a template; write it with --out."""
+    from jobs.platform import fill
+
+    session = _session("platform fill", workspace, DEFAULT_SEED, as_json=as_json)
+    _run(session, lambda one: fill(one, template, name, week=week, out=out))
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8700,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes that answer.")] = 1,
+    store: Annotated[
+        str | None, typer.Option("--store", help="SQLite file or postgresql://…; left out, serve/log.sqlite.")
+    ] = None,
+    fsync: Annotated[bool, typer.Option("--fsync", help="Sync each batch to the disk before it is answered.")] = False,
+    rate: Annotated[
+        float, typer.Option("--rate", min=1.0, help="Requests a second for each API key and worker.")
+    ] = 2e4,
+    refresh: Annotated[float, typer.Option("--refresh", min=0.2, help="Seconds between looks of the learner.")] = 10.0,
+    workspace: Folder = None,
+    seed: Seed = DEFAULT_SEED,
+) -> None:
+    """Serve creative decisions over HTTP, and learn from their rewards."""
+    from jobs.serve import ServeRequest
+    from jobs.serve import serve as run
+
+    request = ServeRequest(
+        host=host, port=port, workers=workers, store=store, fsync=fsync, rate=rate, refresh_s=refresh
+    )
+    _run(_session("serve", workspace, seed, as_json=False), lambda one: run(one, request))
 
 
 @audit.command("verify")

@@ -64,13 +64,19 @@ def _explored(session: Session, workspace: Workspace) -> dict[str, object] | Non
 def fit(session: Session, *, again: bool) -> int:
     """``liftwerk fit``."""
     from jobs.fit import run_fit
-    from jobs.show import show_fit
+    from jobs.fit_change import change_since
+    from jobs.show import show_fit, show_fit_change
 
     workspace = session.workspace()
     with session.screen.progress() as progress:
         record = run_fit(workspace, seed=session.seed, progress=progress, again=again)
     show_fit(session.screen, workspace, record)
-    return _finish(session, workspace, record)
+    change = change_since(workspace, record)
+    if change is None:
+        return _finish(session, workspace, record)
+    show_fit_change(session.screen, change)
+    told = {"before": change.before, "changes": change.sentences, "channels": change.table.to_dict("records")}
+    return _finish(session, workspace, record, since=told)
 
 
 def preview(session: Session) -> int:
@@ -95,7 +101,7 @@ def preview(session: Session) -> int:
 def geo_design(session: Session, request: DesignRequest, *, again: bool) -> int:
     """``liftwerk geo design``."""
     from jobs.geo_design import run_geo_design
-    from jobs.show import show_designs
+    from jobs.show_geo import show_designs
 
     workspace = session.workspace()
     with session.screen.progress() as progress:
@@ -108,7 +114,7 @@ def geo_read(session: Session, test: Path, *, again: bool) -> int:
     """``liftwerk geo read``."""
     from jobs.geo_read import run_geo_read
     from jobs.runs import read_document
-    from jobs.show import show_readout
+    from jobs.show_geo import show_readout
 
     workspace = session.workspace()
     with session.screen.progress() as progress:

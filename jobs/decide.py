@@ -200,7 +200,21 @@ def decide(workspace: Workspace, found: Findings, stability: Stability) -> WeekD
         data_until=found.data_until,
         decided_at=datetime.fromisoformat(steady.record.created_at),
         unsound=unsound,
+        cells=_cells(document, healthy=healthy),
     )
+
+
+def _cells(document: Mapping[str, Any], *, healthy: bool) -> list[dict[str, Any]]:
+    """Money by channel and geo where the plan has it: the gain is that of this split, so it leaves the house too."""
+    return [
+        {
+            "channel": cell["channel"],
+            "geo": cell["geo"],
+            "current": round(cell["current"], 2),
+            "proposed": cell["proposed"] if healthy else round(cell["current"], 2),
+        }
+        for cell in document.get("cells", ())
+    ]
 
 
 def _lines(workspace: Workspace, found: Findings, stability: Stability, *, healthy: bool) -> tuple[ChannelAdvice, ...]:

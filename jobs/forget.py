@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bandits.service.sqlite_store import forget_units
 from decisions.approval import AuditLog
 from jobs.attribute import run_attribute
 from jobs.content import run_content
@@ -29,6 +30,7 @@ from measurement.erasure import (
 from measurement.errors import InputError
 from measurement.progress import Progress, silent
 from measurement.readers.inputs import span_files
+from measurement.readers.tables import SQLITE_ENDINGS
 from measurement.store import RunRecord
 from measurement.workspace import Workspace
 from monitoring.intake.erase import TracePruner
@@ -129,6 +131,8 @@ def _is_export(workspace: Workspace, file: Path) -> bool:
 
 def _erase(workspace: Workspace, file: Path, person: Person) -> int:
     first = file.relative_to(workspace.root).parts[0]
+    if file.suffix.startswith(tuple(SQLITE_ENDINGS)):  # files with more behind it are parts of the log beside them
+        return forget_units(file, person.names) if file.suffix in SQLITE_ENDINGS else 0
     own = first in _OWN
     work: Callable[[Path], int] = lambda one: erase_words(one, person)  # noqa: E731 - one of several
     if file.suffix == ".parquet":

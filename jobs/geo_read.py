@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobs.runs import existing, last_day, plain_checks, published, settings_hash, write_document
 from measurement.panel import Panel
@@ -11,6 +12,11 @@ from measurement.readers.inputs import input_hashes
 from measurement.readers.panel_table import read_panel
 from measurement.store import RunRecord, RunStore, file_hash
 from measurement.workspace import Workspace
+
+if TYPE_CHECKING:  # numba and SciPy wait until a test is read
+    from geolift.readout import GeoReadout
+    from geolift.switchback_readout import SwitchbackReadout
+    from geolift.test_plan import GeoTest
 
 
 def run_geo_read(
@@ -53,21 +59,35 @@ def run_geo_read(
         "liftwerk.toml [panel]": settings_hash(workspace.settings.panel),
         name: file_hash(file),
     }
+    if test.schedule and (file.parent / test.schedule).is_file():
+        inputs[f"{name} schedule"] = file_hash(file.parent / test.schedule)
     found = existing(workspace, "geo_readout", inputs=inputs, options=options, seed=seed, again=again)
     if found is not None:
         progress(1.0, f"{file.name} was read already")
         return found
-    from geolift.readout import read_geo_test
-
     progress(0.2, f"reading the test {file.name}")
-    readout = read_geo_test(panel, test, seed=seed)
+    readout = _readout(panel, test, file, seed=seed)
     with RunStore(workspace.runs).write("geo_readout", seed=seed, options=options, inputs=inputs) as draft:
         progress(0.9, "writing the readout")
         write_document(draft.folder / "readout.json", readout.to_dict())
         readout.series().to_csv(draft.folder / "series.csv", index=False)
+        paths = readout.placebo_paths()
+        if paths is not None:
+            paths.to_csv(draft.folder / "placebos.csv", index=False, float_format="%.6g")
         draft.check(plain_checks(readout.checks))
     progress(1.0, "done")
     return published(draft.record)
+
+
+def _readout(panel: Panel, test: GeoTest, file: Path, *, seed: int) -> GeoReadout | SwitchbackReadout:
+    if test.schedule:
+        from geolift.switchback_readout import read_switchback
+        from geolift.switchback_schedule import read_schedule
+
+        return read_switchback(panel, test, read_schedule(file.parent / test.schedule), seed=seed)
+    from geolift.readout import read_geo_test
+
+    return read_geo_test(panel, test, seed=seed)
 
 
 def find_test(workspace: Workspace, given: Path) -> Path:

@@ -15,7 +15,8 @@ from measurement.store import RunRecord
 from measurement.wording import Wording, load_wording
 from measurement.workspace import Workspace
 
-if TYPE_CHECKING:  # the model's room is read by the one command that looks into a panel
+if TYPE_CHECKING:  # the model's room is read by the commands that need it
+    from jobs.fit_change import FitChange
     from mmm.exploration import Exploration
 
 
@@ -78,21 +79,31 @@ def show_exploration(screen: Screen, workspace: Workspace, found: Exploration) -
 
 
 def show_fit(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
-    """Return and marginal return of every channel."""
+    """Return and marginal return of every channel, and what the return would be without the lift tests."""
     words, table = words_of(workspace), pd.read_csv(record.file("channels.csv"))
+    returns = [("roas", "ROAS"), ("marginal_roas", "next unit earns")]
+    if "roas_without_tests" in table:
+        returns.insert(1, ("roas_without_tests", "ROAS without tests"))
     rows = [
         (
             label(str(row["channel"])),
             words.money(row["spend"]),
             words.money(row["contribution"]),
-            _interval(row, "roas", words),
-            _interval(row, "marginal_roas", words),
+            *(_interval(row, name, words) for name, _ in returns),
         )
         for row in table.to_dict("records")
     ]
+    titles = ("channel", "spend", "contribution", *(title for _, title in returns))
     screen.title(f"Return of each channel ({words.percent(float(table['level'].iloc[0]))} intervals)")
-    screen.table(("channel", "spend", "contribution", "ROAS", "next unit earns"), rows, right=(1, 2, 3, 4))
+    screen.table(titles, rows, right=tuple(range(1, len(titles))))
     show_run(screen, workspace, record)
+
+
+def show_fit_change(screen: Screen, change: FitChange) -> None:
+    """What moved since the fit before, a sentence a line."""
+    screen.title(f"Since the fit before ({change.before})")
+    for sentence in change.sentences:
+        screen.line(sentence)
 
 
 def show_preview(screen: Screen, workspace: Workspace, table: pd.DataFrame, note: str) -> None:
@@ -111,43 +122,6 @@ def show_preview(screen: Screen, workspace: Workspace, table: pd.DataFrame, note
     screen.table(("channel", "spend", "contribution", "ROAS"), rows, right=(1, 2, 3))
     screen.line(note)
     screen.line("Nothing was written, and nothing can be decided on it: run liftwerk fit.")
-
-
-def show_designs(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
-    """The ten best designs."""
-    words, table = words_of(workspace), pd.read_csv(record.file("designs.csv")).head(10)
-    rows = [
-        (
-            str(row["rank"]),
-            str(row["treated"]).replace(";", ", "),
-            words.percent(row["mde"], digits=1),
-            words.percent(row["power_at_target"]),
-            words.percent(row["holdout_share"]),
-            "–" if pd.isna(row["incremental_spend"]) else words.money(row["incremental_spend"]),
-        )
-        for row in table.to_dict("records")
-    ]
-    screen.title(f"Designs for {label(str(record.options['channel']))}, {record.options['weeks']} weeks")
-    screen.table(("rank", "treat", "smallest effect", "power", "untouched", "cost"), rows, right=(0, 2, 3, 4, 5))
-    show_run(screen, workspace, record)
-
-
-def show_readout(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
-    """What a test measured."""
-    words, readout = words_of(workspace), read_document(record, "readout.json")
-    outcome, iroas = readout["incremental_outcome"], readout["iroas"]
-    rows = [
-        ("effect a period and geo", words.number(readout["att"], digits=3)),
-        ("lift", words.percent(readout["lift_percent"] / 100, digits=1)),
-        ("incremental outcome", f"{words.number(outcome['value'], digits=1)}  {_ends(outcome, words, 1)}"),
-        ("iROAS", "unknown" if iroas is None else f"{words.number(iroas['value'])}  {_ends(iroas, words, 2)}"),
-        ("p-value", "–" if readout["p_value"] is None else words.number(readout["p_value"], digits=3)),
-    ]
-    screen.title(
-        f"{label(str(readout['channel']))} in {', '.join(readout['treated'])}, {readout['start']} to {readout['end']}"
-    )
-    screen.table(("", f"{words.percent(outcome['level'])} interval"), rows)
-    show_run(screen, workspace, record)
 
 
 def show_creatives(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
@@ -212,7 +186,7 @@ def show_plan(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
     screen.table(("channel", "today", "best", "change", "next unit earns"), rows, right=(1, 2, 3, 4))
     gain = plan["gain"]
     screen.line(
-        f"\nGain {words.money(gain['value'], signed=True)} a week {_ends(gain, words, 0)}; "
+        f"\nGain {words.money(gain['value'], signed=True)} a week {ends(gain, words, 0)}; "
         f"chance of a loss {words.percent(plan['chance_of_loss'])}; "
         f"gap to the optimum {words.percent(plan['gap'], digits=4)}"
     )
@@ -259,7 +233,8 @@ def _interval(row: Mapping[Any, Any], name: str, words: Wording) -> str:
     return f"{words.number(float(row[name]))} ({ends[0]} to {ends[1]})"
 
 
-def _ends(tree: Mapping[str, Any], words: Wording, digits: int) -> str:
+def ends(tree: Mapping[str, Any], words: Wording, digits: int) -> str:
+    """An interval in brackets, of a tree with ``lower`` and ``upper``."""
     lower, upper = (
         "unbounded" if tree[name] is None else words.number(float(tree[name]), digits=digits)
         for name in ("lower", "upper")

@@ -13,6 +13,7 @@ from decisions.approval import AuditLog, sha256
 from decisions.document import WeekDecision
 from decisions.export import write_export
 from decisions.recommendation import Stability
+from decisions.review import Review
 from decisions.weeks import parse_week, week_name
 from jobs.content import run_content
 from jobs.creatives import run_creatives
@@ -114,6 +115,8 @@ def run_weekly(
     )
     decision = _logged(workspace, decide(workspace, found, stability))
     folder = write_export(decision, workspace.exports, stability)
+    # An approval is for what was recommended then: another recommendation takes the approved files away.
+    Review.of(workspace).settled(decision.week)
     progress(1.0, "done")
     return WeeklyResult(decision=decision, folder=folder, warnings=tuple(problems))
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from babel import Locale, UnknownLocaleError
 from pydantic import Field, field_validator, model_validator
 
+from measurement.access_settings import AccessSection, CampaignSection, PlatformSection
 from measurement.content_settings import CanarySection, ContentSection
 from measurement.errors import InputError
 from measurement.mmm_settings import (
@@ -26,9 +27,11 @@ SETTINGS_FILE = "liftwerk.toml"
 __all__ = [
     "PLACED",
     "SETTINGS_FILE",
+    "AccessSection",
     "BoundsRule",
     "BudgetRule",
     "BudgetSection",
+    "CampaignSection",
     "CanarySection",
     "ChannelPrior",
     "ChannelSection",
@@ -44,6 +47,7 @@ __all__ = [
     "MmmChannelSection",
     "MmmSection",
     "PanelSection",
+    "PlatformSection",
     "PositivePrior",
     "ReserveRule",
     "Section",
@@ -200,6 +204,21 @@ class JourneysSection(Section):
     """``[journeys]``."""
 
     touchpoints: str
+    lookback_days: float = Field(default=30.0, gt=0)
+    gap_days: float = Field(default=30.0, gt=0)
+    session_minutes: float = Field(default=30.0, ge=0)
+    half_life_days: float = Field(default=7.0, gt=0)
+    k: int = Field(default=10, ge=2)
+    groups: dict[str, str] = Field(default_factory=dict)
+    epsilon: float | None = Field(default=None, gt=0)
+    largest_value: float | None = Field(default=None, gt=0)
+    channels: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _public(self) -> JourneysSection:
+        if self.epsilon is not None and (self.largest_value is None or not self.channels):
+            raise ValueError("epsilon needs largest_value and channels: bounds that do not come from the data")
+        return self
 
 
 class Settings(Section):
@@ -213,6 +232,8 @@ class Settings(Section):
     creatives: CreativesSection | None = None
     journeys: JourneysSection | None = None
     content: ContentSection | None = None
+    access: AccessSection = AccessSection()
+    platforms: dict[str, PlatformSection] = Field(default_factory=dict)
 
     @property
     def panel(self) -> PanelSection:
@@ -244,6 +265,11 @@ class Settings(Section):
                 rule.channels if isinstance(rule, GroupRule | MaxActiveRule) else (getattr(rule, "channel", None),)
             )
             named += [(f"budget.rules.{index}.{field}", name) for name in channels if name is not None]
+        for platform, section in self.platforms.items():
+            named += [
+                (f"platforms.{platform}.campaigns.{at}.channel", one.channel)
+                for at, one in enumerate(section.campaigns)
+            ]
         for place, name in named:
             if name not in known:
                 told = "this channel is not under [panel.channels]"

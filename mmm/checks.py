@@ -18,6 +18,8 @@ from mmm.spec import ModelSpec
 
 FloatArray = NDArray[np.float64]
 R_HAT_LIMIT, ESS_LIMIT, DIVERGENCE_LIMIT, BFMI_LIMIT = 1.01, 400.0, 0.001, 0.3
+#: A readout outside the 90% interval that data and other tests predict for it.
+CONFLICT_LIMIT = 0.1
 MORE_DRAWS = "Raise draws and tune in [mmm], or simplify: fewer channels, ROAS priors, a lift test"
 
 
@@ -160,16 +162,17 @@ def lift_checks(lifts: LiftDesign, conflict: FloatArray) -> list[Check]:
     lifts
         The tests.
     conflict
-        Shape (I,): two-sided prior predictive p-value of each readout, the prior being the model without the tests.
+        Shape (I,): two-sided predictive p-value of each readout, from the data and the other tests; see
+        `mmm.lift_fit.conflict`.
     """
     checks = []
     for lift, p_value, lost in zip(lifts.lifts, conflict, lifts.unmatched, strict=True):
         checks.append(
             Check(
                 name="lift_conflict",
-                passed=bool(p_value >= 0.01),
+                passed=bool(p_value >= CONFLICT_LIMIT),
                 value=f"{lift.channel} {lift.start}: p = {p_value:.3g}",
-                limit=0.01,
+                limit=CONFLICT_LIMIT,
                 remedy="Data and test disagree: check the test's dates, geos and spend, then the channel's controls",
                 blocking=False,
             )

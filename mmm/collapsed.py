@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +20,9 @@ FloatArray = NDArray[np.float64]
 
 def kernel_data(design: Design, layout: Parameters, spec: ModelSpec, lifts: LiftDesign) -> KernelData:
     """What the compiled density reads; lift tests are divided by their standard error."""
-    shared = design.shared.values
     inverse_error = 1.0 / lifts.error
+    degrees = float(spec.degrees) if spec.noise == "student_t" else 0.0
+    shapes = _common_and_own(design, degrees)
     arrays = {
         "outcome": design.outcome,
         "money": design.money,
@@ -28,8 +31,7 @@ def kernel_data(design: Design, layout: Parameters, spec: ModelSpec, lifts: Lift
         "basis": design.priors.basis,
         "extra": design.extra.values,
         "extra_group": design.extra.group,
-        "shared": shared,
-        "shared_gram": np.einsum("gtk,gtl->gkl", shared, shared, optimize=True),
+        "shared": design.shared.values,
         "group": design.shared.group,
         "prior_sd": design.shared.prior_sd,
         "frequency": design.shared.frequency,
@@ -50,9 +52,48 @@ def kernel_data(design: Design, layout: Parameters, spec: ModelSpec, lifts: Lift
         "lift_error": np.ones(len(lifts.value)),
     }
     # Own writable C arrays throughout: one signature, so one compilation, whatever the panel.
-    own = {name: np.array(values, order="C") for name, values in arrays.items()}
-    degrees = float(spec.degrees) if spec.noise == "student_t" else 0.0
-    return KernelData(shocks=int(design.shocks), degrees=degrees, **own)
+    writable = {name: np.array(values, order="C") for name, values in (arrays | shapes.arrays).items()}
+    return KernelData(
+        shocks=int(design.shocks), degrees=degrees, drifts=shapes.drifts, leading=shapes.leading, **writable
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Alike:
+    """What all geos have alike, so that the density works it out once; names as in `mmm.kernel_arrays.KernelData`."""
+
+    drifts: int
+    leading: int
+    arrays: dict[str, FloatArray]
+
+
+def _common_and_own(design: Design, degrees: float) -> _Alike:
+    """Tell rows and columns that are the same in all geos from those that are not."""
+    shared, extra = design.shared.values, design.extra.values
+    drifts = _alike_at_first(extra.transpose(1, 0, 2))
+    leading = 0 if degrees > 0.0 else 1 + drifts  # weights of Student-t noise make all cross products a geo's own
+    common = _alike_at_first(shared.transpose(2, 0, 1))
+    own = shared[:, :, common:].transpose(0, 2, 1)
+    rows = np.concatenate([np.ones((1, design.periods)), extra[0, :drifts]])[:leading]
+    count = own.shape[1] if leading else 0
+    alike = np.zeros((leading + count, shared.shape[2] + design.periods * int(design.shocks)))
+    alike[:leading, :common] = rows @ shared[0, :, :common]
+    alike[leading:, common : common + count] = np.eye(count)
+    if design.shocks:
+        alike[:leading, shared.shape[2] :] = rows
+    arrays = {
+        "own": own,
+        "own_gram": own @ shared,
+        "alike": alike,
+        "leading_own": np.einsum("ft,got->gfo", rows, own),
+    }
+    return _Alike(drifts=drifts, leading=leading, arrays=arrays)
+
+
+def _alike_at_first(values: FloatArray) -> int:
+    """How many series (n, G, T) at the beginning are the same in all geos."""
+    differs = (values != values[:, :1]).any(axis=(1, 2))
+    return int(np.argmax(differs)) if differs.any() else len(values)
 
 
 def channel_kinds(design: Design, spec: ModelSpec) -> IntArray:

@@ -20,6 +20,8 @@ _NOTHING = 0.001
 def roas_figure(words: Wording, table: pd.DataFrame) -> go.Figure:
     """ROAS and marginal ROAS with their intervals, a row a channel; a line marks where a euro brings a euro.
 
+    Where lift tests were used, the ROAS without them is drawn too.
+
     Parameters
     ----------
     words
@@ -41,6 +43,22 @@ def roas_figure(words: Wording, table: pd.DataFrame) -> go.Figure:
                 "array": table[f"{name}_upper"] - value,
                 "arrayminus": value - table[f"{name}_lower"],
                 "thickness": 2 - number,
+            },
+            hovertemplate="%{y}: %{x:.2f}",
+        )
+    if "roas_without_tests" in table:
+        value = table["roas_without_tests"]
+        figure.add_scatter(
+            x=value,
+            y=table["channel"],
+            orientation="h",
+            mode="markers",
+            name=words.text("fit_figure.roas_without_tests"),
+            marker={"color": MUTED, "size": 10, "symbol": "circle-open"},
+            error_x={
+                "array": table["roas_without_tests_upper"] - value,
+                "arrayminus": value - table["roas_without_tests_lower"],
+                "thickness": 1,
             },
             hovertemplate="%{y}: %{x:.2f}",
         )

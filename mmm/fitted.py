@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 METHOD = "hierarchical Bayesian media mix model"
+#: Of the intervals that are kept of the fit without lift tests.
+UNTESTED_LEVEL = 0.9
 #: Scales by which what is not yet known goes on after the panel.
 _FUTURE_SCALES = ("walk_sd", "extra_sd", "shock_sd")
 
@@ -115,7 +117,8 @@ class FittedMMM:
         """One row a channel.
 
         Columns: channel, spend, contribution (with _lower, _upper), share (of the total outcome value), roas,
-        marginal_roas (each with _lower, _upper), level.
+        marginal_roas (each with _lower, _upper), level; where lift tests were used and the level is 90%, also
+        roas_without_tests (median, with _lower, _upper), from the fit that the tests are held against.
         """
         drawn = {
             "contribution": self._flat(self.contribution),
@@ -123,7 +126,12 @@ class FittedMMM:
             "marginal_roas": self._flat(self.marginal),
         }
         whole = float(self.panel.outcome_value.sum())
-        return contributions.channels_table(self.channels, self.design.spend, drawn, whole, level)
+        table = contributions.channels_table(self.channels, self.design.spend, drawn, whole, level)
+        untested = self.options.get("roas_without_tests")
+        if untested and level == UNTESTED_LEVEL:
+            columns = [f"roas_without_tests{end}" for end in ("", "_lower", "_upper")]
+            table[columns] = [untested[channel] for channel in self.channels]
+        return table
 
     def organic_table(self, level: float = 0.9) -> pd.DataFrame:
         """One row an organic medium: medium, contribution (with _lower, _upper), share of the total outcome, level."""

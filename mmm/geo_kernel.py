@@ -31,32 +31,42 @@ def eliminate_geos(data: KernelData, work: Work) -> float:
         The part of the log density that needs no shared coefficients.
     """
     geos, size, periods = work.rows.shape
-    shared, logp = len(work.shared_sd), 0.0
-    for column in range(shared):
-        work.shared_score[column] = 0.0
-        for other in range(column + 1):
-            work.shared_cov[column, other] = 0.0
+    logp = 0.0
+    _clear_sums(work)
     for geo in range(geos):
-        _fill_residual(data.outcome[geo], work.rows[geo], work.mean, work.residual)
-        logp -= 0.5 * _square(work.precision[geo], work.residual) + periods * math.log(work.sigma[geo])
-        _add_shared(data, work, geo)
+        fill_residual(data.outcome[geo], work.rows[geo], work.mean, work.residual)
+        logp -= 0.5 * weighted_square(work.precision[geo], work.residual) + periods * math.log(work.sigma[geo])
+        _add_own_columns(data, work, geo)
         logp -= _whiten(data, work, geo)
         for row in range(size):
             logp += 0.5 * work.load[geo, row] ** 2
         if data.degrees > 0.0:
             for time in range(periods):
                 logp += 0.5 * work.values[data.blocks[WEIGHT] + geo * periods + time]
+    _add_common_columns(data, work)
     subtract_gram(work.scaled, work.shared_cov)
-    for geo in range(geos):
-        for row in range(size):
-            load, scaled = work.load[geo, row], work.scaled[geo * size + row]
-            for column in range(shared):
-                work.shared_score[column] -= scaled[column] * load
+    _subtract_leading(data, work)
     return logp
 
 
 @inner_compiled
-def _fill_residual(outcome: FloatArray, rows: FloatArray, coefficient: FloatArray, residual: FloatArray) -> None:
+def _clear_sums(work: Work) -> None:
+    """Set to zero what is summed over geos."""
+    for column in range(len(work.shared_score)):
+        work.shared_score[column] = 0.0
+        for other in range(column + 1):
+            work.shared_cov[column, other] = 0.0
+    for row in range(len(work.leading_gram)):
+        work.leading_score[0, row] = 0.0
+        for other in range(len(work.leading_gram)):
+            work.leading_gram[row, other] = 0.0
+    for time in range(work.by_period.shape[1]):
+        work.by_period[0, time] = 0.0
+        work.by_period[1, time] = 0.0
+
+
+@inner_compiled
+def fill_residual(outcome: FloatArray, rows: FloatArray, coefficient: FloatArray, residual: FloatArray) -> None:
     """The outcome less a geo's rows times their coefficients."""
     for time in range(len(residual)):
         residual[time] = outcome[time]
@@ -68,7 +78,7 @@ def _fill_residual(outcome: FloatArray, rows: FloatArray, coefficient: FloatArra
 
 
 @inner_compiled
-def _square(omega: FloatArray, residual: FloatArray) -> float:
+def weighted_square(omega: FloatArray, residual: FloatArray) -> float:
     """Square of a residual in units of the noise."""
     square = 0.0
     for time in range(len(residual)):
@@ -77,37 +87,56 @@ def _square(omega: FloatArray, residual: FloatArray) -> float:
 
 
 @inner_compiled
-def _add_shared(data: KernelData, work: Work, geo: int) -> None:
-    """Add this geo's observations of the shared columns and shocks, [Z I]'Ω[Z I] and [Z I]'Ω times the residual."""
-    periods, columns = data.shared[geo].shape
-    omega, residual, shared = work.precision[geo], work.residual, data.shared[geo]
-    precision, score = work.shared_cov, work.shared_score
-    if data.degrees == 0.0:
-        for i in range(columns):
-            for j in range(i + 1):
-                precision[i, j] += data.shared_gram[geo, i, j] * omega[0]
+def _add_own_columns(data: KernelData, work: Work, geo: int) -> None:
+    """Add a geo's part of [Z I]'Ω[Z I] and [Z I]'Ω times the residual: its own columns, and the sums over geos."""
+    own, columns, periods = data.own.shape[1], len(data.group), len(work.residual)
+    omega, residual, precision = work.precision[geo], work.residual, work.shared_cov
+    first, sums, weighted = columns - own, work.by_period, work.weighted_own
     for time in range(periods):
-        pulled, weighted = omega[time] * residual[time], work.weighted_shared[time]
-        for column in range(columns):
-            score[column] += pulled * shared[time, column]
-            weighted[column] = omega[time] * shared[time, column]
+        sums[0, time] += omega[time]
+        sums[1, time] += omega[time] * residual[time]
+    for column in range(own):
+        score = 0.0
+        for time in range(periods):
+            weighted[column, time] = omega[time] * data.own[geo, column, time]
+            score += weighted[column, time] * residual[time]
+        work.shared_score[first + column] += score
+        if data.shocks:
+            for time in range(periods):
+                precision[columns + time, first + column] += weighted[column, time]
+        if data.degrees == 0.0:
+            for other in range(columns):
+                precision[first + column, other] += omega[0] * data.own_gram[geo, column, other]
+    if data.degrees > 0.0:
+        product((own, columns, periods), (1.0, 1.0), weighted, data.shared[geo], PLAIN, precision[first:])
+
+
+@inner_compiled
+def _add_common_columns(data: KernelData, work: Work) -> None:
+    """The same for the columns that all geos have alike, and the shocks."""
+    columns, periods = len(data.group), work.by_period.shape[1]
+    common, shared, sums = columns - data.own.shape[1], data.shared[0], work.by_period
+    precision, score = work.shared_cov, work.shared_score
+    for time in range(periods):
+        weighted = work.weighted_shared[time]
+        for column in range(common):
+            weighted[column] = sums[0, time] * shared[time, column]
+            score[column] += sums[1, time] * shared[time, column]
         if data.shocks:
             row = precision[columns + time]
-            score[columns + time] += pulled
-            row[columns + time] += omega[time]
-            for column in range(columns):
+            score[columns + time] += sums[1, time]
+            row[columns + time] += sums[0, time]
+            for column in range(common):
                 row[column] += weighted[column]
-    if data.degrees > 0.0:
-        product((columns, columns, periods), (1.0, 1.0), work.weighted_shared, shared, FIRST_TRANSPOSED, precision)
+    product((common, common, periods), (1.0, 1.0), work.weighted_shared, shared, FIRST_TRANSPOSED, precision)
 
 
 @inner_compiled
 def _whiten(data: KernelData, work: Work, geo: int) -> float:
     """Fill L⁻¹, L⁻¹ s R Ω [Z I] and L⁻¹ s R Ω times the residual of one geo; gives half the log determinant of A."""
     size, periods = work.rows.shape[1], work.rows.shape[2]
-    columns, shared = len(data.group), len(work.shared_sd)
     rows, omega, width, weighted = work.rows[geo], work.precision[geo], work.width, work.weighted
-    inverse, steps, pulled = work.inverse[geo], work.small[0], work.small[1][0]
+    inverse, pulled = work.inverse[geo], work.small[1][0]
     for row in range(size):
         total = 0.0
         for time in range(periods):
@@ -120,181 +149,94 @@ def _whiten(data: KernelData, work: Work, geo: int) -> float:
             inverse[i, j] *= width[i] * width[j]
         inverse[i, i] += 1.0
     half = invert_factor(inverse)
-    product((size, columns, periods), (1.0, 0.0), weighted, data.shared[geo], PLAIN, work.cross)
-    if data.shocks:
-        for row in range(size):
-            for time in range(periods):
-                work.cross[row, columns + time] = weighted[row, time]
     for i in range(size):
         total = 0.0
         for j in range(size):
-            steps[i, j] = inverse[i, j] * width[j]
             total += inverse[i, j] * pulled[j]
         work.load[geo, i] = total
-    scaled = work.scaled[geo * size : (geo + 1) * size]
-    product((size, shared, size), (1.0, 0.0), steps, work.cross, PLAIN, scaled)
+    _whiten_leading(data, work, geo)
+    _whiten_rest(data, work, geo)
     return half
 
 
 @inner_compiled
-def fill_units(geos: tuple[FloatArray, FloatArray, FloatArray], shared: FloatArray, unit: FloatArray) -> None:
-    """Means (G, J) of the geos' unit coefficients, given shared ones (Q,): L⁻ᵀ (load − scaled · shared).
-
-    ``geos`` holds ``load``, ``scaled`` and ``inverse`` of `Work`.
-    """
-    load, scaled, inverse = geos
-    size = load.shape[1]
-    for geo in range(len(load)):
-        for i in range(size):
-            unit[geo, i] = 0.0
-        for j in range(size):
-            rest, row = load[geo, j], scaled[geo * size + j]
-            for column in range(len(shared)):
-                rest -= row[column] * shared[column]
-            for i in range(size):
-                unit[geo, i] += inverse[geo, j, i] * rest
-
-
-@inner_compiled
-def geo_slopes(data: KernelData, work: Work, gradient: FloatArray) -> None:
-    """Expected complete-data gradient of the geos' likelihood, by transformed media, m, log s, log σ and log λ.
-
-    That by log s needs no likelihood: for u ~ N(0, I), integration by parts turns E[s u ∂logp/∂c] into E[u²] − 1.
-
-    Parameters
-    ----------
-    data, work
-        As in `mmm.collapsed_kernel.log_density`; fills ``slope``, ``by_mean``, ``by_width``, ``by_sigma`` of ``work``.
-    gradient
-        Entries of log λ are written, where the noise is Student-t.
-    """
-    geos, size, periods = work.rows.shape
-    columns, channels, unit_cov = len(data.group), data.media.shape[1], work.small[2]
-    coefficient, residual = work.small[0][0], work.residual
-    for row in range(size):
-        work.by_mean[row] = 0.0
-        work.by_width[row] = 0.0
-    for geo in range(geos):
-        rows, omega, shared, unit = work.rows[geo], work.precision[geo], data.shared[geo], work.unit_mean[geo]
-        surplus = _unit_covariance(work, geo, unit_cov)
-        for row in range(size):
-            work.by_width[row] += unit[row] ** 2 + unit_cov[row, row] - 1.0
-            surplus += 1.0 - unit_cov[row, row]
-            coefficient[row] = work.mean[row] + work.width[row] * unit[row]
-        _fill_residual(data.outcome[geo], rows, coefficient, residual)
-        for time in range(periods):
-            for column in range(columns):
-                residual[time] -= shared[time, column] * work.shared_mean[column]
-            if data.shocks:
-                residual[time] -= work.shared_mean[columns + time]
-        for channel in range(channels):
-            level, slope, row = coefficient[channel + 1], work.slope[geo, channel], rows[channel + 1]
-            by_mean = 0.0
+def _whiten_rest(data: KernelData, work: Work, geo: int) -> None:
+    """Fill ``work.scaled`` of a geo, L⁻¹ s R Ω [Z I], but for its leading rows; ``work.weighted`` holds R Ω."""
+    columns, shared, leading, periods = len(data.group), len(work.shared_sd), data.leading, len(work.residual)
+    inverse, steps, cross, kept = work.inverse[geo], work.small[0], work.cross, work.rows.shape[1] - data.leading
+    product((kept, columns, periods), (1.0, 0.0), work.weighted[leading:], data.shared[geo], PLAIN, cross)
+    if data.shocks:
+        for row in range(kept):
             for time in range(periods):
-                pulled = omega[time] * residual[time]
-                by_mean += pulled * row[time]
-                slope[time] = pulled * level
-            work.by_mean[channel + 1] += by_mean
-        _uncertain_slopes(data, work, geo, unit_cov)
-        surplus += _square(omega, residual) + _shared_square(data, work, geo, gradient)
-        work.by_sigma[geo] = surplus - periods
+                cross[row, columns + time] = work.weighted[leading + row, time]
+    for i in range(kept):
+        for j in range(kept):
+            steps[i, j] = inverse[leading + i, leading + j] * work.width[leading + j]
+    scaled = work.scaled[geo * kept : (geo + 1) * kept]
+    product((kept, shared, kept), (1.0, 0.0), steps, cross, PLAIN, scaled)
+    product((kept, shared, len(data.alike)), (1.0, 1.0), work.leading[geo, leading:], data.alike, PLAIN, scaled)
 
 
 @inner_compiled
-def _unit_covariance(work: Work, geo: int, unit_cov: FloatArray) -> float:
-    """Posterior covariance (J, J) of a geo's unit coefficients, L⁻ᵀ (I + M) L⁻¹ with M = scaled Σ scaled'.
+def _whiten_leading(data: KernelData, work: Work, geo: int) -> None:
+    """Fill ``work.leading`` of a geo, L⁻¹ s ω [I, R Z] over the leading rows, and add to the sums over geos.
 
-    The lift tests take their share off it.
-
-    Returns
-    -------
-    float
-        What the expected square of the residual, in units of the noise, has beside J − trace(unit_cov) and the parts
-        of the mean and of the shared coefficients: −trace(M), and a share of the lift tests.
+    Cross products of the leading rows with common columns and shocks are the same in all geos: `KernelData.alike`.
     """
-    size, shared, lifts = work.rows.shape[1], len(work.shared_sd), len(work.lift_weight)
-    middle, half, inverse = work.small[0], work.small[1], work.inverse[geo]
-    scaled_cov, scaled = work.scaled_cov[geo * size : (geo + 1) * size], work.scaled[geo * size : (geo + 1) * size]
-    product((size, size, shared), (1.0, 0.0), scaled_cov, scaled, SECOND_TRANSPOSED, middle)
-    surplus = 0.0
-    for row in range(size):
-        surplus -= middle[row, row]
-        middle[row, row] += 1.0
-    product((size, size, size), (1.0, 0.0), middle, inverse, PLAIN, half)
-    product((size, size, size), (1.0, 0.0), inverse, half, FIRST_TRANSPOSED, unit_cov)
-    if lifts > 0:
-        units, white, load, pulled = work.lift_units[geo], work.lift_white[geo], work.lift_load[geo], work.lift_scratch
-        product((size, lifts, lifts), (1.0, 0.0), units, work.lift_pull, PLAIN, pulled)
-        product((size, size, lifts), (-1.0, 1.0), pulled, units, SECOND_TRANSPOSED, unit_cov)
-        for row in range(size):
-            for i in range(lifts):
-                for j in range(lifts):
-                    surplus += work.lift_pull[i, j] * white[row, i] * (white[row, j] - 2.0 * load[row, j])
-    return surplus
+    leading, omega, inverse, out = data.leading, work.precision[geo, 0], work.inverse[geo], work.leading[geo]
+    for i in range(len(out)):
+        for column in range(out.shape[1]):
+            total = 0.0
+            if column < leading:
+                total = inverse[i, column] * work.width[column]
+            else:
+                for j in range(leading):
+                    total += inverse[i, j] * work.width[j] * data.leading_own[geo, j, column - leading]
+            out[i, column] = omega * total
+    for i in range(leading):
+        for column in range(out.shape[1]):
+            work.leading_score[0, column] += out[i, column] * work.load[geo, i]
+            for other in range(out.shape[1]):
+                work.leading_gram[column, other] += out[i, column] * out[i, other]
 
 
 @inner_compiled
-def _uncertain_slopes(data: KernelData, work: Work, geo: int, unit_cov: FloatArray) -> None:
-    """Take off ``work.slope[geo]`` the covariance of coefficients and fit, times Ω.
+def _subtract_leading(data: KernelData, work: Work) -> None:
+    """Take off the shared precision what the leading rows explain, and off the score what all rows do."""
+    alike, shared = data.alike.shape
+    product((alike, shared, alike), (1.0, 0.0), work.leading_gram, data.alike, PLAIN, work.alike_product)
+    scale = (-1.0, 1.0)
+    product((shared, shared, alike), scale, data.alike, work.alike_product, FIRST_TRANSPOSED, work.shared_cov)
+    for row in range(alike):
+        for column in range(shared):
+            work.shared_score[column] -= data.alike[row, column] * work.leading_score[0, row]
+    kept = work.rows.shape[1] - data.leading
+    for row in range(len(work.scaled)):
+        load, scaled = work.load[row // kept, data.leading + row % kept], work.scaled[row]
+        for column in range(shared):
+            work.shared_score[column] -= scaled[column] * load
 
-    ``work.long`` is left with the covariance of the coefficients with the geo's own part of the fit, and with the
-    shared part: of intercept and channels, and of the further rows too where the noise is Student-t.
-    """
-    size, periods = work.rows.shape[1], work.rows.shape[2]
-    columns, shared, channels, lifts = len(data.group), len(work.shared_sd), data.media.shape[1], len(work.lift_weight)
-    count = size if data.degrees > 0.0 else channels + 1
-    own, both, left, steps, inverse = work.long[0], work.long[1], work.small[0], work.small[1], work.inverse[geo]
-    for i in range(count):
+
+@inner_compiled
+def fill_units(data: KernelData, work: Work) -> None:
+    """Means (G, J) of the geos' unit coefficients, given the shared ones: L⁻ᵀ (load − scaled · shared)."""
+    size, leading, shared, known = work.rows.shape[1], data.leading, work.shared_mean, work.leading_score[1]
+    for row in range(len(known)):
+        known[row] = 0.0
+        for column in range(len(shared)):
+            known[row] += data.alike[row, column] * shared[column]
+    for geo in range(len(work.load)):
+        unit = work.unit_mean[geo]
+        for i in range(size):
+            unit[i] = 0.0
         for j in range(size):
-            left[i, j] = work.width[i] * unit_cov[i, j] * work.width[j]
-            steps[i, j] = -work.width[i] * inverse[j, i]
-    product((count, periods, size), (1.0, 0.0), left, work.rows[geo], PLAIN, own)
-    scaled_cov = work.scaled_cov[geo * size : (geo + 1) * size]
-    product((count, shared, size), (1.0, 0.0), steps, scaled_cov, PLAIN, work.cross)
-    if lifts > 0:
-        for i in range(count):
-            for lift in range(lifts):
-                work.lift_scratch[i, lift] *= work.width[i]
-        product((count, shared, lifts), (-1.0, 1.0), work.lift_scratch, work.lift_shared, PLAIN, work.cross)
-    product((count, periods, columns), (1.0, 0.0), work.cross, data.shared[geo], SECOND_TRANSPOSED, both)
-    for i in range(count):
-        for time in range(periods):
-            if data.shocks:
-                both[i, time] += work.cross[i, columns + time]
-            if 0 < i <= channels:
-                work.slope[geo, i - 1, time] -= work.precision[geo, time] * (own[i, time] + both[i, time])
-
-
-@inner_compiled
-def _shared_square(data: KernelData, work: Work, geo: int, gradient: FloatArray) -> float:
-    """Trace of [Z I]'Ω[Z I] times the covariance of the shared coefficients.
-
-    With Student-t noise also the gradient by the log weights λ of one geo: ½ − ½ ω E[e²].
-    """
-    periods, columns = data.shared[geo].shape
-    omega, shared, covariance, total = work.precision[geo], data.shared[geo], work.shared_cov, 0.0
-    inner = work.weighted_shared
-    if data.degrees == 0.0:
-        for i in range(columns):
-            for j in range(columns):
-                total += data.shared_gram[geo, i, j] * covariance[i, j]
-        total *= omega[0]
-    else:
-        product((periods, columns, columns), (1.0, 0.0), shared, covariance, PLAIN, inner)
-    for time in range(periods):
-        square, cross = 0.0, 0.0
-        if data.shocks:
-            row = covariance[columns + time]
-            for column in range(columns):
-                cross += shared[time, column] * row[column]
-            square += row[columns + time] + 2.0 * cross
-        if data.degrees > 0.0:
-            for column in range(columns):
-                square += inner[time, column] * shared[time, column]
-            own = work.residual[time] ** 2
-            for row_ in range(work.rows.shape[1]):
-                own += work.rows[geo, row_, time] * (work.long[0][row_, time] + 2.0 * work.long[1][row_, time])
-            place = data.blocks[WEIGHT] + geo * periods + time
-            gradient[place] = 0.5 - 0.5 * omega[time] * (own + square)
-        total += omega[time] * square
-    return total
+            rest = work.load[geo, j]
+            if j < leading:
+                for column in range(len(known)):
+                    rest -= work.leading[geo, j, column] * known[column]
+            else:
+                row_ = work.scaled[geo * (size - leading) + j - leading]
+                for column in range(len(shared)):
+                    rest -= row_[column] * shared[column]
+            for i in range(size):
+                unit[i] += work.inverse[geo, j, i] * rest

@@ -34,8 +34,13 @@ class KernelData(NamedTuple):
     basis: FloatArray  # (C,) spend, total outcome, or a unit: see `kinds`
     extra: FloatArray  # (G, E, T)
     extra_group: IntArray  # (E,) which learnt standard deviation
+    drifts: int  # D, of these the first so many are the same in all geos
     shared: FloatArray  # (G, T, K)
-    shared_gram: FloatArray  # (G, K, K)
+    own: FloatArray  # (G, O, T) the last columns, which differ between geos; the columns before are the same in all
+    own_gram: FloatArray  # (G, O, K) their products with all columns
+    leading: int  # F, the first rows of a geo that are the same in all: 1 + D, none where the noise is Student-t
+    alike: FloatArray  # (F+O, Q) products of those rows with the common columns and shocks; then ones for own columns
+    leading_own: FloatArray  # (G, F, O) products of those rows with own columns
     group: IntArray  # (K,) −1 fixed, 0 walk, 1 Gaussian process; see `mmm.baseline`
     prior_sd: FloatArray  # (K,)
     frequency: FloatArray  # (K,) angular frequency of a Gaussian process's columns, 0 elsewhere
@@ -61,8 +66,10 @@ class KernelData(NamedTuple):
 class Work(NamedTuple):
     """Arrays that one chain writes into; compiled code allocates nothing.
 
-    J = 1 + C + E coefficients a geo, Q = K + T·shocks shared ones; A_g = I + s R Ω R' s = L_g L_g' is the precision of
-    a geo's unit coefficients. Arrays without a geo, channel or cell axis are overwritten for each.
+    J = 1 + E + C coefficients a geo: intercept, the D further rows that all geos have alike, channels, other further
+    rows. Q = K + T·shocks shared ones; A_g = I + s R Ω R' s = L_g L_g' is the precision of a geo's unit coefficients.
+    Of the whitened cross products L⁻¹ s R Ω [Z I] only those of the last M = J − F rows are kept; the first are
+    ``leading`` times `KernelData.alike`. Arrays without a geo, channel or cell axis are overwritten for each.
     """
 
     values: FloatArray  # (n,) parameters on the unconstrained scale
@@ -89,19 +96,28 @@ class Work(NamedTuple):
     rows: FloatArray  # (G, J, T) R
     residual: FloatArray  # (T,)
     weighted: FloatArray  # (J, T) R Ω
-    weighted_shared: FloatArray  # (T, K) Ω Z
+    weighted_shared: FloatArray  # (T, K) common columns times the sum of all Ω
+    weighted_own: FloatArray  # (O, T) own columns times Ω
+    by_period: FloatArray  # (4, T) sums over geos of Ω and of Ω times the residual; the shared fit, its variance
+    fit_own: FloatArray  # (O, T) covariance of own columns' coefficients with the fit of the common ones
     cross: FloatArray  # (J, Q) R Ω [Z I]
     small: FloatArray  # (3, J, J) scratch
     long: FloatArray  # (2, J, T) scratch
     inverse: FloatArray  # (G, J, J) L⁻¹
-    scaled: FloatArray  # (G·J, Q) L⁻¹ s R Ω [Z I]
+    scaled: FloatArray  # (G·M, Q) L⁻¹ s R Ω [Z I], the last M rows
+    leading: FloatArray  # (G, J, F+O) the others are the first F rows of this times `alike`
+    leading_gram: FloatArray  # (F+O, F+O) sum over geos of products of those F rows
+    leading_score: FloatArray  # (2, F+O) sum over geos of those rows times the load; `alike` times shared means
+    leading_cross: FloatArray  # (F+O, J) scratch
+    alike_product: FloatArray  # (F+O, Q) scratch; then `alike` times the shared covariance before the lift tests
+    alike_cov: FloatArray  # (F+O, F+O) covariance of `alike` times shared coefficients, before the lift tests
     load: FloatArray  # (G, J) L⁻¹ s R Ω times the residual
     unit_mean: FloatArray  # (G, J)
     # Shared coefficients
     shared_cov: FloatArray  # (Q, Q), first its inverse
     shared_score: FloatArray  # (Q,)
     shared_mean: FloatArray  # (Q,)
-    scaled_cov: FloatArray  # (G·J, Q) scaled times shared covariance before the lift tests
+    scaled_cov: FloatArray  # (G·M, Q) scaled times shared covariance before the lift tests
     # Lift tests
     lift_load: FloatArray  # (G, J, I) L⁻¹ s d
     lift_white: FloatArray  # (G, J, I) L' times the next
@@ -112,6 +128,7 @@ class Work(NamedTuple):
     lift_pull: FloatArray  # (I, I) its inverse
     lift_weight: FloatArray  # (I,) pull times surprise
     lift_scratch: FloatArray  # (J, I)
+    lift_alike: FloatArray  # (F+O, I) covariance of `alike` times shared coefficients with the lifts, sign turned
     # Slopes
     slope: FloatArray  # (G, C, T) by transformed media
     by_mean: FloatArray  # (J,) by m, over geos
@@ -123,13 +140,21 @@ class Work(NamedTuple):
     by_series: FloatArray  # (2, L-1+max(T, W)) by a result, by the series within
 
 
+def row_order(data: KernelData) -> IntArray:
+    """Where intercept, channels and further rows stand among a geo's rows in `Work`, shape (J,)."""
+    channels, extra, drifts = data.media.shape[1], data.extra.shape[1], data.drifts
+    further = np.arange(extra) + 1
+    further[drifts:] += channels
+    return np.concatenate([[0], 1 + drifts + np.arange(channels), further])
+
+
 def new_work(data: KernelData) -> Work:
     """Arrays for one chain."""
     geos, channels, reach = data.media.shape
     periods, columns, cells = data.outcome.shape[1], data.shared.shape[2], data.cell_media.shape[0]
     rows, lags = 1 + channels + data.extra.shape[1], reach - periods + 1
-    window, lifts = data.cell_window.shape[1], len(data.lift_value)
-    shared = columns + periods * data.shocks
+    window, lifts, own = data.cell_window.shape[1], len(data.lift_value), data.own.shape[1]
+    shared, alike, kept = columns + periods * data.shocks, len(data.alike), rows - data.leading
     media = {
         "weights": (channels, 3, lags),
         "carried": (geos, channels, reach),
@@ -155,17 +180,26 @@ def new_work(data: KernelData) -> Work:
         "residual": (periods,),
         "weighted": (rows, periods),
         "weighted_shared": (periods, columns),
+        "weighted_own": (own, periods),
+        "by_period": (4, periods),
+        "fit_own": (own, periods),
         "cross": (rows, shared),
         "small": (3, rows, rows),
         "long": (2, rows, periods),
         "inverse": (geos, rows, rows),
-        "scaled": (geos * rows, shared),
+        "scaled": (geos * kept, shared),
+        "leading": (geos, rows, alike),
+        "leading_gram": (alike, alike),
+        "leading_score": (2, alike),
+        "leading_cross": (alike, rows),
+        "alike_product": (alike, shared),
+        "alike_cov": (alike, alike),
         "load": (geos, rows),
         "unit_mean": (geos, rows),
         "shared_cov": (shared, shared),
         "shared_score": (shared,),
         "shared_mean": (shared,),
-        "scaled_cov": (geos * rows, shared),
+        "scaled_cov": (geos * kept, shared),
     }
     lift = {
         "lift_load": (geos, rows, lifts),
@@ -177,6 +211,7 @@ def new_work(data: KernelData) -> Work:
         "lift_pull": (lifts, lifts),
         "lift_weight": (lifts,),
         "lift_scratch": (rows, lifts),
+        "lift_alike": (alike, lifts),
     }
     slopes = {
         "slope": (geos, channels, periods),
@@ -191,6 +226,6 @@ def new_work(data: KernelData) -> Work:
     shapes = media | linear | lift | slopes
     work = Work(**{name: np.zeros(shape) for name, shape in shapes.items()})
     work.rows[:, 0] = 1.0
-    work.rows[:, 1 + channels :] = data.extra
+    work.rows[:, row_order(data)[1 + channels :]] = data.extra
     work.factor[:] = 1.0
     return work

@@ -11,6 +11,8 @@ from mmm.media_response import Draws, channel_response
 from mmm.spec import ModelSpec
 
 FloatArray = NDArray[np.float64]
+#: Fewer effective draws than this say nothing of a tail.
+LEAST_EFFECTIVE = 40.0
 
 
 def predicted_lifts(draws: Draws, lifts: LiftDesign, design: Design, spec: ModelSpec) -> FloatArray:
@@ -24,22 +26,32 @@ def predicted_lifts(draws: Draws, lifts: LiftDesign, design: Design, spec: Model
 
 
 def conflict(predicted: FloatArray, lifts: LiftDesign) -> FloatArray:
-    """Two-sided predictive p-value of each readout under the model without that readout, shape (I,).
+    """Two-sided predictive p-value of each readout under everything but that readout, shape (I,).
 
-    The posterior of a lift is the product of what everything else says of it and the readout's normal likelihood.
-    Taking the posterior as normal, the readout is divided out again::
+    The predictive distribution of a readout is the mixture of N(lift, se²) over draws of the model that saw no test,
+    weighted by how likely they make the other readouts; no posterior is taken as normal.
 
-        1/v₀ = 1/v₁ − 1/se²        m₀ = v₀ (m₁/v₁ − readout/se²)
-
-    and the readout compared with N(m₀, v₀ + se²). No second fit is needed. Where everything else says next to
-    nothing of the lift (v₁ ≈ se²), v₀ is large and no conflict can be shown.
+    Parameters
+    ----------
+    predicted
+        Shape (D, I): lifts by draws of a fit without any of the tests.
+    lifts
+        The tests.
     """
-    mean, variance = predicted.mean(axis=0), predicted.var(axis=0)
-    noise = lifts.error**2
-    precision = np.maximum(1.0 / variance - 1.0 / noise, 1e-3 / noise)
-    before_variance = 1.0 / precision
-    before_mean = before_variance * (mean / variance - lifts.value / noise)
-    distance = np.abs(lifts.value - before_mean) / np.sqrt(before_variance + noise)
     from scipy.stats import norm
 
-    return np.asarray(2.0 * norm.sf(distance), dtype=np.float64)
+    miss = (lifts.value - predicted) / lifts.error
+    log_likelihood = -0.5 * miss**2
+    result = np.empty(len(lifts.value))
+    for test in range(len(result)):
+        weight = np.exp(_less_its_top(np.delete(log_likelihood, test, axis=1).sum(axis=1)))
+        weight /= weight.sum()
+        if 1.0 / (weight**2).sum() < LEAST_EFFECTIVE:  # the other tests contradict the data: then the data alone
+            weight = np.full(len(predicted), 1.0 / len(predicted))
+        below = float(weight @ norm.cdf(miss[:, test]))
+        result[test] = 2.0 * min(below, 1.0 - below)
+    return result
+
+
+def _less_its_top(values: FloatArray) -> FloatArray:
+    return np.asarray(values - values.max(), dtype=np.float64)

@@ -25,19 +25,23 @@ def lift_moments(data: KernelData, work: Work) -> None:
     for geo in range(geos):
         _clear(work.lift_load[geo])
     for cell in range(len(work.effect)):
-        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
+        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1 + data.drifts, data.cell_place[cell, 2]
         for i in range(size):
             work.lift_load[geo, i, lift] += work.inverse[geo, i, row] * work.width[row] * work.effect[cell]
-    loads = work.lift_pulled
+    loads, leading, kept = work.lift_pulled, data.leading, size - data.leading
     for geo in range(geos):
-        scaled = work.scaled[geo * size : (geo + 1) * size]
+        scaled = work.scaled[geo * kept : (geo + 1) * kept]
         scale = (1.0, 0.0 if geo == 0 else 1.0)
-        product((lifts, shared, size), scale, work.lift_load[geo], scaled, FIRST_TRANSPOSED, loads)
+        # L⁻¹ is lower triangular and media come after the leading rows, whose loads are therefore zero.
+        product((lifts, shared, kept), scale, work.lift_load[geo, leading:], scaled, FIRST_TRANSPOSED, loads)
     product((lifts, shared, shared), (-1.0, 0.0), loads, work.shared_cov, PLAIN, work.lift_shared)
+    alike = work.lift_alike
+    product((len(alike), lifts, shared), (1.0, 0.0), work.alike_product, loads, SECOND_TRANSPOSED, alike)
     for geo in range(geos):
-        scaled_cov = work.scaled_cov[geo * size : (geo + 1) * size]
+        scaled_cov = work.scaled_cov[geo * kept : (geo + 1) * kept]
         white, load = work.lift_white[geo], work.lift_load[geo]
-        product((size, lifts, shared), (1.0, 0.0), scaled_cov, loads, SECOND_TRANSPOSED, white)
+        product((leading, lifts, len(alike)), (1.0, 0.0), work.leading[geo], alike, PLAIN, white)
+        product((kept, lifts, shared), (1.0, 0.0), scaled_cov, loads, SECOND_TRANSPOSED, white[leading:])
         for row in range(size):
             for lift in range(lifts):
                 white[row, lift] += load[row, lift]
@@ -60,7 +64,7 @@ def _predict_covariance(data: KernelData, work: Work) -> None:
         for other in range(lifts):
             work.lift_cov[lift, other] = data.lift_error[lift] ** 2 if lift == other else 0.0
     for cell in range(len(work.effect)):
-        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
+        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1 + data.drifts, data.cell_place[cell, 2]
         for other in range(lifts):
             work.lift_cov[lift, other] += work.effect[cell] * work.width[row] * work.lift_units[geo, row, other]
 
@@ -76,7 +80,7 @@ def use_lifts(data: KernelData, work: Work) -> float:
         for other in range(lifts):
             pull[lift, other] = work.lift_cov[lift, other]
     for cell in range(len(work.effect)):
-        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
+        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1 + data.drifts, data.cell_place[cell, 2]
         surprise[lift] -= work.effect[cell] * (work.mean[row] + work.width[row] * work.unit_mean[geo, row])
     logp = -invert_positive(pull)
     for lift in range(lifts):
@@ -99,7 +103,7 @@ def use_lifts(data: KernelData, work: Work) -> float:
 def lift_slopes(data: KernelData, work: Work) -> None:
     """Add the lift tests' share to the slopes by m, and fill those by the cells' effects."""
     for cell in range(len(work.effect)):
-        geo, row, test = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1, data.cell_place[cell, 2]
+        geo, row, test = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1 + data.drifts, data.cell_place[cell, 2]
         pulled = 0.0
         for other in range(len(work.lift_weight)):
             pulled += work.lift_units[geo, row, other] * work.lift_pull[other, test]

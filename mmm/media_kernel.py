@@ -51,6 +51,7 @@ def transform_media(data: KernelData, work: Work) -> None:
     geos, channels, _ = data.media.shape
     values = work.values
     for channel in range(channels):
+        place = 1 + data.drifts + channel
         kinds, slots = data.kinds[channel], data.slots[channel]
         first, second = _value(values, slots[FIRST]), _value(values, slots[SECOND])
         weights_with_slopes(kinds[ADSTOCK], kinds[LAGS], first, second, work.weights[channel])
@@ -60,9 +61,9 @@ def transform_media(data: KernelData, work: Work) -> None:
             _course(values[start : start + len(data.path)], values[slots[SWING]], data.path, work.factor[channel])
         total = 0.0
         for geo in range(geos):
-            kept = (work.carried[geo, channel], work.saturated[geo, channel], work.rows[geo, channel + 1])
+            kept = (work.carried[geo, channel], work.saturated[geo, channel], work.rows[geo, place])
             respond(kinds, shape, data.media[geo, channel], data.reach[geo, channel], work.weights[channel], kept)
-            total += _follow_course(work.factor[channel], data.money[geo], work.rows[geo, channel + 1])
+            total += _follow_course(work.factor[channel], data.money[geo], work.rows[geo, place])
         if kinds[BASIS] == COEFFICIENT:
             total = 1.0
         elif kinds[BASIS] == MARGINAL:
@@ -71,9 +72,9 @@ def transform_media(data: KernelData, work: Work) -> None:
                 _nudge(data, work, geo, channel, shape)
                 total += _follow_course(work.factor[channel], data.money[geo], work.nudged_result) / NUDGE
         work.total[channel] = total
-        work.mean[channel + 1] = math.exp(values[channel]) * data.basis[channel] / total
+        work.mean[place] = math.exp(values[channel]) * data.basis[channel] / total
         spread = math.exp(values[slots[SPREAD]]) if slots[SPREAD] >= 0 else 0.0
-        work.width[channel + 1] = work.mean[channel + 1] * spread
+        work.width[place] = work.mean[place] * spread
 
 
 @inner_compiled
@@ -137,7 +138,7 @@ def media_chain_rule(data: KernelData, work: Work, gradient: FloatArray) -> None
         Shape (n,), by parameters on the unconstrained scale; entries of media are written.
     """
     for channel in range(data.media.shape[1]):
-        slots, row = data.slots[channel], channel + 1
+        slots, row = data.slots[channel], 1 + data.drifts + channel
         by_mean = work.by_mean[row] * work.mean[row]
         if slots[SPREAD] >= 0:  # s is a multiple of m
             gradient[slots[SPREAD]] = work.by_width[row]
@@ -191,7 +192,7 @@ def _panel_slopes(data: KernelData, work: Work, channel: int, through_total: flo
     half, steep, weights = 0.0, 0.0, work.weights[channel]
     for geo in range(len(data.money)):
         media, reach, money = data.media[geo, channel], data.reach[geo, channel], data.money[geo]
-        row, slope, by_out = work.rows[geo, channel + 1], work.slope[geo, channel], work.by_series[0]
+        row, slope, by_out = work.rows[geo, 1 + data.drifts + channel], work.slope[geo, channel], work.by_series[0]
         for time in range(len(row)):
             by_row = slope[time] + (through_total * per_total) * money[time]
             work.by_course[time] += by_row * row[time]

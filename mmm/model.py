@@ -18,7 +18,7 @@ from mmm.calibration import LiftDesign, lift_design
 from mmm.design import Design, build_design
 from mmm.diagnostics import Convergence, convergence, e_bfmi
 from mmm.engines import Sampled, pooled, sample_posterior
-from mmm.fitted import FittedMMM
+from mmm.fitted import UNTESTED_LEVEL, FittedMMM
 from mmm.lift_fit import conflict, predicted_lifts
 from mmm.media_response import Draws, collect_draws
 from mmm.parameters import Parameters, parameters
@@ -36,6 +36,8 @@ NEARLY = 1.05
 SECOND_SEED = 1_000_003
 #: Otherwise a second attempt samples this many times more draws and tunes this many times longer.
 RETRY_DRAWS, RETRY_TUNE, RETRY_ACCEPT = 2, 2, 0.9
+#: What lift tests are held against is a fit without them, of this share of the draws, with a seed of its own.
+UNTESTED_SHARE, UNTESTED_SEED = 4, 2_000_003
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -128,8 +130,9 @@ class MMM:
             scores=scores,
         )
         attempt = _converged_attempt(problem, spec, progress)
+        untested = _untested(problem, progress) if lifts else None
         progress(0.97, "checking the fit")
-        fitted = _fitted(problem, attempt)
+        fitted = _fitted(problem, attempt, untested)
         progress(1.0, "media mix model done")
         return fitted
 
@@ -168,11 +171,32 @@ def _sample(problem: _Problem, spec: ModelSpec, seed: int, progress: Progress) -
     return sample_posterior(problem.design, problem.layout, problem.lifts, spec, seed=seed, progress=progress)
 
 
-def _diagnosed(problem: _Problem, spec: ModelSpec, sampled: Sampled) -> _Attempt:
-    """A sample with its reported quantities, and how well they converged."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Untested:
+    """What the data say without any lift test: lifts (D, I) and ROAS (D, paid channels)."""
+
+    lifts: FloatArray
+    roas: FloatArray
+
+
+def _untested(problem: _Problem, progress: Progress) -> _Untested:
+    """Fit without the lift tests, briefly: only intervals are read from it."""
+    progress(0.0, "fitting without the lift tests, to hold them against the data")
+    spec = replace(problem.spec, draws=max(50, problem.spec.draws // UNTESTED_SHARE))
+    without = replace(problem, lifts=lift_design(problem.design, ()))
+    sampled = _sample(without, spec, problem.seed + UNTESTED_SEED, progress)
+    draws = _draws(problem, spec, sampled)
+    paid = sampled.contribution.reshape(len(draws), -1)[:, : problem.design.channels]
+    return _Untested(
+        lifts=predicted_lifts(draws, problem.lifts, problem.design, spec), roas=paid / problem.design.spend
+    )
+
+
+def _draws(problem: _Problem, spec: ModelSpec, sampled: Sampled) -> Draws:
+    """A sample as draws, chain after chain."""
     chains, count = sampled.diverging.shape
     natural = problem.layout.natural(sampled.points)
-    draws = collect_draws(
+    return collect_draws(
         {name: values.reshape(chains * count, -1) for name, values in natural.items()},
         (
             sampled.by_geo.reshape(chains * count, *sampled.by_geo.shape[2:]),
@@ -182,6 +206,12 @@ def _diagnosed(problem: _Problem, spec: ModelSpec, sampled: Sampled) -> _Attempt
         problem.design,
         spec,
     )
+
+
+def _diagnosed(problem: _Problem, spec: ModelSpec, sampled: Sampled) -> _Attempt:
+    """A sample with its reported quantities, and how well they converged."""
+    chains, count = sampled.diverging.shape
+    natural, draws = problem.layout.natural(sampled.points), _draws(problem, spec, sampled)
     marginal = response.marginal_roas(draws, problem.design, spec).reshape(chains, count, -1)
     paid = sampled.contribution[..., : problem.design.channels]
     found = convergence(
@@ -215,7 +245,7 @@ def _diagnosed(problem: _Problem, spec: ModelSpec, sampled: Sampled) -> _Attempt
     )
 
 
-def _fitted(problem: _Problem, attempt: _Attempt) -> FittedMMM:
+def _fitted(problem: _Problem, attempt: _Attempt, untested: _Untested | None) -> FittedMMM:
     fitted = FittedMMM(
         spec=problem.spec,
         seed=problem.seed,
@@ -224,6 +254,7 @@ def _fitted(problem: _Problem, attempt: _Attempt) -> FittedMMM:
             **attempt.options,
             "dropped_columns": list(problem.design.shared.dropped),
             **({"baseline_scores": [asdict(score) for score in problem.scores]} if problem.scores else {}),
+            **({"roas_without_tests": _intervals(untested.roas, problem.design)} if untested else {}),
         },
         design=problem.design,
         lifts=problem.lifts,
@@ -239,10 +270,16 @@ def _fitted(problem: _Problem, attempt: _Attempt) -> FittedMMM:
     further = checks.fit_checks(_facts(fitted), design, problem.spec, problem.lifts)
     if "retried_after" in attempt.options:
         further.append(checks.retry_note(str(attempt.options["retried_after"])))
-    if problem.lifts.lifts:
-        surprise = conflict(predicted_lifts(fitted.draws, problem.lifts, design, problem.spec), problem.lifts)
-        further += checks.lift_checks(problem.lifts, surprise)
+    if untested:
+        further += checks.lift_checks(problem.lifts, conflict(untested.lifts, problem.lifts))
     return replace(fitted, checks=(*attempt.checks, *further))
+
+
+def _intervals(roas: FloatArray, design: Design) -> dict[str, list[float]]:
+    """Median and ends of the interval by channel."""
+    outside = (1.0 - UNTESTED_LEVEL) / 2.0
+    ends = np.quantile(roas, (0.5, outside, 1.0 - outside), axis=0).T
+    return {name: [float(end) for end in row] for name, row in zip(design.panel.channels, ends, strict=True)}
 
 
 def _facts(fitted: FittedMMM) -> checks.FitFacts:

@@ -17,7 +17,7 @@ from sample_data.datasheet import datasheet_text
 from sample_data.settings_text import geo_test_text, settings_text
 from simulation.content import simulate_content
 from simulation.creatives import simulate_creatives
-from simulation.journeys import simulate_journeys
+from simulation.journey_market import journeys_of_market
 from simulation.lift_studies import LiftStudy, holdout_study
 from simulation.market import Market, simulate_market
 
@@ -49,7 +49,7 @@ def build_sample(target: Path, seed: int = SEED) -> list[Path]:
 def sample_contents(seed: int = SEED) -> tuple[dict[str, str], dict[str, pd.DataFrame]]:
     """What the workspace holds, by path in it: texts as written, and the tables of its Parquet files."""
     market, creatives = simulate_market(seed), simulate_creatives(seed)
-    journeys, content = simulate_journeys(seed), simulate_content(seed)
+    journeys, content = journeys_of_market(market, seed), simulate_content(seed)
     study = display_study(market, seed)
     tables = {
         "data/creative_decisions.parquet": creatives.decisions,

@@ -44,7 +44,7 @@ EVENT_COLUMNS: dict[str, dict[str, str]] = {
         "channel": "channel of the touch; empty for a conversion",
         "kind": "impression, click or conversion",
         "value": "value of the conversion, euros; 0 for touches",
-        "cost": "cost of the touch, euros",
+        "cost": "cost of the touch, euros, with its share of all contacts that left no trace",
     },
     "data/content/gen_call.parquet": {
         "start_ts": "start of the model call, UTC",
@@ -204,13 +204,17 @@ What is true in the simulated world, to eight digits, for checking results again
 | market.geo_tests, lift_studies | true lift of each test |
 | creatives.arms | conversion rate while fresh and on the last day, when a creative began to tire and how fast |
 | journeys.removal_effect | share of conversions lost if every touch of a channel ended the journey, exact |
-| journeys.transitions | probabilities of the next step |
+| journeys.incremental_share | share of all conversions truly lost without the channel: what credit should be |
+| journeys.not_incremental_share | share of conversions by people who would have bought without any touch |
+| journeys.transitions | probabilities of the next step of the others |
 | content | true rates of models and judges, the canary and the incident week |
 
 How the panel was made: revenue = baseline of the state × (1 + trend + seasonality + holidays + controls + a slowly
 wandering part) + newsletter + media + noise of 3% a state and week. Media act on what was delivered per head: a
 geometric carry-over, then a Hill curve, times an effect that differs between states by about 18%. Budgets have steps,
 tv, radio and out_of_home run in flights, and now and then a channel is pushed or paused in a few states.
+Journeys are of a sample of the shop's customers, touches cost what makes a channel's return on the paths its ROAS in
+the market, and so many people buy anyway that the paid channels cause the same share of sales in both.
 The seed was chosen so that a plain synthetic control detects both geo tests; with 30 other seeds about nine in ten of
 the tests were (p ≤ 0.1 against placebo sets).
 """

@@ -78,7 +78,7 @@ def against_model(
     ):
         _line(figure, kept, column, words.text, {"color": colour, "width": width}, label)
     if window is not None:
-        _shade(figure, window, style)
+        shade(figure, window, style)
     span = padded(pd.concat(ends).to_numpy(dtype=np.float64), zero=False)
     _end_labels(
         figure,
@@ -293,7 +293,8 @@ def _end_labels(
         )
 
 
-def _shade(figure: go.Figure, window: Window, style: Style) -> None:
+def shade(figure: go.Figure, window: Window, style: Style) -> None:
+    """Shade a stretch of time and name it at its upper left."""
     figure.add_vrect(
         x0=window.start, x1=window.end, fillcolor=translucent(style.palette.ink, 0.06), line_width=0, layer="below"
     )

@@ -1,15 +1,14 @@
-"""Budget: what more or less money would do, what risk costs, what changed since last week, what to test next."""
+"""Budget: what more or less money would do, what risk costs, what rules cost, what to test next."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from app import chart, loaders
-from app.figures.budget import PlaneWords, Spot, Stair, frontier_line, heat_map, waterfall
+from app.figures.budget import PlaneWords, Spot, frontier_line, heat_map
 from app.frame import need_run
 from app.markup.cards import Tile, masthead, note, section, tiles
 from app.markup.table import Cell, Column, table
@@ -26,6 +25,8 @@ _FLIGHT = ("channel", "geo", "week", "spend")
 _PLAN = ("channel", "geo", "week", "current", "proposed")
 #: Attitudes to risk whose outcomes differ by less than this share count as the same.
 _SAME = 1e-3
+#: A plan by geo has a price a channel and geo; the dearest say enough.
+_PRICES_SHOWN = 12
 
 
 def show(scene: Scene) -> None:
@@ -46,7 +47,6 @@ def show(scene: Scene) -> None:
     st.html(tiles(_tiles(scene, plan), quiet=run.status != "healthy"))
     _frontier(scene, run, plan)
     _risk(scene, run, plan)
-    _change(scene, plan)
     _prices(scene, plan)
     _geos(scene, run)
     _weeks(scene, run, plan)
@@ -159,58 +159,6 @@ def _risk(scene: Scene, run: RunRecord, plan: Mapping[str, Any]) -> None:
     )
 
 
-def _change(scene: Scene, plan: Mapping[str, Any]) -> None:
-    changed = plan["difference"]
-    st.html(section(scene.text("budget.change"), scene.text("budget.change_note")))
-    if changed is None:
-        st.html(note(scene.text("budget.no_plan_before")))
-        return
-    if not changed["steps"]:
-        st.html(note(scene.text("budget.same_plan", week=changed["week"])))
-        return
-    words, steps = scene.wording, changed["steps"]
-    names = [_cause(scene, str(step["cause"])) for step in steps]
-    stairs = [Stair(name=name, change=float(step["expected_outcome"])) for name, step in zip(names, steps, strict=True)]
-    now = float(plan["expected_outcome"])
-    before = now - sum(stair.change for stair in stairs)
-    figure = waterfall(
-        stairs,
-        scene.style,
-        start=(scene.text("budget.plan_of", week=changed["week"]), before),
-        end=(scene.text("budget.this_plan"), now),
-        title=scene.text("axis.outcome_week", currency=words.currency),
-    )
-    says = scene.text("budget.change_says", week=changed["week"], change=words.money(now - before, signed=True))
-    rows = pd.DataFrame([{"cause": stair.name, "expected_outcome": stair.change} for stair in stairs])
-    chart.draw(scene, figure, name="plan_change", says=says, data=rows)
-    st.html(_moves(scene, names, steps))
-
-
-def _cause(scene: Scene, cause: str) -> str:
-    """``"data + model"`` in the page's language."""
-    parts = [scene.maybe(f"cause.{part}", readable(part)) for part in cause.split(" + ")]
-    return " + ".join(parts)
-
-
-def _moves(scene: Scene, names: Sequence[str], steps: Sequence[Mapping[str, Any]]) -> str:
-    """Money by channel and cause."""
-    cells = list(dict.fromkeys(cell for step in steps for cell in step["spend"]))
-    columns = [Column(title=scene.text("table.channel")), *(Column(title=name, align="right") for name in names)]
-    rows = [
-        [
-            Cell(text=readable(cell)),
-            *(Cell(text=_signed(scene, float(step["spend"].get(cell, 0.0)))) for step in steps),
-        ]
-        for cell in cells
-        if any(abs(float(step["spend"].get(cell, 0.0))) >= 0.5 for step in steps)
-    ]
-    return table(columns, rows, label=scene.text("budget.moves_label")) if rows else ""
-
-
-def _signed(scene: Scene, money: float) -> str:
-    return scene.wording.money(money, signed=True) if abs(money) >= 0.5 else "–"
-
-
 def _prices(scene: Scene, plan: Mapping[str, Any]) -> None:
     st.html(section(scene.text("budget.prices"), scene.text("budget.prices_note")))
     prices = sorted(plan["shadow_prices"].items(), key=lambda pair: -abs(pair[1]))
@@ -221,8 +169,13 @@ def _prices(scene: Scene, plan: Mapping[str, Any]) -> None:
         Column(title=scene.text("budget.rule")),
         Column(title=scene.text("budget.price"), align="right", hint=scene.text("budget.prices_note")),
     ]
-    rows = [[Cell(text=rule), Cell(text=scene.wording.number(abs(float(price))))] for rule, price in prices]
+    rows = [
+        [Cell(text=scene.rule(rule)), Cell(text=scene.wording.number(abs(float(price))))]
+        for rule, price in prices[:_PRICES_SHOWN]
+    ]
     st.html(table(columns, rows, label=scene.text("budget.prices")))
+    if len(prices) > _PRICES_SHOWN:
+        st.html(note(scene.text("budget.more_prices", count=len(prices) - _PRICES_SHOWN)))
 
 
 def _geos(scene: Scene, run: RunRecord) -> None:

@@ -9,15 +9,15 @@ import streamlit as st
 
 from app import loaders
 from app.markup.cards import Tile, masthead, note, section, state, tiles
-from app.markup.table import Cell, Column, table
 from app.names import readable
 from app.scene import Scene
 from app.views.gates import checks_table
+from app.views.problems_table import problems_table
+from app.views.upload_panel import upload_panel
 from measurement.errors import LiftwerkError, Problem
 from measurement.store import RunRecord
 
 KINDS = ("mmm", "plan", "geo_readout", "geo_design", "creatives", "content", "attribution")
-_SHOWN = 200
 
 
 def show(scene: Scene) -> None:
@@ -60,6 +60,9 @@ def show(scene: Scene) -> None:
     )
     st.html(section(scene.text("health.inputs"), scene.text("health.inputs_note")))
     _inputs(scene, problems)
+    if scene.workspace.settings.panel_section is not None:
+        st.html(section(scene.text("upload.title"), scene.text("upload.note")))
+        upload_panel(scene)
     st.html(section(scene.text("health.runs"), scene.text("health.runs_note")))
     if not found:
         st.html(
@@ -97,30 +100,7 @@ def _inputs(scene: Scene, problems: list[Problem]) -> None:
     if not problems:
         st.html(note(scene.text("health.no_problems"), "good"))
         return
-    columns = [
-        Column(title=scene.text("health.severity")),
-        Column(title=scene.text("health.place")),
-        Column(title=scene.text("health.problem")),
-        Column(title=scene.text("health.value"), minor=True),
-        Column(title=scene.text("gates.remedy")),
-    ]
-    ordered = sorted(problems, key=lambda problem: problem.severity != "error")
-    rows = [
-        [
-            Cell(
-                text=("✕ " if problem.severity == "error" else "! ") + scene.text(f"severity.{problem.severity}"),
-                tone="bad" if problem.severity == "error" else "warn",
-            ),
-            Cell(text=problem.place),
-            Cell(text=problem.message),
-            Cell(text=problem.value),
-            Cell(text=problem.remedy),
-        ]
-        for problem in ordered[:_SHOWN]
-    ]
-    st.html(table(columns, rows, label=scene.text("health.inputs")))
-    if len(ordered) > _SHOWN:
-        st.html(note(scene.text("health.more", count=len(ordered) - _SHOWN)))
+    st.html(problems_table(scene, problems))
 
 
 def _run(scene: Scene, run: RunRecord) -> None:

@@ -12,6 +12,7 @@ from app.markup.cards import Tone, state
 from app.markup.table import Cell, Column, table
 from app.names import readable
 from app.scene import Scene
+from decisions import sentences
 from measurement.store import RunRecord
 
 
@@ -26,12 +27,12 @@ def do_not_act(scene: Scene, run: RunRecord) -> None:
 
 def check_name(scene: Scene, name: str) -> str:
     """A check's name in the page's language; its id in words where the catalogue has none."""
-    return scene.maybe(f"check.{name}", readable(name))
+    return scene.decided.messages.get(f"check.{name}", readable(name))
 
 
 def remedy(scene: Scene, check: Mapping[str, Any]) -> str:
     """What to do: artifacts say it in English, with names and numbers; other languages have a sentence of their own."""
-    return scene.maybe(f"remedy.{check['name']}", str(check.get("remedy", "")))
+    return sentences.remedy(check, scene.decided)
 
 
 def checks_table(scene: Scene, checks: Sequence[Mapping[str, Any]]) -> str:

@@ -18,6 +18,7 @@ from app.markup.table import Cell, Column, table
 from app.names import listed, readable
 from app.reshape import around, cumulative_effect, newest_tests
 from app.scene import Scene
+from app.views import geo_lift_more as more
 from app.views.gates import do_not_act
 from measurement.store import RunRecord
 
@@ -69,15 +70,20 @@ def _readout(scene: Scene, run: RunRecord, readout: Mapping[str, Any]) -> None:
     do_not_act(scene, run)
     rule = str(readout["verdict"]["rule"])
     key = "lift_dark" if rule == "lift" and readout.get("kind") == "go_dark" else rule
+    running = readout.get("running")
+    if rule == "not_enough_data" and running:
+        key = f"running_{running['rule']}"
     facts = _facts(scene, readout)
     st.html(section(scene.text(f"verdict.{key}_title", **facts)))
     st.html(note(scene.text(f"verdict.{key}_body", **facts), _TONES.get(rule, "plain")))
     st.html(tiles(_tiles(scene, readout)))
+    more.cells(scene, readout)
     _charts(scene, run, readout)
+    more.other_readings(scene, readout)
 
 
 def _facts(scene: Scene, readout: Mapping[str, Any]) -> dict[str, str]:
-    words, outcome = scene.wording, readout["incremental_outcome"]
+    words, outcome, running = scene.wording, readout["incremental_outcome"], readout.get("running") or {}
     detectable = readout["verdict"].get("facts", {}).get("detectable_lift")
     return {
         "channel": readable(readout["channel"]),
@@ -89,6 +95,8 @@ def _facts(scene: Scene, readout: Mapping[str, Any]) -> dict[str, str]:
         "lower": scene.end(outcome["lower"], words.money),
         "upper": scene.end(outcome["upper"], words.money),
         "level": words.percent(float(outcome["level"])),
+        "seen": words.number(running.get("seen", 0), digits=0),
+        "planned": words.number(running.get("planned", 0), digits=0),
         "detectable": words.percent(float(detectable), digits=1) if detectable is not None else "–",
     }
 
@@ -175,10 +183,10 @@ def _charts(scene: Scene, run: RunRecord, readout: Mapping[str, Any]) -> None:
             effect, scene.style, sums, total=total, total_text=scene.wording.money(total[0], signed=True)
         )
         chart.draw(scene, figure, name="cumulative_lift", says=scene.text("geo_lift.cumulative_says"), data=effect)
+    weights = sorted(readout.get("donor_weights", {}).items(), key=lambda item: -item[1])[:10]
     with right:
-        st.html(section(scene.text("geo_lift.donors")))
-        weights = sorted(readout.get("donor_weights", {}).items(), key=lambda item: -item[1])[:10]
         if weights:
+            st.html(section(scene.text("geo_lift.donors")))
             figure = bars(
                 [(readable(name), float(weight)) for name, weight in weights],
                 scene.style,
@@ -188,6 +196,7 @@ def _charts(scene: Scene, run: RunRecord, readout: Mapping[str, Any]) -> None:
             chart.draw(
                 scene, figure, name="donors", says=scene.text("geo_lift.donors_says", name=readable(weights[0][0]))
             )
+    more.placebos(scene, run, readout, window)
 
 
 def _designs(scene: Scene) -> None:
@@ -216,7 +225,7 @@ def _designs(scene: Scene) -> None:
     rows = [
         [
             Cell(text=words.number(line["rank"], digits=0)),
-            Cell(text=str(line["treated"]).replace(";", ",").replace(" ,", ",")),
+            Cell(text=", ".join(geo.strip() for geo in str(line["treated"]).split(";"))),
             Cell(text=words.number(line["weeks"], digits=0)),
             Cell(text=words.percent(line["mde"], digits=1)),
             Cell(text=words.percent(line["power_at_target"])),
@@ -229,3 +238,4 @@ def _designs(scene: Scene) -> None:
     if channel:
         st.html(note(scene.text("geo_lift.designs_for", channel=readable(str(channel)))))
     st.html(table(columns, rows, label=scene.text("geo_lift.designs")))
+    more.power(scene, run, designs)

@@ -16,9 +16,12 @@ from app.figures.intervals import Reference, Row, interval_rows
 from app.markup.cards import Tile, Tone, badge, bullets, kicker_line, masthead, note, section, small_title, state, tiles
 from app.names import listed, readable
 from app.scene import Scene
+from app.views.decide_bar import decide_bar, show_notice
+from app.views.edit_dialog import edit_dialog, open_editor
 from app.views.gates import checks_table
 from app.views.tests_table import design_text
 from app.views.week_table import GRADES, channel_table
+from decisions.approved import folder_name
 
 STALE_AFTER_DAYS = 14
 _CHECKS_SHOWN = 12
@@ -27,8 +30,15 @@ _TOTAL_CHANGED = 0.01
 _FILES = (
     ("budget.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     ("budget.csv", "text/csv"),
+    ("budget_by_geo.csv", "text/csv"),
     ("report.html", "text/html"),
     ("decision.json", "application/json"),
+)
+_APPROVED = (
+    _FILES[0],
+    ("budget.csv", "text/csv"),
+    ("budget_by_geo.csv", "text/csv"),
+    ("approval.json", "application/json"),
 )
 
 
@@ -71,8 +81,16 @@ def _top(scene: Scene, brief: Brief) -> None:
         st.html(data_badge(scene, brief.data_until, dt.datetime.now(dt.UTC).date()), width="content")
         _health_badge(scene, brief)
         _downloads(scene, scene.workspace.exports / brief.week)
+    show_notice()
     tone: Tone = "plain" if brief.healthy else "bad"
-    st.html(masthead(headline=headline(scene, brief), lead=lead(scene, brief), tone=tone))
+    standing = loaders.standing(scene.workspace, brief.week)
+    left, right = st.columns([5, 4], gap="large", vertical_alignment="top")
+    with left:
+        st.html(masthead(headline=headline(scene, brief), lead=lead(scene, brief), tone=tone))
+    with right:
+        decide_bar(scene, brief, standing, open_editor)
+    if standing is not None and standing.actionable:
+        edit_dialog(scene, brief, standing)
 
 
 def headline(scene: Scene, brief: Brief) -> str:
@@ -134,17 +152,25 @@ def _health_badge(scene: Scene, brief: Brief) -> None:
 def _downloads(scene: Scene, folder: Path) -> None:
     with st.popover(scene.text("week.download"), key="downloads"):
         for name, mime in _FILES:
-            file = folder / name
-            if file.is_file():
-                st.download_button(
-                    scene.text(f"download.{file.suffix[1:]}"),
-                    loaders.content(str(file), loaders.stamp(file)),
-                    file_name=f"liftwerk_{folder.name}_{name}",
-                    mime=mime,
-                    key=f"download_{name}",
-                    type="tertiary",
-                    on_click="ignore",
-                )
+            key = "geo_csv" if "geo" in name else name.rpartition(".")[2]
+            _download(scene, folder / name, mime, f"download.{key}")
+        approved = folder.with_name(folder_name(folder.name))
+        for name, mime in _APPROVED:
+            key = "geo_csv" if "geo" in name else name.rpartition(".")[2]
+            _download(scene, approved / name, mime, f"download.approved_{key}")
+
+
+def _download(scene: Scene, file: Path, mime: str, key: str) -> None:
+    if file.is_file():
+        st.download_button(
+            scene.text(key),
+            loaders.content(str(file), loaders.stamp(file)),
+            file_name=f"liftwerk_{file.parent.name}_{file.name}",
+            mime=mime,
+            key=f"download_{file.parent.name}_{file.name}",
+            type="tertiary",
+            on_click="ignore",
+        )
 
 
 def _tiles(scene: Scene, brief: Brief, before: Brief | None) -> list[Tile]:
@@ -164,9 +190,9 @@ def _tiles(scene: Scene, brief: Brief, before: Brief | None) -> list[Tile]:
         ),
         Tile(
             label=scene.text("week.chance"),
-            value=chance(scene, brief.chance_of_loss),
+            value=scene.chance(brief.chance_of_loss),
             note=scene.text("week.chance_note"),
-            aside=last(chance(scene, before.chance_of_loss)) if before else "",
+            aside=last(scene.chance(before.chance_of_loss)) if before else "",
         ),
         Tile(
             label=scene.text("week.moved"),
@@ -181,14 +207,6 @@ def _tiles(scene: Scene, brief: Brief, before: Brief | None) -> list[Tile]:
             aside=last(words.money(before.planned_total)) if before else "",
         ),
     ]
-
-
-def chance(scene: Scene, value: float) -> str:
-    """A probability that never reads as impossible or certain: no number of draws proves that."""
-    words = scene.wording
-    if value < 0.01:
-        return f"< {words.percent(0.01)}"
-    return f"> {words.percent(0.99)}" if value > 0.99 else words.percent(value)
 
 
 def _between(scene: Scene, value: Range) -> str:
@@ -228,6 +246,8 @@ def _also(scene: Scene, brief: Brief) -> list[tuple[str, str]]:
     if brief.canaries:
         names = listed([f"{test['team']} / {test['pipeline']}" for test in brief.canaries], scene.text("word.and"))
         found.append((scene.text("page.content"), scene.text("week.canaries", names=names)))
+    if brief.cells:
+        found.append((scene.text("week.by_geo"), scene.text("week.by_geo_body")))
     found.append(
         (scene.text("week.optimum"), scene.text("week.optimum_body", gap=words.percent(max(brief.gap, 1e-4), digits=2)))
     )

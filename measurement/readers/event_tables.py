@@ -16,7 +16,7 @@ from measurement.readers.event_schemas import EventColumn
 from measurement.readers.findings import BoolArray, Findings
 from measurement.readers.numerals import FAULTS, Fault
 from measurement.readers.panel_columns import suggest
-from measurement.readers.tables import RawTable, read_table
+from measurement.readers.tables import SQLITE_ENDINGS, RawTable, read_sqlite, read_table
 
 FloatArray = NDArray[np.float64]
 _OUTSIDE = {
@@ -27,7 +27,7 @@ _OUTSIDE = {
 
 
 def read_events(
-    path: Path, name: str, schema: Sequence[EventColumn], currency: str, found: Findings
+    path: Path, name: str, schema: Sequence[EventColumn], currency: str, found: Findings, *, table_name: str = ""
 ) -> pd.DataFrame | None:
     """A table in the schema's types.
 
@@ -42,8 +42,10 @@ def read_events(
         ISO code of the workspace.
     found
         Receives every problem; look at ``found.has_errors`` before using the frame.
+    table_name
+        The contract's name of the table, which is what it is called in an SQLite file: the log of ``liftwerk serve``.
     """
-    table = read_table(path, name, found)
+    table = _read(path, name, table_name, found)
     if table is None:
         return None
     found.lines = table.lines
@@ -73,6 +75,12 @@ def read_events(
             empty = {"text": "str", "number": "float64", "time": "datetime64[ns, UTC]"}[column.kind]
             frame[column.name] = pd.Series([None] * len(frame), index=frame.index, dtype=empty)
     return frame
+
+
+def _read(path: Path, name: str, table_name: str, found: Findings) -> RawTable | None:
+    if table_name and path.is_file() and path.suffix.lower() in SQLITE_ENDINGS:
+        return read_sqlite(path, table_name, found)
+    return read_table(path, name, found)
 
 
 def _times(table: RawTable, column: EventColumn, found: Findings) -> pd.Series:

@@ -69,9 +69,13 @@ def load_creatives(workspace: Workspace) -> tuple[list[pd.DataFrame | None], lis
     currency = workspace.settings.workspace.currency
     in_decisions, in_rewards = Findings(section.decisions), Findings(section.rewards)
     decisions = read_events(
-        workspace.path(section.decisions), section.decisions, CREATIVE_DECISIONS, currency, in_decisions
-    )
-    rewards = read_events(workspace.path(section.rewards), section.rewards, CREATIVE_REWARDS, currency, in_rewards)
+        workspace.path(section.decisions), section.decisions, CREATIVE_DECISIONS, currency, in_decisions,
+        table_name="creative_decisions",
+    )  # fmt: skip
+    rewards = read_events(
+        workspace.path(section.rewards), section.rewards, CREATIVE_REWARDS, currency, in_rewards,
+        table_name="creative_rewards",
+    )  # fmt: skip
     if decisions is not None and rewards is not None and not (in_decisions.has_errors or in_rewards.has_errors):
         _check_rewards(decisions, rewards, in_rewards)
     return [decisions, rewards], in_decisions.problems + in_rewards.problems

@@ -10,7 +10,7 @@ import pandas as pd
 
 from measurement.errors import InputError
 from measurement.readers.findings import Findings
-from measurement.readers.tables import read_database
+from measurement.readers.tables import SQLITE_ENDINGS, read_database
 from measurement.store import file_hash
 from measurement.workspace import Workspace
 
@@ -40,6 +40,9 @@ def input_hashes(workspace: Workspace, *names: str) -> dict[str, str]:
             if not path.exists():
                 raise InputError.of("the file does not exist", "Correct the path in liftwerk.toml", file=file)
             hashes[file] = file_hash(path)
+            newest = path.with_name(path.name + "-wal")
+            if path.suffix in SQLITE_ENDINGS and newest.exists():  # a log that is being written has its end there
+                hashes[f"{file}-wal"] = file_hash(newest)
         if name == "panel" and workspace.settings.panel.url is not None:
             hashes.update(_database_hash(workspace))
     return hashes

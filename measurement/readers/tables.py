@@ -22,6 +22,7 @@ from measurement.readers.findings import Findings, IntArray
 TEXT_ENDINGS = {".csv", ".tsv", ".txt"}
 SHEET_ENDINGS = {".xlsx", ".xlsm"}
 PARQUET_ENDINGS = {".parquet", ".pq"}
+SQLITE_ENDINGS = {".sqlite", ".sqlite3"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -150,6 +151,24 @@ def read_database(url: str, table: str, root: Path, found: Findings) -> RawTable
         )
         return None
     return _from_arrow(content, found.file, found)
+
+
+def read_sqlite(path: Path, table: str, found: Findings) -> RawTable | None:
+    """A table or view of an SQLite file, which another process may be writing; ``None`` where that fails."""
+    import sqlite3
+
+    connection = sqlite3.connect(path, timeout=10.0)
+    try:
+        frame = pd.read_sql_query(f'SELECT * FROM "{table}"', connection)  # noqa: S608 - one of the contract's names
+    except (sqlite3.Error, pd.errors.DatabaseError) as error:
+        reason = str(error).rpartition(": ")[2]
+        found.add(f"the table '{table}' cannot be read", "Name the log of `liftwerk serve`", value=reason)
+        return None
+    finally:
+        connection.close()
+    if frame.empty:
+        found.add("the table has no rows", "Export the data again, with one row for each period")
+    return RawTable(file=found.file, frame=frame, lines=np.arange(2, len(frame) + 2, dtype=np.int64))
 
 
 def _from_text(content: bytes, name: str, found: Findings, expects: Sequence[str]) -> RawTable | None:

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from decisions.approval import AuditLog, sha256
 from measurement.checks import Check
+from measurement.curves import ResponseCurves
+from measurement.readers.curves_table import write_curves
 from measurement.store import RunDraft, RunStore
 
 CHANNELS = ("search", "social", "tv", "display", "video", "radio", "print", "affiliate")
@@ -61,7 +64,9 @@ def build(root: Path, *, healthy: bool = True, locale: str = "en_GB") -> Path:
         _creatives(draft)
     with store.write("content", seed=7) as draft:
         _content(draft, rng)
-    write_plan(root)
+    fit = store.latest("mmm")
+    assert fit is not None
+    write_plan(root, {f"mmm/{fit.id}": "0" * 64})
     write_decision(root, "2026-W47", scale=0.7)
     write_decision(root, "2026-W48", healthy=healthy)
     return root
@@ -89,7 +94,7 @@ def _mmm(draft: RunDraft, rng: np.random.Generator, checks: tuple[Check, ...]) -
         "roas_upper": ROAS * 1.35, "marginal_roas": MARGINAL, "marginal_roas_lower": MARGINAL * 0.6,
         "marginal_roas_upper": MARGINAL * 1.5, "level": 0.9,
     }))  # fmt: skip
-    _frame(draft, "curves.parquet", _curves())
+    write_curves(_curves(), draft.folder / "curves.parquet")
     season = 1 + 0.2 * np.sin(np.arange(130) / 52 * 2 * np.pi)
     share = rng.dirichlet(np.full(len(GEOS), 8.0))
     rows, fits = [], []
@@ -107,16 +112,14 @@ def _mmm(draft: RunDraft, rng: np.random.Generator, checks: tuple[Check, ...]) -
     _frame(draft, "fit.csv", pd.concat(fits))
 
 
-def _curves() -> pd.DataFrame:
-    parts = []
-    for i, channel in enumerate(CHANNELS):
-        grid = np.linspace(0, 2 * SPEND[i], 41)
-        top = ROAS[i] * SPEND[i] * 2
-        mean = top * grid**1.4 / (grid**1.4 + SPEND[i] ** 1.4)
-        parts.append(pd.DataFrame({"channel": channel, "spend": grid, "mean": mean, "lower": mean * 0.75,
-                                   "upper": mean * 1.25, "level": 0.9, "current_spend": SPEND[i],
-                                   "currency": "EUR"}))  # fmt: skip
-    return pd.concat(parts)
+def _curves() -> ResponseCurves:
+    grid = np.linspace(0, 2, 41)[None, :] * SPEND[:, None]
+    top = (ROAS * SPEND * 2)[:, None]
+    mean = top * grid**1.4 / (grid**1.4 + SPEND[:, None] ** 1.4)
+    scale = np.random.default_rng(5).lognormal(0, 0.15, (60, len(CHANNELS), 1))
+    return ResponseCurves(
+        channels=CHANNELS, spend=grid, outcome=scale * mean[None], observed_spend=SPEND, currency="EUR", run="fake"
+    )
 
 
 def _geo(draft: RunDraft, rng: np.random.Generator, channel: str, effect: float) -> None:
@@ -127,6 +130,9 @@ def _geo(draft: RunDraft, rng: np.random.Generator, channel: str, effect: float)
     observed = counter * (1 + lift) * rng.normal(1, 0.008, 32)
     _frame(draft, "series.csv", pd.DataFrame({"date": dates, "observed": observed, "counterfactual": counter,
                                               "lower": counter * 0.975, "upper": counter * 1.025}))  # fmt: skip
+    _frame(draft, "placebos.csv", pd.concat(
+        [pd.DataFrame({"date": dates, "set": number, "effect": rng.normal(0, 0.01, 32) + (lift if number == 0 else 0)})
+         for number in range(6)]))  # fmt: skip
     value = float((observed - counter)[24:].sum())
     _json(draft, "readout.json", {
         "channel": channel, "treated": ["Hamburg", "Bremen"], "start": "2026-05-18", "end": "2026-07-12",
@@ -137,12 +143,24 @@ def _geo(draft: RunDraft, rng: np.random.Generator, channel: str, effect: float)
         "estimator": {"name": "synthetic_control", "fixed_effects": True},
         "donor_weights": {"Niedersachsen": 0.41, "Hessen": 0.27, "Berlin": 0.19, "Sachsen": 0.13},
         "aa_rejection": {"rate": 0.094, "lower": 0.06, "upper": 0.14, "windows": 320, "alpha": 0.1},
-        "placebo": {"sets": 320}, "verdict": {"rule": "lift" if effect else "no_lift",
+        "placebo": {"sets": 320, "set_p_value": 0.02, "other_estimators": {"did": value / 16 - 6e3},
+                    "in_time_att": 120.0, "in_time_p_value": 0.62},
+        "cells": [_cell("Hamburg", value * 0.6), _cell("Bremen", value * 0.4)], "verdict": {"rule": "lift" if effect else "no_lift",
                                               "facts": {"detectable_lift": 0.021}},
     })  # fmt: skip
 
 
+def _cell(geo: str, value: float) -> dict[str, object]:
+    outcome = {"value": value, "lower": value - 5e4, "upper": None, "level": 0.9}
+    return {"name": geo, "treated": [geo], "lift_percent": 4.2, "incremental_outcome": outcome, "iroas": None,
+            "adjusted_p_value": 0.04}  # fmt: skip
+
+
 def _designs(draft: RunDraft) -> None:
+    effects = np.linspace(0, 0.5, 26)
+    _frame(draft, "power_curves.csv", pd.concat(
+        [pd.DataFrame({"rank": rank, "effect": effects, "power": np.clip(0.1 + effects * 15 / rank, 0, 1)})
+         for rank in (1, 2, 3)]))  # fmt: skip
     _frame(draft, "designs.csv", pd.DataFrame({
         "rank": [1, 2, 3], "treated": ["Hamburg; Saarland", "Hessen; Bremen", "Berlin; Sachsen; Thüringen"],
         "weeks": 6, "mde": [0.041, 0.048, 0.055], "power_at_target": [0.87, 0.82, 0.8],
@@ -194,9 +212,9 @@ def _content(draft: RunDraft, rng: np.random.Generator) -> None:
         "value": [0.062, 412.0], "limit": [0.05, 280.0], "detail": ["above its objective", "usual: 190.00"]}))  # fmt: skip
 
 
-def write_plan(root: Path) -> None:
+def write_plan(root: Path, inputs: dict[str, str] | None = None) -> None:
     """A plan run in the contract's columns."""
-    with RunStore(root / "runs").write("plan", seed=7) as draft:
+    with RunStore(root / "runs").write("plan", seed=7, inputs=inputs or {}) as draft:
         draft.check(
             [Check(name="certified_gap", passed=True, value=2e-5, limit=1e-4, remedy="Raise the refinement limit")]
         )
@@ -256,7 +274,7 @@ def write_decision(root: Path, week: str, *, healthy: bool = True, scale: float 
     ]  # fmt: skip
     checks = HEALTHY if healthy else SICK
     document = {
-        "week": week, "state": "act" if healthy else "do_not_act", "currency": "EUR",
+        "week": week, "locale": "en_GB", "state": "act" if healthy else "do_not_act", "currency": "EUR",
         "status": "healthy" if healthy else "unhealthy", "moved": 24e3 * scale, "total_current": 244e3,
         "total_proposed": 244e3, "plan": {"gap": 2e-5}, "canaries": {"verdict": "continue", "stopped": []},
         "creatives": [{"experiment": "autumn", "creative": "price", "rule": "tired"}],
@@ -265,7 +283,11 @@ def write_decision(root: Path, week: str, *, healthy: bool = True, scale: float 
         "next_test": {"channel": "video", "value": 1850.0, "cost": 9000.0, "weeks": 26, "design": {
             "kind": "go_dark", "treated": ["Hamburg", "Bremen"], "weeks": 6, "mde": 0.034}},
     }  # fmt: skip
-    (folder / "decision.json").write_text(json.dumps(document, default=float), encoding="utf-8")
+    document = json.loads(json.dumps(document, default=float))
+    (folder / "decision.json").write_text(json.dumps(document), encoding="utf-8")
+    AuditLog(root / "audit" / "log.jsonl").append_once("recommended", week, {
+        "state": document["state"], "moved": document["moved"], "decision_sha256": sha256(document),
+        "budget": {line["channel"]: line["proposed"] for line in document["channels"]}})  # fmt: skip
     (folder / "budget.csv").write_text("channel\n", encoding="utf-8")
     (folder / "report.html").write_text("<p>report</p>", encoding="utf-8")
     (folder / "budget.xlsx").write_bytes(b"PK")

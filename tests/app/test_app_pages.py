@@ -9,7 +9,10 @@ from types import ModuleType
 import pytest
 
 Draw = Callable[..., str]
-PAGES = ("", "budget", "media-mix", "geo-lift", "creatives", "content-pipeline", "data-health")
+PAGES = ("", "what-changed", "budget", "planner", "media-mix", "geo-lift", "creatives", "attribution",
+         "content-pipeline", "data-health", "audit")  # fmt: skip
+MORE_GEO_EN = ("Cell by cell", "where nothing was changed", "Other readings", "outside", "wanted 80%")
+MORE_GEO_DE = ("Zelle für Zelle", "wo nichts verändert wurde", "Andere Lesarten", "außerhalb", "80\xa0%")
 EXPECTED = {
     ("", "en"): ("Move €24,000 a week", "+€21,400", "4%", "last week €16,800", "Search", "Proven", "Data up to"),
     ("", "de"): ("24.000\xa0€ pro Woche umschichten", "+21.400\xa0€", "4\xa0%", "Vorwoche 16.800\xa0€", "Belegt"),
@@ -17,10 +20,9 @@ EXPECTED = {
         "With 10% less budget",
         "-€28,000",
         "Outcome against budget",
-        "New data + Another model",
         "Switch it off in Hamburg, Bremen for 6 weeks",
         "+€39,100",
-        "tv changes by at most 25%",
+        "TV changes by at most 25%",
         "worst 10% of cases",
         "+€3,000 of outcome in all",
     ),
@@ -28,14 +30,26 @@ EXPECTED = {
         "Mit 10\xa0% weniger Budget",
         "-28.000\xa0€",
         "Ergebnis und Budget",
-        "Neue Daten + Anderes Modell",
+        "TV ändert sich um höchstens 25\xa0%",
         "Abschalten in Hamburg, Bremen, 6 Wochen lang",
         "in den schlechtesten 10\xa0% der Fälle",
     ),
+    ("what-changed", "en"): ("The advice is the same", "last week €16,800", "New data + Another model", "was 1.90"),
+    ("what-changed", "de"): ("Der Rat ist für jeden Kanal derselbe", "Neue Daten + Anderes Modell"),
+    ("planner", "en"): ("What if?", "≤ 0.01%", "no plan under these wishes", "found in", "Total budget €244,000"),
+    ("planner", "de"): ("Was wäre wenn?", "kein Plan unter diesen Wünschen", "Gesamtbudget 244.000\xa0€"),
+    ("audit", "en"): ("The log is as it was written", "recommended", "2026-W47", "€24,000"),
+    ("audit", "de"): ("Das Protokoll ist, wie es geschrieben wurde", "empfohlen", "24.000\xa0€"),
     ("media-mix", "en"): ("Where the outcome comes from", "Contribution over time", "Response curves", "€13.7m"),
     ("media-mix", "de"): ("Woher das Ergebnis kommt", "Wirkungskurven", "1,90", "Mio."),
-    ("geo-lift", "en"): ("Display: no lift detected", "p-value", "9.4% of the time", "Hamburg, Saarland"),
-    ("geo-lift", "de"): ("Display: kein Lift nachweisbar", "p-Wert", "in 9,4\xa0% der Fälle", "Hamburg, Saarland"),
+    ("geo-lift", "en"): ("Display: no lift detected", "p-value", "9.4% of the time", "Hamburg, Saarland", *MORE_GEO_EN),
+    ("geo-lift", "de"): (
+        "Display: kein Lift nachweisbar",
+        "p-Wert",
+        "in 9,4\xa0% der Fälle",
+        "Hamburg, Saarland",
+        *MORE_GEO_DE,
+    ),
     ("creatives", "en"): ("take Dog", "Keep it running", "confirmed", "93.0%"),
     ("creatives", "de"): ("Dog nehmen", "Weiterlaufen lassen", "bestätigt", "93,0\xa0%"),
     ("content-pipeline", "en"): ("Hallucination rate", "goal at most 4.0 s", "Stop the canary", "unusual cost"),
@@ -57,6 +71,10 @@ def test_a_page_says_what_it_should(open_page: Draw, workspace: Path, path: str,
     [
         ("", "liftwerk weekly"),
         ("budget", "liftwerk plan"),
+        ("what-changed", "liftwerk weekly"),
+        ("planner", "liftwerk plan"),
+        ("attribution", "liftwerk attribute"),
+        ("audit", "liftwerk weekly"),
         ("media-mix", "liftwerk fit"),
         ("geo-lift", "liftwerk geo read"),
         ("creatives", "liftwerk creatives"),
@@ -231,7 +249,8 @@ def test_stale_data_are_flagged(workspace: Path, age: int, expected: str) -> Non
     from measurement.wording import load_wording
     from measurement.workspace import Workspace
 
-    scene = Scene(workspace=Workspace.open(workspace), wording=load_wording("app", "en_GB", "EUR"), palette=LIGHT)
+    scene = Scene(workspace=Workspace.open(workspace), wording=load_wording("app", "en_GB", "EUR"), palette=LIGHT,
+                  decided=load_wording("decisions", "en_GB", "EUR"))  # fmt: skip
     until = dt.date(2026, 11, 22)
     said = data_badge(scene, until, until + dt.timedelta(days=age))
     assert expected in said
@@ -259,7 +278,6 @@ def test_a_budget_page_without_a_past_draws_or_room_says_so(open_page: Draw, own
     pd.read_csv(run / "frontier.csv").iloc[2:3].to_csv(run / "frontier.csv", index=False)
     said = open_page(own_copy, "budget")
     for sentence in (
-        "There is no plan of an earlier week",
         "carry no uncertainty, so there is no risk",
         "a test could teach nothing",
         "No rule holds the plan back",
@@ -267,6 +285,7 @@ def test_a_budget_page_without_a_past_draws_or_room_says_so(open_page: Draw, own
         "Your rules leave only this budget",
     ):
         assert sentence in said
+    assert "There is no plan of an earlier week" in open_page(own_copy, "what-changed")
 
 
 def test_a_plan_of_an_earlier_version_asks_for_a_new_one(open_page: Draw, own_copy: Path) -> None:
@@ -295,3 +314,30 @@ def test_the_week_names_the_design_and_its_cost(open_page: Draw, workspace: Path
     said = open_page(workspace)
     assert "Switch it off in Hamburg, Bremen for 6 weeks" in said
     assert "It costs about €9,000" in said
+
+
+def test_a_changed_log_is_named_on_its_page_and_nothing_can_be_approved(open_page: Draw, own_copy: Path) -> None:
+    log = own_copy / "audit" / "log.jsonl"
+    log.write_bytes(log.read_bytes().replace(b"24000", b"25000"))
+    said = open_page(own_copy, "audit", "de")
+    assert "Das Protokoll wurde verändert" in said
+    assert "Zeile 2 ist fehlerhaft" in said
+
+
+def test_the_first_page_says_where_the_decision_stands(open_page: Draw, own_copy: Path) -> None:
+    from decisions.people import Person
+    from decisions.review import Review
+    from measurement.workspace import Workspace
+
+    assert "Waiting for a decision" in open_page(own_copy)
+    review = Review.of(Workspace.open(own_copy))
+    standing = review.standing("2026-W48")
+    assert standing is not None
+    review.approve(Person(name="<b>Paula</b>", role="approver"), "2026-W48", standing.version, "fine")
+    said = open_page(own_copy)
+    assert "Approved by &lt;b&gt;Paula&lt;/b&gt;" in said
+    assert "“fine”" in said
+
+
+def test_an_unhealthy_week_offers_nothing_to_approve(open_page: Draw, sick_workspace: Path) -> None:
+    assert "Nothing to approve: a check failed" in open_page(sick_workspace)

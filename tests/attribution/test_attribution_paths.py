@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attribution.journeys import JourneyOptions, build_paths
+from attribution.journeys import JourneyOptions, build_paths, journeys_expression
 from attribution.order import choose_order
 from attribution.paths import paths_from_strings, read_path_table
 from attribution.privacy import noisy_counts, person_transitions, publishable_transitions, release
@@ -201,3 +201,19 @@ def test_the_job_writes_the_contract(tmp_path):
     assert (pd.read_csv(record.file("transitions.csv"))["count"] % 10 == 0).all()
     assert record.file("reconcile.csv").is_file()
     assert run_attribute(workspace, seed=7).id == record.id
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "bigquery", "snowflake", "trino"])
+def test_the_journeys_can_be_written_for_a_warehouse(engine):
+    import ibis
+
+    columns = {
+        "unit_id": "string",
+        "ts": "timestamp",
+        "channel": "string",
+        "kind": "string",
+        "value": "float64",
+        "cost": "float64",
+    }
+    text = str(ibis.to_sql(journeys_expression(ibis.table(columns, name="touchpoints")), dialect=engine))
+    assert "touchpoints" in text

@@ -75,21 +75,69 @@ def test_a_missing_head_is_found_once_there_is_more_than_one_line(tmp_path):
     assert not log.verify().sound
 
 
-def test_a_writer_killed_in_the_middle_of_a_line_leaves_a_sound_log(tmp_path):
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_a_writer_killed_in_the_middle_of_a_line_leaves_a_sound_log(tmp_path, monkeypatch, share):
     log = filled(tmp_path, 2)
+
+    def stop(self, line):
+        with log.file.open("ab") as stream:
+            stream.write(line.encode()[: int(len(line) * share)])
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AuditLog, "_write", stop)
+        with pytest.raises(Killed):
+            log.append("recommended", "2026-W50", {"who": "Jörg"})
+    assert log.verify().sound
+    log.append("recommended", "2026-W51", {})
+    assert log.verify().sound
+    assert log.entries()[-1].subject == "2026-W51"
+
+
+@pytest.mark.parametrize("added", [b"x", b"\n", b"{}\n", b'{"action":"reco'])
+def test_added_bytes_are_found_and_their_line_named(tmp_path, added):
+    log = filled(tmp_path, 3)
+    content = log.file.read_bytes()
+    log.file.write_bytes(content + added)
+    assert log.verify().line == 4
+    for place in [*range(0, len(content), 7)]:
+        log.file.write_bytes(content[:place] + added + content[place:])
+        assert log.verify().line == content[:place].count(b"\n") + 1, place
+
+
+def test_a_line_forged_behind_the_head_is_found(tmp_path):
+    log = filled(tmp_path, 2)
+    entry = log.entries()[-1]
+    body = {"seq": 3, "at": entry.at, "actor": "mallory", "action": "approved", "subject": "2026-W41", "details": {},
+            "previous": entry.hash}  # fmt: skip
     with log.file.open("ab") as stream:
-        stream.write(b'{"action":"reco')
-    assert log.verify().sound
-    log.append("recommended", "2026-W50", {})
-    assert log.verify().entries == 3
+        stream.write((canonical(body | {"hash": sha256(body)}) + "\n").encode())
+    assert log.verify().line == 3
 
 
-def test_a_writer_killed_before_the_head_leaves_a_sound_log(tmp_path):
+@pytest.mark.parametrize("place", range(0, 90, 3))
+def test_a_changed_head_is_found(tmp_path, place):
     log = filled(tmp_path, 2)
-    head = log.file.with_name("head.json").read_bytes()
-    log.append("recommended", "2026-W50", {})
-    log.file.with_name("head.json").write_bytes(head)
-    assert log.verify().sound
+    head = log.file.with_name("head.json")
+    content = bytearray(head.read_bytes())
+    content[place % len(content)] ^= 1
+    head.write_bytes(bytes(content))
+    assert not log.verify().sound
+
+
+def test_what_a_check_refuses_is_not_written(tmp_path):
+    log = filled(tmp_path, 1)
+
+    def refuse(entries):
+        raise InputError.of(f"{len(entries)} line", "Do not")
+
+    with pytest.raises(InputError, match="1 line"):
+        log.append_checked("approved", "2026-W48", "Jo", refuse)
+    assert log.verify().entries == 1
 
 
 def test_nothing_is_added_to_a_broken_chain(tmp_path):

@@ -121,7 +121,9 @@ def test_formulas_are_neutralised(text):
 
 def test_both_catalogues_have_the_same_keys_and_fields():
     english, german = (read_catalogue(CATALOGUES / f"{language}.toml") for language in ("en", "de"))
-    assert english.keys() == german.keys()
+    # Remedies come in English with the artifacts; only other languages need words of their own.
+    assert english.keys() == {key for key in german if not key.startswith("remedy.")}
+    assert {f"check.{key.removeprefix('remedy.')}" for key in german if key.startswith("remedy.")} <= german.keys()
     for key in english:
         fields = [
             {field for _, field, _, _ in string.Formatter().parse(text) if field}
@@ -141,3 +143,78 @@ def test_every_word_is_used():
         name = key.partition(".")[2]
         rule = key.startswith("rule.") and all(part in source for part in name.split("_"))
         assert rule or name in source or key.startswith(composed), key
+
+
+RULES = (
+    ("total budget 1,250,000", "Gesamtbudget 1.250.000 €", "Total budget €1,250,000"),
+    (
+        "total budget at least 900 (of which 50.50 in reserve)",
+        "Gesamtbudget mindestens 900 €, davon 50,50 € Reserve",
+        None,
+    ),
+    ("tv changes by at most 25% (at most 319,144)", "TV ändert sich um höchstens 25 % (höchstens 319.144 €)", None),
+    (
+        "tv in Hamburg changes by at most 12.5% (at least 3.25)",
+        "TV in Hamburg ändert sich um höchstens 12,5 % (mindestens 3,25 €)",
+        None,
+    ),
+    ("no channel changes by more than 25%", "Kein Kanal ändert sich um mehr als 25 %", None),
+    ("out_of_home has no spend today (at most 0)", "Out of home hat heute keine Ausgaben (höchstens 0 €)", None),
+    ("tv zero or at least 80,000", "TV null oder mindestens 80.000 €", None),
+    ("brand at least 25% of the total", "Brand mindestens 25 % des Gesamtbudgets", None),
+    ("tv + radio at most 90,000", "TV + Radio höchstens 90.000 €", None),
+    ("search fixed at 12.50", "Search fest bei 12,50 €", "Search fixed at €12.50"),
+    ("ROAS of the plan at least 1.5", "ROAS des Plans mindestens 1,50", None),
+    ("cost per outcome of search at most 40", "Kosten je Ergebnis von Search höchstens 40 €", None),
+    ("at most 3 active channels of tv + radio", "Höchstens 3 aktive Kanäle aus TV + Radio", None),
+    ("at most 3 active channels", "Höchstens 3 aktive Kanäle", None),
+    ("curve of tv is known from 1,000", "Die Kurve von TV ist ab 1.000 € bekannt", None),
+    ("search at most 63,000 (2)", "Search höchstens 63.000 €", None),
+    ("something new", "something new", "something new"),
+)
+
+
+@pytest.mark.parametrize(("name", "german", "english"), RULES)
+def test_rules_have_names_in_both_languages(name, german, english):
+    from decisions.rule_words import rule_in_words
+    from decisions.sentences import wordings
+
+    words = wordings("de_DE", "EUR")
+    assert rule_in_words(name, words["de"]).replace("\xa0", " ") == german
+    if english:
+        assert rule_in_words(name, words["en"]) == english
+
+
+def test_every_name_a_rule_can_have_is_known_in_words():
+    import numpy as np
+
+    from budget_optimizer.allocator import known_range
+    from budget_optimizer.constraints import compile_rules
+    from budget_optimizer.written_rules import rules_from_settings
+    from decisions.rule_words import rule_in_words
+    from decisions.sentences import wordings
+    from measurement.curves import ResponseCurves
+    from measurement.settings import BudgetSection
+
+    curves = ResponseCurves(
+        channels=("tv", "radio"), spend=np.array([[10.0, 900.0], [0.0, 900.0]]), outcome=np.ones((1, 2, 2)) * [0.0, 1.0],
+        observed_spend=np.array([100.0, 0.0]), currency="EUR",
+    )  # fmt: skip
+    rules = [
+        {"kind": "bounds", "channel": "tv", "min": 1, "max": 2.5},
+        {"kind": "group", "channels": ["tv", "radio"], "min": 1, "max": 2, "min_share": 0.1, "max_share": 0.125},
+        {"kind": "group", "channels": ["tv"], "name": "brand", "min": 1},
+        {"kind": "min_if_active", "channel": "tv", "min": 3},
+        {"kind": "target_roas", "value": 2}, {"kind": "target_roas", "value": 2, "channel": "tv"},
+        {"kind": "target_cpa", "value": 2}, {"kind": "target_cpa", "value": 2, "channel": "tv"},
+        {"kind": "fixed", "channel": "tv", "value": 3}, {"kind": "max_active", "count": 2},
+        {"kind": "max_active", "count": 2, "channels": ["tv"]}, {"kind": "reserve", "value": 5},
+    ]  # fmt: skip
+    words = wordings("de_DE", "EUR")["de"]
+    for total in ({"total": 100.0}, {"total_min": 10.0, "total_max": 200.0}):
+        section = BudgetSection.model_validate({"max_change": 0.25, "rules": rules, **total})
+        rows = [*known_range(curves), *compile_rules(rules_from_settings(section, curves), curves)]
+        names = {row.name for row in rows} | {row.family for row in rows if row.family}
+        assert len(names) > 10
+        for name in names:
+            assert rule_in_words(name, words) != name, name

@@ -148,6 +148,17 @@ def test_the_same_request_gives_the_same_table() -> None:
     pd.testing.assert_frame_equal(quick().table(), quick().table())
 
 
+def test_names_and_currency_do_not_change_a_design() -> None:
+    panel = history()
+    names = dict(zip(GEOS, "mzkylxjwivhu", strict=True))
+    data = panel.data.assign_coords(geo=[names[str(geo)] for geo in panel.data["geo"].to_numpy()])
+    data = data.assign(outcome=data["outcome"] * 7.0, spend=data["spend"] * 7.0)
+    other = design_geo_test(Panel(data=data), channel="tv", weeks=4, effort=QUICK)
+    first = quick()
+    assert [design.mde for design in other.designs] == pytest.approx([design.mde for design in first.designs])
+    assert {names[geo] for geo in first.designs[0].treated} == set(other.designs[0].treated)
+
+
 @pytest.mark.parametrize(
     ("request_", "column"),
     [

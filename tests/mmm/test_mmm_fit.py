@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -104,6 +105,11 @@ def test_a_good_lift_test_sharpens_its_channel_and_moves_it_to_the_truth(small_f
     readout = lifted_fit.lifts.lifts[0]
     assert abs(predicted.mean() - readout.incremental_outcome.value) < 2 * readout.standard_error
     assert next(check for check in lifted_fit.checks if check.name == "lift_conflict").passed
+    row = lifted_fit.channels_table().set_index("channel").loc["video"]
+    assert row["roas_without_tests_lower"] < row["roas_without_tests"] < row["roas_without_tests_upper"]
+    assert row["roas_without_tests"] == pytest.approx(np.median(before), abs=0.5 * before.std())
+    assert "roas_without_tests" not in small_fit.channels_table()
+    assert len(lifted_fit.plot.roas().data) == 1 + len(small_fit.plot.roas().data)
 
 
 def test_a_wrong_lift_test_is_reported_as_a_conflict(small_fit, small_market, make_lift_of):
@@ -112,14 +118,25 @@ def test_a_wrong_lift_test_is_reported_as_a_conflict(small_fit, small_market, ma
     test = next(test for test in small_market.geo_tests if test["channel"] == "video")
     honest, wrong = make_lift_of(test, 0.1), make_lift_of(test, 0.1, shift=9.0)
     laid = lift_design(small_fit.design, [honest, wrong])
-    unlifted = replace(small_fit, lifts=laid).predicted_lifts()
-    mean, variance, noise = unlifted.mean(axis=0), unlifted.var(axis=0), laid.error**2
-    posterior_variance = 1 / (1 / variance + 1 / noise)
-    posterior_mean = posterior_variance * (mean / variance + laid.value / noise)
-    draws = posterior_mean + np.sqrt(posterior_variance) * np.random.default_rng(0).standard_normal((20000, 2))
-    p_honest, p_wrong = conflict(draws, laid)
+    p_honest, p_wrong = conflict(replace(small_fit, lifts=laid).predicted_lifts(), laid)
     assert p_honest > 0.05
     assert p_wrong < 0.01
+    alone = lift_design(small_fit.design, [honest])
+    assert conflict(replace(small_fit, lifts=alone).predicted_lifts(), alone)[0] > 0.05
+
+
+def test_predictive_p_values_of_readouts_are_uniform_where_the_model_is_right():
+    """Skewed predictions, one test at a time and beside another: a right readout is flagged as often as stated."""
+    rng = np.random.default_rng(8)
+    predicted = np.exp(rng.normal(0.0, 0.5, (4000, 2)) + rng.normal(0.0, 0.3, (4000, 1)))
+    truth = np.exp(rng.normal(0.0, 0.5, (500, 2)) + rng.normal(0.0, 0.3, (500, 1)))
+    found = []
+    for lift in truth:
+        value = lift + rng.normal(0.0, 0.3, 2)
+        found.append(conflict(predicted, SimpleNamespace(value=value, error=np.full(2, 0.3))))
+    p = np.array(found)
+    for limit in (0.05, 0.1, 0.5):
+        assert abs((p < limit).mean() - limit) < 4 * np.sqrt(limit * (1 - limit) / p.size)
 
 
 def test_a_user_prior_pulls_where_data_are_silent():

@@ -1,0 +1,1 @@
+"""The creative decision endpoint: versioned tables, one log, one learner."""

@@ -1,0 +1,153 @@
+"""Compiled: one cold problem in one call. The Gram matrix is filled in only where the active set asks for it.
+
+`geolift.active_set` shares a whole Gram matrix between many right-hand sides. For a single one most of that matrix is
+never looked at: a handful of donors ever enters. Here slopes come from the residual, which costs one pass over the
+donors a step, and which is also the more exact of the two.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from geolift.active_set import Flags, Places, Reals, _append, _exchange, _settle, _steepest, compiled, compiled_sums
+
+
+@compiled_sums
+def _centre(target: Reals, donors: Reals, aim: Reals, pool: Reals, squares: Reals) -> float:
+    """Target and donors less the donors' mean, into ``aim`` and ``pool``; returns the scale, NaN where not finite.
+
+    ``squares`` (J,) receives the sum of squares of each row of ``pool``. Since Σ w = 1, moving donors and target by one
+    common series, and scaling all alike, leaves the minimiser unchanged.
+    """
+    count, periods = donors.shape
+    aim[:] = 0.0
+    for j in range(count):
+        for t in range(periods):
+            aim[t] += donors[j, t]
+    for t in range(periods):
+        aim[t] /= count
+    total, own = 0.0, 0.0
+    for j in range(count):
+        square = 0.0
+        for t in range(periods):
+            moved = donors[j, t] - aim[t]
+            pool[j, t] = moved
+            square += moved * moved
+        squares[j] = square
+        total += square
+    for t in range(periods):
+        aim[t] = target[t] - aim[t]
+        own += aim[t] * aim[t]
+    if not np.isfinite(total + own):
+        return np.nan
+    return float(np.sqrt(total / (count * periods)) if total > 0.0 else np.sqrt(own / periods))
+
+
+@compiled_sums
+def _divide(aim: Reals, pool: Reals, squares: Reals, scale: float) -> None:
+    """Bring everything to the scale one, in place."""
+    factor = 1.0 / scale
+    for j in range(pool.shape[0]):
+        squares[j] *= factor * factor
+        for t in range(pool.shape[1]):
+            pool[j, t] *= factor
+    for t in range(aim.shape[0]):
+        aim[t] *= factor
+
+
+@compiled
+def _first(gram: Reals, squares: Reals, linear: Reals, mask: Flags, penalty: float) -> int:
+    """The allowed donor closest to the target on its own; the Gram matrix receives its diagonal."""
+    enter, nearest = 0, np.inf
+    for j in range(squares.shape[0]):
+        gram[j, j] = squares[j] + penalty
+        cost = 0.5 * gram[j, j] - linear[j]
+        if mask[j] and cost < nearest:
+            enter, nearest = j, cost
+    return enter
+
+
+@compiled_sums
+def _residual(aim: Reals, pool: Reals, members: Places, size: int, weights: Reals, out: Reals) -> float:
+    """``y − wX`` into ``out``; returns its square."""
+    periods = aim.shape[0]
+    for t in range(periods):
+        out[t] = aim[t]
+    for k in range(size):
+        share = weights[members[k]]
+        donor = members[k]
+        for t in range(periods):
+            out[t] -= share * pool[donor, t]
+    square = 0.0
+    for t in range(periods):
+        square += out[t] * out[t]
+    return float(square)
+
+
+@compiled_sums
+def _products(pool: Reals, donor: int, members: Places, size: int, gram: Reals) -> None:
+    """The donor's products with the members, into the Gram matrix."""
+    for k in range(size):
+        other = members[k]
+        total = 0.0
+        for t in range(pool.shape[1]):
+            total += pool[donor, t] * pool[other, t]
+        gram[donor, other] = total
+        gram[other, donor] = total
+
+
+@compiled
+def solve_single(target: Reals, donors: Reals, allowed: Flags, ridge: float, weights: Reals, told: Reals) -> None:
+    """Minimise ``½ ‖y − wX‖² + ½ ridge ‖w‖²`` over the simplex of the allowed donors (all where ``allowed`` is empty).
+
+    ``weights`` (J,) receives the solution; ``told`` (4,) the duality gap and the objective, both in the unit of the
+    data, the gap that is rounding, and the number of steps (negative where a value is not finite).
+    """
+    count, periods = donors.shape
+    aim, pool = np.empty(periods), np.empty((count, periods))
+    squares = np.empty(count)
+    scale = _centre(target, donors, aim, pool, squares)
+    if np.isnan(scale):
+        told[3] = -1.0
+        return
+    if scale == 0.0:
+        scale = 1.0
+    _divide(aim, pool, squares, scale)
+    mask = allowed if allowed.shape[0] == count else np.ones(count, dtype=np.bool_)
+    penalty = ridge / (scale * scale)
+    linear, rest = np.dot(pool, aim), np.empty(periods)
+    gram, factor = np.empty((count, count)), np.empty((count + 1, count + 1))
+    members, work, shifted = np.zeros(count + 1, dtype=np.int64), np.empty((3, count + 1)), np.empty(count)
+    trace, largest, square = squares.sum() + count * penalty, squares.max(), np.dot(aim, aim)
+    enter = _first(gram, squares, linear, mask, penalty)
+    shift = trace / count if trace > 0.0 else 1.0
+    shifted[:] = linear + shift
+    weights[:] = 0.0
+    weights[enter] = 1.0
+    _append(factor, 0, gram, members, enter, shift, shifted, work)
+    size, steps, stalls, gap, value, previous = 1, 0, 0, 0.0, 0.0, np.inf
+    for _ in range(20 * count + 50):
+        error = _residual(aim, pool, members, size, weights, rest)
+        slope = np.dot(pool, rest)
+        level, own = 0.0, 0.0
+        for j in range(count):
+            slope[j] = penalty * weights[j] - slope[j]
+        for k in range(size):
+            level += weights[members[k]] * slope[members[k]]
+            own += weights[members[k]] * weights[members[k]]
+        enter = _steepest(slope, mask, level)
+        gap = 0.0 if enter < 0 else level - slope[enter]
+        value = 0.5 * error + 0.5 * penalty * own
+        stalls = stalls + 1 if value >= previous else 0
+        if enter < 0 or stalls > 5 or weights[enter] > 0.0 or gap <= max(1e-12 * value, 2e-16 * (square + largest)):
+            break
+        previous, steps = min(previous, value), steps + 1
+        _products(pool, enter, members, size, gram)
+        if not _append(factor, size, gram, members, enter, shift, shifted, work):
+            size = _exchange(factor, size, members, enter, weights, work)
+            if not _append(factor, size, gram, members, enter, shift, shifted, work):
+                break
+        size = _settle(factor, size + 1, members, weights, work)
+    told[0], told[1] = min(max(gap, 0.0), value) * scale * scale, value * scale * scale
+    told[2] = np.finfo(np.float64).eps * (square + largest) * scale * scale
+    told[3] = steps

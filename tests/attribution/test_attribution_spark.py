@@ -1,0 +1,65 @@
+"""The same expression on DuckDB and on local PySpark gives identical paths."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks.attribution_peers.environments import ROOT, MissingEnvironmentError, peer_python
+
+SCRIPT = Path(__file__).with_name("spark_paths.py")
+
+
+def touchpoints(count, seed):
+    """Touches and purchases with ties, silences, sessions, missing values and names that sort awkwardly."""
+    rng = np.random.default_rng(seed)
+    unit = rng.integers(0, count // 6, count)
+    kind = rng.choice(["click", "impression", "conversion"], count, p=[0.45, 0.45, 0.1])
+    bought = kind == "conversion"
+    # Whole minutes, so that many rows of a person fall on the same instant.
+    minutes = rng.integers(0, 120 * 1440, count)
+    channel = rng.choice(np.array(["search", "Search", "social", "é-mail", "tv spot", "10"], dtype=object), count)
+    return pd.DataFrame(
+        {
+            "unit_id": np.array([f"u{number:08x}" for number in unit], dtype=object),
+            "ts": pd.Timestamp("2026-07-01")
+            + pd.to_timedelta(minutes, unit="min")
+            + pd.to_timedelta(rng.integers(0, 3, count) * 123_457, unit="us"),
+            "channel": np.where(bought, None, channel),
+            "kind": kind,
+            "value": np.where(bought, np.round(rng.lognormal(4, 0.6, count), 2), np.nan),
+            "cost": np.where(bought, np.nan, np.round(rng.uniform(0, 1, count), 2)),
+        }
+    ).astype({"ts": "datetime64[us]"})
+
+
+@pytest.mark.slow
+def test_spark_and_duckdb_give_identical_paths(tmp_path):
+    if shutil.which("java") is None:
+        pytest.skip("Spark needs Java, and there is none here")
+    try:
+        python = peer_python("pyspark", ROOT / ".venv-peers")
+    except MissingEnvironmentError as reason:
+        pytest.skip(f"the environment with PySpark cannot be made here: {reason}")
+    file = tmp_path / "touchpoints.parquet"
+    pq.write_table(pa.Table.from_pandas(touchpoints(1_000_000, 5), preserve_index=False), file)
+    done = subprocess.run(
+        [str(python), str(SCRIPT), str(file)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": str(python), "TZ": "UTC"},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    assert found["journeys"] > 100_000
+    assert all(found["same"].values()), found
+    assert max(found["gaps"].values()) < 1e-6  # sums of floats, added in another order

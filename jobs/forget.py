@@ -95,11 +95,11 @@ def run_forget(workspace: Workspace, unit: str, *, seed: int, progress: Progress
             if count:
                 removed[file.relative_to(workspace.root).as_posix()] += count
     rebuilt = _rebuild(workspace, seed=seed, progress=part(progress, 0.5, 0.95)) if removed else {}
-    left = tuple(
-        file.relative_to(workspace.root).as_posix() for file in _files(workspace) if still_named(file, person)
-    )
+    left = tuple(file.relative_to(workspace.root).as_posix() for file in _files(workspace) if still_named(file, person))
     if removed:
-        AuditLog(workspace.audit_log).append("forgot", "a person", {"removed": sum(removed.values()), "rebuilt": rebuilt})
+        AuditLog(workspace.audit_log).append(
+            "forgot", "a person", {"removed": sum(removed.values()), "rebuilt": rebuilt}
+        )
     progress(1.0, "done")
     return Forgotten(removed=dict(removed), rebuilt=rebuilt, left=left)
 
@@ -131,21 +131,21 @@ def _is_export(workspace: Workspace, file: Path) -> bool:
 
 def _erase(workspace: Workspace, file: Path, person: Person) -> int:
     first = file.relative_to(workspace.root).parts[0]
-    if first == "audit":
-        return 0
     if file.suffix.startswith(tuple(SQLITE_ENDINGS)):  # files with more behind it are parts of the log beside them
         return forget_units(file, person.names) if file.suffix in SQLITE_ENDINGS else 0
+    own = first in _OWN
+    work: Callable[[Path], int] = lambda one: erase_words(one, person)  # noqa: E731 - one of several
     if file.suffix == ".parquet":
-        return _guarded(workspace, file, lambda one: erase_parquet(one, person))
-    if file.suffix in _SHEETS and first not in _OWN:
-        return _guarded(workspace, file, lambda one: erase_sheet(one, person))
-    if file.suffix in TABLES and first not in _OWN:
-        return _guarded(workspace, file, lambda one: erase_table_text(one, person))
-    if _is_export(workspace, file):
-        return _guarded(workspace, file, lambda one: erase_json_lines(one, TracePruner(person).prune))
-    if b"\0" in file.read_bytes()[:4096]:
+        work = lambda one: erase_parquet(one, person)  # noqa: E731
+    elif file.suffix in _SHEETS and not own:
+        work = lambda one: erase_sheet(one, person)  # noqa: E731
+    elif file.suffix in TABLES and not own:
+        work = lambda one: erase_table_text(one, person)  # noqa: E731
+    elif _is_export(workspace, file):
+        work = lambda one: erase_json_lines(one, TracePruner(person).prune)  # noqa: E731
+    elif b"\0" in file.read_bytes()[:4096]:
         return 0  # a picture or a workbook of ours: `still_named` looks into it
-    return _guarded(workspace, file, lambda one: erase_words(one, person))
+    return 0 if first == "audit" else _guarded(workspace, file, work)
 
 
 def _guarded(workspace: Workspace, file: Path, work: Callable[[Path], int]) -> int:

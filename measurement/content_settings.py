@@ -22,14 +22,6 @@ class CanarySection(Section):
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     minimum_sample: Annotated[int, Field(ge=1)] = 200
     margin: Annotated[float, Field(ge=0)] = 0.0
-    guardrails: Annotated[tuple[str, ...], Field(min_length=1)] = ("error_rate", "hallucination_rate")
-
-
-class WebhookSection(Section):
-    """``[content.webhook]``: who is told of a stopped canary."""
-
-    url: Annotated[str, Field(pattern=r"^https?://")]
-    attempts: Annotated[int, Field(ge=1, le=20)] = 5
 
 
 class ContentSection(Section):
@@ -46,4 +38,3 @@ class ContentSection(Section):
     keep_text: bool = False
     retention_days: Annotated[int, Field(ge=1)] | None = None
     canary: CanarySection | None = None
-    webhook: WebhookSection | None = None

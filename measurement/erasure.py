@@ -46,7 +46,11 @@ class Person:
 
     def __post_init__(self) -> None:
         # longer names first; as JSON may write them, too
-        written = {form for name in self.names for form in (name, json.dumps(name)[1:-1], json.dumps(name, ensure_ascii=False)[1:-1])}
+        written = {
+            form
+            for name in self.names
+            for form in (name, json.dumps(name)[1:-1], json.dumps(name, ensure_ascii=False)[1:-1])
+        }
         either = "|".join(re.escape(name) for name in sorted(written, key=len, reverse=True))
         self.pattern = re.compile(
             rf"(?<![A-Za-z0-9_])(?<![A-Za-z0-9_][@.\-])(?:{either})(?![A-Za-z0-9_])(?![@.\-][A-Za-z0-9_])"
@@ -58,7 +62,9 @@ class Person:
 
     def owns(self, row: Mapping[str, Any]) -> bool:
         """Whether a row belongs to one of the person's own rows."""
-        return any(str(row[name]) in known for name, known in self.linked.items() if known and row.get(name) is not None)
+        return any(
+            str(row[name]) in known for name, known in self.linked.items() if known and row.get(name) is not None
+        )
 
     def link(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Remember what ties other rows to these."""
@@ -221,7 +227,11 @@ def _contents(path: Path) -> Iterable[bytes]:
         table = pq.read_table(path)
         for name in table.column_names:
             column = table.column(name)
-            if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_dictionary(column.type):
+            if (
+                pa.types.is_string(column.type)
+                or pa.types.is_large_string(column.type)
+                or pa.types.is_dictionary(column.type)
+            ):
                 yield "\n".join(str(value) for value in pc.unique(column).to_pylist()).encode()
     elif zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:

@@ -9,7 +9,7 @@ from babel import Locale, UnknownLocaleError
 from pydantic import Field, field_validator, model_validator
 
 from measurement.access_settings import AccessSection, CampaignSection, PlatformSection
-from measurement.content_settings import CanarySection, ContentSection, WebhookSection
+from measurement.content_settings import CanarySection, ContentSection
 from measurement.errors import InputError
 from measurement.mmm_settings import (
     ChannelPrior,
@@ -56,7 +56,6 @@ __all__ = [
     "TargetCpaRule",
     "TargetRoasRule",
     "TreatmentSection",
-    "WebhookSection",
     "WorkspaceSection",
     "known_keys",
 ]

@@ -17,7 +17,7 @@ from monitoring.catalogue import CATALOGUE, check_objectives
 from monitoring.costs import cost_alerts
 from monitoring.objectives import hold_against, objective_alerts
 from monitoring.rollup import roll_up
-from monitoring.tables import ALL, Table, open_tables
+from monitoring.tables import ALL, Table, open_tables, parquet_files
 
 if TYPE_CHECKING:
     import duckdb
@@ -132,7 +132,7 @@ def content_report(
     check_objectives(objectives)
     connection = open_tables(tables, currency)
     try:
-        values = roll_up(connection, level=level)
+        values = roll_up(connection, level=level, files=parquet_files(tables["gen_call"]))
         values["day"] = pd.to_datetime(values["day"]).dt.date
         table = hold_against(values, objectives)[list(KPI_COLUMNS)]
         alerts = [objective_alerts(table), cost_alerts(connection)]
@@ -162,7 +162,7 @@ def _checks(connection: duckdb.DuckDBPyConnection, currency: str) -> tuple[Check
     )
     outputs, judged = _one(
         connection,
-        """SELECT (SELECT count(*) FROM output_dim),
+        """SELECT (SELECT count(DISTINCT hash(output_id)) FROM calls),
                   (SELECT count(DISTINCT coalesce(output_id, span_id)) FROM scores WHERE name = 'hallucination')""",
     )
     scored, lost = _one(connection, "SELECT count(*), count(*) FILTER (WHERE NOT matched) FROM scores")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from monitoring.catalogue import MEASURES, Measure
 from monitoring.intervals import (
@@ -19,6 +19,7 @@ from monitoring.intervals import (
     ratio_interval,
     wilson,
 )
+from monitoring.leaves import Leaf, leaves_of_parquet, leaves_of_query, members, order_statistics
 from monitoring.tables import ALL
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 KEYS = ("day", "team", "model")
 VALUE_COLUMNS = (*KEYS, "kpi", "value", "lower", "upper", "n")
 #: The totals beside the finest groups: over models, over teams, over both.
+_QUICK = ("duration_ms", "ttft_ms")
 _GROUPS = (("day", "team", "model"), ("day", "team"), ("day", "model"), ("day",))
 
 
@@ -57,13 +59,24 @@ FROM (SELECT day, team, model, {", ".join(fields)} FROM {source} GROUP BY day, t
 GROUP BY {_grouping_sets(source)}"""  # noqa: S608
 
 
-def quantile_sql(source: str, value: str) -> str:
-    """The query that hands over the values of every finest group as a list; sorted and cut in `_quantiles`."""
-    return f"SELECT day, team, model, list({value}) AS v FROM {source} WHERE ({value}) IS NOT NULL GROUP BY ALL"  # noqa: S608
+def quantile_sql(measure: Measure) -> str:
+    """A quantile by day, team and model as a query of its own; `roll_up` sorts past SQL, with the same result."""
+    return f"""SELECT day, team, model, quantile_cont({measure.value}, {measure.quantile}) AS value
+FROM {measure.source} WHERE ({measure.value}) IS NOT NULL AND {measure.where} GROUP BY day, team, model"""  # noqa: S608 - the catalogue
 
 
-def roll_up(connection: duckdb.DuckDBPyConnection, *, level: float) -> pd.DataFrame:
-    """All KPIs as rows of `VALUE_COLUMNS`; a group without observations has no row, so unknown never reads as 0."""
+def roll_up(connection: duckdb.DuckDBPyConnection, *, level: float, files: Sequence[Path] = ()) -> pd.DataFrame:
+    """All KPIs as rows of `VALUE_COLUMNS`; a group without observations has no row, so unknown never reads as 0.
+
+    Parameters
+    ----------
+    connection
+        From `monitoring.tables.open_tables`.
+    level
+        Of the intervals.
+    files
+        Where all calls lie in Parquet files: their quantiles are read past SQL.
+    """
     parts = []
     sums = [measure for measure in MEASURES if measure.kind != "quantile" and measure.source != "business"]
     for _, group in groupby(sorted(sums, key=lambda m: m.source), key=lambda m: m.source):
@@ -73,8 +86,11 @@ def roll_up(connection: duckdb.DuckDBPyConnection, *, level: float) -> pd.DataFr
             hours = _hours(connection, table)
             parts += [_from_sums(measure, table, str(number), hours, level) for number, measure in enumerate(measures)]
     quantiles = [measure for measure in MEASURES if measure.kind == "quantile"]
+    quick = leaves_of_parquet(files, _QUICK) if files else None
     for (source, value), group in groupby(quantiles, key=lambda m: (m.source, m.value)):
-        parts += _quantiles(connection, quantile_sql(source, value), list(group), level)
+        direct = quick is not None and source == "calls" and value in quick
+        leaves = quick[value] if quick is not None and direct else leaves_of_query(connection, source, value)
+        parts += _quantiles(leaves, list(group), level)
     parts.append(_business(connection))
     filled = [part for part in parts if len(part)]
     if not filled:
@@ -136,47 +152,20 @@ def _from_sums(measure: Measure, table: pd.DataFrame, number: str, hours: Floats
     return finite
 
 
-def _quantiles(
-    connection: duckdb.DuckDBPyConnection, sql: str, measures: Sequence[Measure], level: float
-) -> list[pd.DataFrame]:
+def _quantiles(leaves: Mapping[Leaf, Floats], measures: Sequence[Measure], level: float) -> list[pd.DataFrame]:
     """Exact quantiles (linear interpolation, as NumPy and DuckDB's quantile_cont) with order-statistic intervals."""
-    leaves = connection.sql(sql).to_arrow_table().combine_chunks()
-    if not leaves.num_rows:
-        return []
-    lists = leaves.column("v").chunk(0)
-    values = lists.flatten().to_numpy(zero_copy_only=False)
-    ends = np.cumsum(lists.value_lengths().to_numpy())
-    keys = leaves.select(list(KEYS)).to_pandas()
-    blocks = np.split(values, ends[:-1])
     parts = []
-    for group in _GROUPS:
-        codes = keys.groupby(list(group), sort=False).ngroup().to_numpy()
-        order = np.argsort(codes, kind="stable")
-        first = np.flatnonzero(np.diff(codes[order], prepend=-1))
-        members = np.split(order, first[1:])
-        sizes = np.array([sum(len(blocks[leaf]) for leaf in leaf_set) for leaf_set in members])
-        flat = np.concatenate([np.sort(np.concatenate([blocks[leaf] for leaf in leaf_set])) for leaf_set in members])
-        start = np.cumsum(sizes) - sizes
-        rows = keys.loc[order[first], list(KEYS)].reset_index(drop=True)
-        for column in set(KEYS) - set(group):
-            rows[column] = ALL
+    for group in _GROUPS if leaves else ():
+        found = members(leaves, [KEYS.index(name) for name in group])
+        sizes = np.array([sum(len(leaf) for leaf in leaf_set) for leaf_set in found.values()])
+        keys = pd.DataFrame(list(found), columns=list(group)).reindex(columns=list(KEYS), fill_value=ALL)
+        keys["day"] = pd.to_datetime(keys["day"], unit="D")
         for measure in measures:
-            middle = 1.0 + (sizes - 1) * measure.quantile
-            lower, upper = quantile_ranks(sizes, measure.quantile, level)
-            picked = (_at_rank(flat, start, sizes, rank) for rank in (middle, lower, upper))
-            value, low, high = picked
-            parts.append(rows.assign(kpi=measure.kpi.id, value=value, lower=low, upper=high, n=sizes))
+            ranks = np.stack([1.0 + (sizes - 1) * measure.quantile, *quantile_ranks(sizes, measure.quantile, level)])
+            ends = [order_statistics(one, rank) for one, rank in zip(found.values(), ranks.T, strict=True)]
+            value, low, high = np.array(ends).T
+            parts.append(keys.assign(kpi=measure.kpi.id, value=value, lower=low, upper=high, n=sizes))
     return parts
-
-
-def _at_rank(flat: Floats, start: NDArray[np.int64], sizes: NDArray[np.int64], rank: Floats) -> Floats:
-    """Order statistic at a fractional 1-based rank of each group, NaN where the rank is NaN."""
-    known = np.isfinite(rank)
-    safe = np.where(known, rank, 1.0)
-    below = np.clip(np.floor(safe).astype(np.int64), 1, sizes)
-    above = np.minimum(below + 1, sizes)
-    low, high = flat[start + below - 1], flat[start + above - 1]
-    return np.where(known, low + (safe - below) * (high - low), np.nan)
 
 
 def _business(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:

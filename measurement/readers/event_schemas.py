@@ -137,5 +137,7 @@ CONTENT_TABLES: dict[str, tuple[EventColumn, ...]] = {
         "upper number",
         "method text",
     ),
-    "team_budget": event_columns("team text !", "month text !", "amount number not_negative !", "currency text currency"),
+    "team_budget": event_columns(
+        "team text !", "month text !", "amount number not_negative !", "currency text currency"
+    ),
 }

@@ -25,8 +25,8 @@ def input_hashes(workspace: Workspace, *names: str) -> dict[str, str]:
     workspace
         The workspace.
     names
-        Any of ``"settings"``, ``"panel"``, ``"creatives"``, ``"journeys"``, ``"content"`` (tables, prices), ``"spans"``,
-        ``"geo_tests"``.
+        Any of ``"settings"``, ``"panel"``, ``"creatives"``, ``"journeys"``, ``"content"`` (tables and
+        prices), ``"spans"``, ``"geo_tests"``.
 
     Raises
     ------

@@ -11,18 +11,20 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from monitoring.intake.fields import AT, NUMBERS, ROW
+from monitoring.intake.fields import NUMBERS, ROW
 from monitoring.intake.prices import Price, PriceTable
 from monitoring.intake.pseudonyms import Pseudonyms
 
 Floats = NDArray[np.float64]
 _TEXTS = ("prompt_text", "output_text")
 _INTERNAL = ("start_us", "kind", "total_tokens", *_TEXTS)
+_COLUMNS = tuple(name for name in ROW if name not in _INTERNAL)
+_FLOATS = frozenset((*NUMBERS, "duration_ms"))
 
 CALL_SCHEMA = pa.schema(
     [
         ("start_ts", pa.timestamp("us")),
-        *((name, pa.float64() if name in {*NUMBERS, "duration_ms"} else pa.string()) for name in ROW if name not in _INTERNAL),
+        *((name, pa.float64() if name in _FLOATS else pa.string()) for name in _COLUMNS),
         ("cost_source", pa.string()),
     ]
 )  # fmt: skip
@@ -55,7 +57,7 @@ class CallRules:
 
 def call_table(rows: list[list[Any]], rules: CallRules) -> pa.Table:
     """Rows of `monitoring.intake.fields.ROW` as `CALL_SCHEMA` (and the texts, where they are kept)."""
-    columns: dict[str, Any] = dict(zip(ROW, zip(*rows, strict=True), strict=True)) if rows else {name: () for name in ROW}
+    columns: dict[str, Any] = dict(zip(ROW, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(ROW, ())
     start = np.asarray(columns["start_us"], dtype="int64")
     numbers = {name: np.array(columns[name], dtype=float) for name in NUMBERS}
     price = _prices(columns, start, rules.prices)
@@ -116,7 +118,7 @@ def _costs(
     currency: list[str | None] = list(columns["currency"])
     source: list[str | None] = [None] * len(cost)
     reported = np.isfinite(cost)
-    for place in np.flatnonzero(reported):
+    for place in np.flatnonzero(reported).tolist():
         money = currency[place] or rules.currency
         currency[place], source[place] = money, "reported"
         if money != rules.currency and money in rules.exchange:

@@ -69,7 +69,9 @@ class TracePruner:
 
     def _theirs(self, tree: dict[str, Any]) -> bool:
         own = _traces(tree)
-        return bool(own & self._person.linked["trace_id"]) or self._person.named_in(json.dumps(tree, ensure_ascii=False))
+        return bool(own & self._person.linked["trace_id"]) or self._person.named_in(
+            json.dumps(tree, ensure_ascii=False)
+        )
 
 
 def _traces(tree: Any) -> set[str]:  # noqa: ANN401 - any JSON value

@@ -12,7 +12,6 @@ from monitoring.intake.otlp import hex_id
 from monitoring.intake.scores import numeric_score, score_source
 
 
-
 def take_trace(tree: Mapping[str, Any], line: int, into: Gathered) -> None:
     """An MLflow trace: ``{"info": …, "data": {"spans": […]}}``, or a row of ``search_traces`` with ``spans``."""
     raw_info, raw_data = tree.get("info"), tree.get("data")

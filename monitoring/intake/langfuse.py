@@ -1,7 +1,7 @@
 """Langfuse exports: observations and scores, from its API, its blob storage or its CSV download.
 
-Both spellings of a name are read (``startTime``, ``start_time``). Token counts of Langfuse do not overlap: what was read
-from a cache is not in ``input``; costs are in US dollars.
+Both spellings of a name are read (``startTime``, ``start_time``). Token counts of Langfuse do not overlap: what was
+read from a cache is not in ``input``; costs are in US dollars.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def is_score(tree: Mapping[str, Any]) -> bool:
     return named and any(key in tree for key in ("observationId", "observation_id", "traceId", "trace_id"))
 
 
-def take_observation(tree: Mapping[str, Any], line: int, into: Gathered, trace: Mapping[str, Any] | None = None) -> None:
+def take_observation(
+    tree: Mapping[str, Any], line: int, into: Gathered, trace: Mapping[str, Any] | None = None
+) -> None:
     """One observation; set aside where its ids, times or numbers cannot be."""
     one = _Names(tree)
     try:
@@ -100,7 +102,9 @@ def _usage(row: list[Any], one: _Names) -> None:
     usage = _tree(one.get("usage_details"))
     counts = {str(key).lower(): number(value) for key, value in usage.items() if value is not None}
     if any("input" in key or "output" in key for key in counts):
-        reads = {key: count for key, count in counts.items() if "cache" in key and "creat" not in key and "write" not in key}
+        reads = {
+            key: count for key, count in counts.items() if "cache" in key and "creat" not in key and "write" not in key
+        }
         writes = {key: count for key, count in counts.items() if "cache" in key and key not in reads}
         row[AT["input_tokens"]] = sum(count for key, count in counts.items() if "input" in key or "cache" in key)
         row[AT["output_tokens"]] = sum(count for key, count in counts.items() if "output" in key and "cache" not in key)
@@ -114,7 +118,9 @@ def _usage(row: list[Any], one: _Names) -> None:
             found = next((old[name] for name in names if old.get(name) is not None), one.get(names[-1]))
             row[AT[place]] = None if found is None or found == "" else number(found)
     cost = _tree(one.get("cost_details")).get("total")
-    cost = next((c for c in (cost, one.get("total_cost"), one.get("calculated_total_cost")) if c not in {None, ""}), None)
+    cost = next(
+        (c for c in (cost, one.get("total_cost"), one.get("calculated_total_cost")) if c not in {None, ""}), None
+    )
     if cost is not None:
         row[AT["cost"]], row[AT["currency"]] = number(cost), "USD"
 

@@ -74,16 +74,17 @@ def gather(path: Path, name: str, slots: Mapping[str, Slot] = SLOTS, place: Plac
 
 def _chunks(stream: IO[bytes], path: Path, into: Gathered) -> Iterator[Gathered]:
     document = None
-    for text in stream:
+    for raw in stream:
+        text = raw
         if into.lines == 0:
-            text = text.removeprefix(b"\xef\xbb\xbf")
+            text = raw.removeprefix(b"\xef\xbb\xbf")
             document = _document(text, path)
             if document is not None:
                 break
         take_line(text, into.lines + 1, into)
         if text.endswith(b"\n"):
             into.lines += 1
-            into.read_to += len(text)
+            into.read_to += len(raw)
         if into.spans >= CHUNK:
             yield into
             into = Gathered(file=into.file, slots=into.slots, lines=into.lines, read_to=into.read_to)
@@ -129,7 +130,12 @@ def take_object(tree: object, line: int, into: Gathered) -> None:
         flat.take_trace(tree, line, into)
     elif "start_time_unix_nano" in tree or ("context" in tree and "start_time" in tree):
         flat.take_span(tree, line, into)
-    elif langfuse.is_observation(tree):
+    else:
+        _take_langfuse(tree, line, into)
+
+
+def _take_langfuse(tree: dict[str, Any], line: int, into: Gathered) -> None:
+    if langfuse.is_observation(tree):
         langfuse.take_observation(tree, line, into)
     elif isinstance(tree.get("observations"), list) or isinstance(tree.get("data"), list):
         _take_page(tree, line, into)
@@ -190,7 +196,7 @@ def _document(first: bytes, path: Path) -> list[object] | None:
 
 def _open(path: Path) -> IO[bytes]:
     if path.suffix == ".gz":
-        return io.BufferedReader(gzip.open(path))  # type: ignore[arg-type]  # a GzipFile reads raw bytes
+        return io.BufferedReader(gzip.open(path))
     if path.suffix == ".zst":
         import pyarrow as pa
 

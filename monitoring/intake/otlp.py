@@ -130,7 +130,9 @@ def salvage(tree: Mapping[str, Any], line: int, into: Gathered) -> None:
         return
     for group in groups:
         plain = _camel(group)
-        scopes = plain.get("scopeSpans") or plain.get("instrumentationLibrarySpans") if isinstance(plain, dict) else None
+        scopes = (
+            plain.get("scopeSpans") or plain.get("instrumentationLibrarySpans") if isinstance(plain, dict) else None
+        )
         if not isinstance(scopes, list):
             into.reject(line, "scopeSpans is missing or not a list")
             continue
@@ -143,11 +145,9 @@ def salvage(tree: Mapping[str, Any], line: int, into: Gathered) -> None:
                     into.reject(line, f"a span does not have the form of OTLP: {_short(wrong)}")
 
 
-def _take_span(span: Span, base: list[Any], into: Gathered) -> None:
+def _attributes(attributes: list[Attribute], row: list[Any], base: list[Any], slots: Mapping[str, Slot]) -> None:
     """The innermost loop of the intake: plain steps instead of calls where a call would cost more than its work."""
-    row = base.copy()
-    slots: Mapping[str, Slot] = into.slots
-    for attribute in span.attributes or ():
+    for attribute in attributes:
         slot = slots.get(attribute.key)
         found = attribute.value
         if slot is None or found is None:
@@ -170,6 +170,12 @@ def _take_span(span: Span, base: list[Any], into: Gathered) -> None:
             raise ValueError(said) from wrong
         if attribute.key in DOLLARS and row[_CURRENCY] is None:
             row[_CURRENCY] = "USD"
+
+
+def _take_span(span: Span, base: list[Any], into: Gathered) -> None:
+    row = base.copy()
+    if span.attributes:
+        _attributes(span.attributes, row, base, into.slots)
     trace, own, parent = span.traceId, span.spanId, span.parentSpanId
     row[_TRACE] = trace.lower() if len(trace) == 32 else hex_id(trace, 32)
     row[_SPAN] = own.lower() if len(own) == 16 else hex_id(own, 16)
@@ -191,12 +197,16 @@ def _events(events: list[Event], row: list[Any], start: int, into: Gathered) -> 
     for event in events:
         name = event.name.lower()
         if name == "exception" and row[_ERROR] is None:
-            row[_ERROR] = next((str(a.value.plain()) for a in event.attributes or () if a.key == "exception.type" and a.value), None)
+            row[_ERROR] = next(
+                (str(a.value.plain()) for a in event.attributes or () if a.key == "exception.type" and a.value), None
+            )
         elif name in FIRST_TOKEN and row[_TTFT] is None:
             row[_TTFT] = max((_nanoseconds(event.timeUnixNano, "event") - start) / 1e6, 0.0)
         elif name == "gen_ai.evaluation.result":
             facts = {a.key: a.value.plain() for a in event.attributes or () if a.value is not None}
-            value = numeric_score(facts.get("gen_ai.evaluation.score.value", facts.get("gen_ai.evaluation.score.label")))
+            value = numeric_score(
+                facts.get("gen_ai.evaluation.score.value", facts.get("gen_ai.evaluation.score.label"))
+            )
             if value is not None and "gen_ai.evaluation.name" in facts:
                 into.scores.append(
                     {
@@ -241,7 +251,9 @@ def _nanoseconds(value: int | str, what: str) -> int:
 def _camel(tree: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Names in snake case → camel case, through all levels; the keys of attributes are values and stay."""
     if isinstance(tree, dict):
-        return {re.sub(r"_([a-z])", lambda found: found[1].upper(), str(key)): _camel(value) for key, value in tree.items()}
+        return {
+            re.sub(r"_([a-z])", lambda found: found[1].upper(), str(key)): _camel(value) for key, value in tree.items()
+        }
     return [_camel(item) for item in tree] if isinstance(tree, list) else tree
 
 

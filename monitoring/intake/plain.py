@@ -20,7 +20,11 @@ from monitoring.intake.gathered import Gathered
 from monitoring.intake.lines import take_object
 
 _MORE = event_columns(
-    "parent_span_id text", "provider text", "prompt_version text", "unit_id text", "cache_write_tokens number not_negative"
+    "parent_span_id text",
+    "provider text",
+    "prompt_version text",
+    "unit_id text",
+    "cache_write_tokens number not_negative",
 )
 TABLES = frozenset((".csv", ".parquet"))
 
@@ -44,7 +48,11 @@ def read_call_table(path: Path, name: str, rules: CallRules) -> pa.Table:
         Every cell that does not fit, with line, column and remedy.
     """
     found = Findings(name)
-    schema = (*(one for one in CONTENT_TABLES["gen_call"] if one.name != "currency"), *_MORE, *event_columns("currency text"))
+    schema = (
+        *(one for one in CONTENT_TABLES["gen_call"] if one.name != "currency"),
+        *_MORE,
+        *event_columns("currency text"),
+    )
     frame = read_events(path, name, schema, rules.currency, found)
     if frame is None or found.has_errors:
         raise InputError(found.problems)
@@ -68,6 +76,8 @@ def take_csv(path: Path, into: Gathered) -> None:
         reader = csv.DictReader(stream)
         try:
             for row in reader:
-                take_object({key: value for key, value in row.items() if value not in {None, ""}}, reader.line_num, into)
+                take_object(
+                    {key: value for key, value in row.items() if value not in {None, ""}}, reader.line_num, into
+                )
         except (csv.Error, UnicodeDecodeError) as wrong:
             into.reject(reader.line_num + 1, f"not CSV: {wrong}")

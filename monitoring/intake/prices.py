@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,8 @@ class PriceTable:
     Examples
     --------
     >>> old = Price(model="m", input=1.0, output=2.0, cache_read=0.1, cache_write=1.0)
-    >>> new = Price(model="m", valid_from=pd.Timestamp("2026-06-01"), input=3.0, output=4.0, cache_read=1, cache_write=3)
+    >>> june = pd.Timestamp("2026-06-01")
+    >>> new = Price(model="m", valid_from=june, input=3.0, output=4.0, cache_read=1.0, cache_write=3.0)
     >>> PriceTable(prices=(old, new)).find("m-2026-01-01", "", pd.Timestamp("2026-07-02")).input
     3.0
     """
@@ -117,7 +119,7 @@ class PriceTable:
         return cls(prices=tuple(_price(row) for row in frame.to_dict("records")))
 
 
-def _price(row: Mapping[str, object]) -> Price:
+def _price(row: Mapping[Hashable, Any]) -> Price:
     def text(name: str) -> str:
         return "" if pd.isna(row[name]) else str(row[name])  # type: ignore[call-overload]  # one cell
 

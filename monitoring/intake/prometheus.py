@@ -63,8 +63,8 @@ def increase(samples: pd.DataFrame) -> pd.DataFrame:
     before = ordered.groupby(["name", "labels"])["value"].shift()
     rise = (ordered["value"] - before).where(ordered["value"] >= before, ordered["value"]).where(before.notna())
     table = ordered.assign(day=ordered["ts"].dt.date, increase=rise).dropna(subset=["increase"])
-    daily: pd.DataFrame = table.groupby(["day", "name", "labels"], as_index=False)["increase"].sum()
-    return daily
+    daily = table.groupby(["day", "name", "labels"])["increase"].sum()
+    return daily.reset_index()
 
 
 def read_all(files: Sequence[tuple[Path, str]]) -> tuple[pd.DataFrame, list[SetAside]]:

@@ -56,7 +56,7 @@ def place_scores(connection: duckdb.DuckDBPyConnection, folder: Path, fresh: pa.
 
 
 def _matched(connection: duckdb.DuckDBPyConnection, scores: pa.Table, file: Path) -> tuple[pa.Table, pa.Table]:
-    """Scores of one day's calls with their output, and the rest. A trace's score goes to the output of its last call."""
+    """Scores of one day's calls with their output, and the rest; a trace's score goes to its last call's output."""
     connection.register("waiting", scores)
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE judged AS

@@ -37,7 +37,11 @@ def otlp(calls):
     """One line of several spans; a call is (number, person or None, trace)."""
     spans = []
     for number, person, trace in calls:
-        attributes = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.usage.input_tokens": str(number)}
+        attributes = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": "m",
+            "gen_ai.usage.input_tokens": str(number),
+        }
         if person:
             attributes |= {"user.id": person, "gen_ai.prompt": f"Hello {person}, buy!"}
         spans.append({
@@ -69,16 +73,25 @@ def workspace(tmp_path):
     ]  # fmt: skip
     pd.DataFrame(journey).to_parquet(data / "touchpoints.parquet")
     (data / "spans" / "a.jsonl").write_text(
-        "\n".join([otlp([(1, None, 1), (2, UNIT, 2), (3, OTHER, 3)]), otlp([(4, None, 2), (5, None, 5)]), "broken " + UNIT])
+        "\n".join(
+            [otlp([(1, None, 1), (2, UNIT, 2), (3, OTHER, 3)]), otlp([(4, None, 2), (5, None, 5)]), "broken " + UNIT]
+        )
         + "\n"
     )
     observation = {
         "id": "o1", "traceId": "tr-9", "type": "GENERATION", "startTime": "2026-03-03T10:00:00Z", "model": "m",
         "endTime": "2026-03-03T10:00:01Z", "usageDetails": {"input": 5, "output": 5}, "input": f"an {UNIT}",
     }  # fmt: skip
-    scores = [{"name": "hallucination", "value": 1, "traceId": trace, "timestamp": "2026-03-04T10:00:00Z"} for trace in ("tr-9", "tr-8")]
+    scores = [
+        {"name": "hallucination", "value": 1, "traceId": trace, "timestamp": "2026-03-04T10:00:00Z"}
+        for trace in ("tr-9", "tr-8")
+    ]
     (data / "spans" / "langfuse.json.gz").write_bytes(
-        gzip.compress(json.dumps([observation, {**observation, "id": "o2", "traceId": "tr-8", "input": OTHER}, *scores], indent=1).encode())
+        gzip.compress(
+            json.dumps(
+                [observation, {**observation, "id": "o2", "traceId": "tr-8", "input": OTHER}, *scores], indent=1
+            ).encode()
+        )
     )
     (data / "content" / "gen_score.csv").write_text(
         f"span_id,name,value,source\n{2:016x},hallucination,1,human\n{3:016x},hallucination,0,human\n"
@@ -165,7 +178,11 @@ def test_what_is_held_is_told(workspace):
     run_content(workspace, seed=7)
     told = {row["table"]: row for row in held_tables(workspace)}
     assert told["touchpoints"]["people"] == 4
-    assert (told["content/calls"]["rows"], told["content/calls"]["people"], told["content/calls"]["text"]) == (7, 2, "no")
+    assert (told["content/calls"]["rows"], told["content/calls"]["people"], told["content/calls"]["text"]) == (
+        7,
+        2,
+        "no",
+    )
     assert told["content/calls"]["from"] == "2026-03-02"
 
 

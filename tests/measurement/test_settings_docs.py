@@ -27,7 +27,6 @@ TABLES: dict[str, type[Section]] = {
     "[journeys]": settings.JourneysSection,
     "[content]": settings.ContentSection,
     "[content.canary]": settings.CanarySection,
-    "[content.webhook]": settings.WebhookSection,
 }
 RULES = get_args(get_args(settings.BudgetRule)[0])
 

@@ -333,5 +333,5 @@ def test_every_kpi_query_is_text_a_person_can_run(sample):
     for measure in MEASURES:
         if measure.source == "business":
             continue
-        sql = quantile_sql(measure.source, measure.value) if measure.kind == "quantile" else kpi_sql([measure])
+        sql = quantile_sql(measure) if measure.kind == "quantile" else kpi_sql([measure])
         assert connection.sql(sql).fetchall()

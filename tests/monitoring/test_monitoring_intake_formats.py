@@ -87,6 +87,7 @@ def test_langfuse_blob_csv_page_and_trace(tmp_path):
 
 def mlflow_trace():
     """As ``Trace.to_json`` of MLflow 3 writes it: attributes are JSON in JSON, ids base64."""
+
     def span(own, parent, kind, **more):
         attributes = {"mlflow.spanType": json.dumps(kind), "mlflow.spanInputs": '{"q": "my secret"}', **more}
         return {
@@ -162,7 +163,10 @@ def test_prices_by_version_provider_and_name(tmp_path):
     prices = PriceTable.read(file, "prices.csv", "EUR")
     rules = CallRules(pseudonyms=Pseudonyms(b"k"), prices=prices)
     february = {**OBSERVATION, "id": "o2", "startTime": "2026-02-02T10:00:00Z", "endTime": "2026-02-02T10:00:02Z"}
-    dated, other = {**OBSERVATION, "id": "o3", "model": "claude-x-20260101"}, {**OBSERVATION, "id": "o4", "model": "gpt"}
+    dated, other = (
+        {**OBSERVATION, "id": "o3", "model": "claude-x-20260101"},
+        {**OBSERVATION, "id": "o4", "model": "gpt"},
+    )
     calls, _, _ = read(tmp_path, "\n".join(map(json.dumps, [OBSERVATION, february, dated, other])), rules=rules)
     cost = {call["span_id"]: (call["cost"], call["currency"], call["cost_source"]) for call in calls}
     # 200 fresh, 800 from the cache, 50 written

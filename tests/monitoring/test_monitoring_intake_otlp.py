@@ -194,7 +194,7 @@ def test_a_bad_span_is_set_aside_and_its_neighbours_stay(tmp_path):
     spans[3]["attributes"].append({"key": "gen_ai.usage.output_tokens", "value": {"intValue": "-4"}})
     del spans[4]["endTimeUnixNano"]
     spans[5]["startTimeUnixNano"] = "1772445600"
-    (tmp_path / "bad.jsonl").write_text(json.dumps(tree) + "\n[]\n17\n\n{\"a\": 1}\n" + '{"resourceMetrics": []}\n' + "{")
+    (tmp_path / "bad.jsonl").write_text(json.dumps(tree) + '\n[]\n17\n\n{"a": 1}\n' + '{"resourceMetrics": []}\n' + "{")
     calls, aside = read(tmp_path / "bad.jsonl")
     assert len(calls) == 3
     assert [one.line for one in aside] == [1, 1, 1, 1, 1, 3, 5, 6, 7]

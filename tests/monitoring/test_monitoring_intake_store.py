@@ -19,7 +19,12 @@ FIRST = 1_772_409_600 * 10**9  # 2026-03-02T00:00:00Z
 
 def line(number, *, day=0, parent=None, **more):
     """An OTLP line of one call."""
-    attributes = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.usage.input_tokens": "10", **more}
+    attributes = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": "m",
+        "gen_ai.usage.input_tokens": "10",
+        **more,
+    }
     span = {
         "traceId": f"{number:032x}", "spanId": f"{number:016x}", "parentSpanId": parent or "",
         "startTimeUnixNano": str(FIRST + day * DAY_NS + number * 10**6), "endTimeUnixNano": str(FIRST + day * DAY_NS + number * 10**6 + 10**9),
@@ -119,7 +124,10 @@ def test_scores_find_their_call_early_late_and_by_trace(store, tmp_path):
     def score(name, **ids):
         return json.dumps({"name": name, "value": 1, "source": "EVAL", "timestamp": "2026-03-09T00:00:00Z", **ids})
 
-    early = [score("hallucination", traceId=f"{1:032x}", observationId=f"{1:016x}"), score("brand_fit", traceId=f"{2:032x}")]
+    early = [
+        score("hallucination", traceId=f"{1:032x}", observationId=f"{1:016x}"),
+        score("brand_fit", traceId=f"{2:032x}"),
+    ]
     store.take(write(tmp_path / "s.jsonl", [*early, score("fact_score", traceId="nobody")]), RULES)
     assert [file.stem for file in store.scores] == ["unplaced"]
     store.take(write(tmp_path / "a.jsonl", [line(1), line(2, day=1), line(2, day=1, output_id="o2")]), RULES)

@@ -81,7 +81,11 @@ def enter(browser: Any, address: str, name: str) -> Any:
     page.set_default_timeout(180_000)
     page.sent = []
     page.complaints = []
-    page.on("websocket", lambda opened: opened.on("framesent", page.sent.append))
+
+    def keep(frame: Any) -> None:  # playwright marks the handler it is given, which a built-in method does not allow
+        page.sent.append(frame)
+
+    page.on("websocket", lambda opened: opened.on("framesent", keep))
     page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
     page.add_init_script(
         "const Old = window.WebSocket; window.WebSocket = class extends Old { constructor(...a) { super(...a); window.socket = this; } };"

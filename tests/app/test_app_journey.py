@@ -137,7 +137,7 @@ def test_the_journey_from_sign_in_to_a_verified_log(browser: Any, address: str, 
     assert analyst.locator(".st-key-approve_open button").first.is_disabled()
     analyst.locator(".st-key-edit_open button").click()
     for channel, amount in (("Search", "62000"), ("TV", "47000")):
-        box = analyst.get_by_label(re.compile(f"^{channel} "))
+        box = analyst.get_by_label(re.compile(f"^{channel} ")).and_(analyst.locator("input"))
         box.fill(amount)
         box.press("Enter")
         settle(analyst)

@@ -45,7 +45,7 @@ def take_spans(workspace: Workspace, progress: Progress = silent) -> IntakeRepor
     """Read what is new in the files of ``content.spans``; old days beyond the retention go."""
     section, store = workspace.settings.content, day_store(workspace)
     files = [(path, name) for path, name in span_files(workspace) if not is_prometheus(path)]
-    custom: dict[str, str] = {} if section is None else {**section.attributes}
+    custom = {} if section is None else {str(column): name for column, name in section.attributes.items()}
     report = store.take(files, call_rules(workspace), custom, progress)
     if section is not None and section.retention_days is not None:
         store.keep(section.retention_days)

@@ -121,14 +121,14 @@ class PriceTable:
 
 def _price(row: Mapping[Hashable, Any]) -> Price:
     def text(name: str) -> str:
-        return "" if pd.isna(row[name]) else str(row[name])  # type: ignore[call-overload]  # one cell
+        return "" if pd.isna(row[name]) else str(row[name])
 
     def money(name: str) -> float:
-        value = float(row[name])  # type: ignore[arg-type]  # a column of floats
-        return float(row["input"]) if np.isnan(value) else value  # type: ignore[arg-type]
+        value = float(row[name])
+        return float(row["input"]) if np.isnan(value) else value
 
-    window = float(row["context_window"])  # type: ignore[arg-type]
-    start = pd.Timestamp(row["valid_from"])  # type: ignore[arg-type]
+    window = float(row["context_window"])
+    start = pd.Timestamp(row["valid_from"])
     return Price(
         model=text("model"),
         provider=text("provider"),

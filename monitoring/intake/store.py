@@ -2,8 +2,8 @@
 
 ``content/calls/<day>.parquet`` holds every model call that began on that day (UTC), ``content/scores/<day>.parquet``
 every verdict on such a call; ``ledger.json`` says which file was read how far. A day is rewritten as a whole and
-renamed into place; the ledger is written last. A job that is killed in between reads the same lines again, and they change
-nothing.
+renamed into place; the ledger is written last. A job that is killed in between reads the same lines again, and they
+change nothing.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ class Reading:
     Attributes
     ----------
     method
-        ``"geo_test"`` (read by liftwerk), ``"lift_test"`` (made elsewhere) or ``"media_mix_model"``.
+        ``"geo_test"`` (read by liftwerk), ``"lift_test"`` (made elsewhere), ``"media_mix_model"``, or
+        ``"media_mix_model_without_tests"``: the same model on the same data, the lift tests left out.
     roas
         Outcome per unit of money, ``None`` for a test whose spend is unknown.
     until
@@ -43,7 +44,7 @@ class Reading:
         Whether the model's prediction of the test fits what was measured; ``None`` where the model did not say.
     """
 
-    method: Literal["geo_test", "lift_test", "media_mix_model"]
+    method: Literal["geo_test", "lift_test", "media_mix_model", "media_mix_model_without_tests"]
     roas: Estimate | None
     until: date
     run: str = ""
@@ -94,6 +95,7 @@ def channel_evidence(
     model_healthy: bool,
     tests: Sequence[KnownTest],
     today: date,
+    untested: Estimate | None = None,
 ) -> ChannelEvidence:
     """Everything known of one channel.
 
@@ -109,13 +111,25 @@ def channel_evidence(
         Every lift test; those of other channels are passed over.
     today
         Last day of the panel: the age of a test counts from there.
+    untested
+        The model's return without the lift tests, where it is known; shown for channels that were tested.
     """
-    readings = []
+    readings, known = [], [test for test in tests if test.lift.channel == channel]
     if roas is not None:
         readings.append(Reading(method="media_mix_model", roas=roas, until=today, run=roas.run, healthy=model_healthy))
-    newest_first = sorted(tests, key=lambda one: one.lift.end, reverse=True)
-    readings += [_test_reading(test, today) for test in newest_first if test.lift.channel == channel]
-    proven = any(reading.healthy and not reading.expired for reading in readings if reading.method != "media_mix_model")
+    if untested is not None and any(test.healthy for test in known):
+        readings.append(
+            Reading(
+                method="media_mix_model_without_tests",
+                roas=untested,
+                until=today,
+                run=untested.run,
+                healthy=model_healthy,
+            )
+        )
+    of_tests = [_test_reading(test, today) for test in sorted(known, key=lambda one: one.lift.end, reverse=True)]
+    readings += of_tests
+    proven = any(reading.healthy and not reading.expired for reading in of_tests)
     grade: Grade = "experiment" if proven else "model" if _informative(roas) else "assumption"
     return ChannelEvidence(channel=channel, grade=grade, readings=tuple(readings))
 

@@ -23,16 +23,20 @@ def model_roas(model: RunRecord) -> dict[str, Estimate]:
     InputError
         Where its table cannot be read.
     """
+    return _roas(model, "roas")
+
+
+def untested_roas(model: RunRecord) -> dict[str, Estimate]:
+    """The same from the fit without lift tests; empty where the run used none."""
+    return _roas(model, "roas_without_tests") if "roas_without_tests" in _channels(model) else {}
+
+
+def _roas(model: RunRecord, name: str) -> dict[str, Estimate]:
+    table = _channels(model)
     try:
-        table = pd.read_csv(model.file("channels.csv"))
-        rows = table[["channel", "roas", "roas_lower", "roas_upper", "level"]].itertuples(index=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError.of(
-            "an artifact of a run cannot be read",
-            "Run `liftwerk fit --again`; artifacts are never edited by hand",
-            file=f"runs/mmm/{model.id}/channels.csv",
-            value=error,
-        ) from error
+        rows = table[["channel", name, f"{name}_lower", f"{name}_upper", "level"]].itertuples(index=False)
+    except KeyError as error:
+        raise _unreadable(model, error) from error
     return {
         str(channel): Estimate(
             value=float(value),
@@ -45,11 +49,27 @@ def model_roas(model: RunRecord) -> dict[str, Estimate]:
     }
 
 
+def _channels(model: RunRecord) -> pd.DataFrame:
+    try:
+        return pd.read_csv(model.file("channels.csv"))
+    except (OSError, ValueError) as error:
+        raise _unreadable(model, error) from error
+
+
+def _unreadable(model: RunRecord, error: Exception) -> InputError:
+    return InputError.of(
+        "an artifact of a run cannot be read",
+        "Run `liftwerk fit --again`; artifacts are never edited by hand",
+        file=f"runs/mmm/{model.id}/channels.csv",
+        value=error,
+    )
+
+
 def evidence_of(workspace: Workspace, model: RunRecord, roas: Mapping[str, Estimate]) -> dict[str, ChannelEvidence]:
     """All that is known of every channel of a fit."""
     until = date.fromisoformat(str(model.options["until"]))
     lifts = known_lifts(workspace, list(roas), until, unhealthy=True)
-    told = _agreements(model)
+    told, untested = _agreements(model), untested_roas(model)
     tests = [
         KnownTest(
             lift=lift.estimate,
@@ -60,7 +80,12 @@ def evidence_of(workspace: Workspace, model: RunRecord, roas: Mapping[str, Estim
     ]
     return {
         channel: channel_evidence(
-            channel, roas=estimate, model_healthy=model.status == "healthy", tests=tests, today=until
+            channel,
+            roas=estimate,
+            model_healthy=model.status == "healthy",
+            tests=tests,
+            today=until,
+            untested=untested.get(channel),
         )
         for channel, estimate in roas.items()
     }

@@ -170,6 +170,18 @@ def test_readings_tell_old_tests_and_disagreement():
     assert found.sources == ("media_mix_model:fit", "lift_test", "geo_test:readout")
 
 
+def test_what_the_model_says_without_the_tests_stands_beside_a_tested_channel_and_proves_nothing():
+    known = {"roas": roas(2.0, 1.0, 3.0), "model_healthy": True, "today": TODAY, "untested": roas(3.0, 1.0, 6.0)}
+    old = [KnownTest(lift=lift(date(2024, 2, 1)))]
+    found = channel_evidence("a", tests=old, **known)
+    assert [one.method for one in found.readings] == ["media_mix_model", "media_mix_model_without_tests", "geo_test"]
+    assert found.grade == "model"
+    spoilt = [KnownTest(lift=lift(date(2026, 6, 1)), healthy=False)]  # no fit used it
+    for tests in ([], spoilt):
+        methods = [one.method for one in channel_evidence("a", tests=tests, **known).readings]
+        assert "media_mix_model_without_tests" not in methods
+
+
 def test_reasons_speak_both_languages_in_their_own_numbers():
     response = curves((300.0, 30.0), (100.0, 30.0))
     made = moves(allocation(response, 120.0, 80.0), response)

@@ -111,7 +111,11 @@ def test_reasons_evidence_and_runs_stand_in_the_decision(finished):
         assert line["reason"] == line["reasons"]["en"] != line["reasons"]["de"]
         assert line["grade"] in {"experiment", "model", "assumption"}
     search = next(line for line in decision["channels"] if line["channel"] == "search")
-    assert {reading["method"] for reading in search["evidence"]} == {"media_mix_model", "lift_test"}
+    assert [reading["method"] for reading in search["evidence"]] == [
+        "media_mix_model", "media_mix_model_without_tests", "lift_test",
+    ]  # fmt: skip
+    tv = next(line for line in decision["channels"] if line["channel"] == "tv")
+    assert [reading["method"] for reading in tv["evidence"]] == ["media_mix_model"]
     for kind, ids in decision["runs"].items():
         for run in ids:
             assert (finished / "runs" / kind / run / "manifest.json").is_file()

@@ -9,7 +9,7 @@ import pandas as pd
 
 from decisions.evidence import ChannelEvidence, KnownTest, channel_evidence
 from jobs.lift_tests import known_lifts
-from measurement.errors import InputError
+from measurement.errors import InputError, LiftwerkError
 from measurement.estimates import Estimate, Interval
 from measurement.store import RunRecord
 from measurement.workspace import Workspace
@@ -56,7 +56,7 @@ def _channels(model: RunRecord) -> pd.DataFrame:
         raise _unreadable(model, error) from error
 
 
-def _unreadable(model: RunRecord, error: Exception) -> InputError:
+def _unreadable(model: RunRecord, error: Exception) -> LiftwerkError:
     return InputError.of(
         "an artifact of a run cannot be read",
         "Run `liftwerk fit --again`; artifacts are never edited by hand",

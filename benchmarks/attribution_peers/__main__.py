@@ -10,8 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.attribution_peers.environments import HERE, ROOT, MissingEnvironmentError, peer_python
+from benchmarks.attribution_peers.environments import HERE, attribution_python
 from benchmarks.attribution_peers.journeys import write_journeys
+from benchmarks.peer_environments import ROOT, MissingEnvironmentError
 
 PACKAGES = ("ours", "channelattribution", "do_attribution")
 SIZES = (10_000, 1_000_000, 10_000_000)
@@ -53,7 +54,7 @@ def peer(package, file, size, environments):
     if package == "do_attribution" and size > MOST_OBJECTS:
         return {"error": "not tried: it keeps every journey as objects"}
     try:
-        return run(peer_python(package, environments), package, file)
+        return run(attribution_python(package, environments), package, file)
     except MissingEnvironmentError as reason:
         return {"error": f"no environment: {reason}"}
 

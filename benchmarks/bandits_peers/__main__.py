@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.bandits_peers.environment import HERE, ROOT, MissingEnvironmentError, peer_python
+from benchmarks.peer_environments import ROOT, MissingEnvironmentError, peer_python
+
+HERE = Path(__file__).parent
 
 #: Task, arms, steps of a quick and of a slow package, and how many times faster than MABWiser ours has to be.
 TASKS = (("beta", 10, 20_000, 2_000, 100), ("beta", 100, 20_000, 500, 100), ("linear", 10, 20_000, 200, 400))
@@ -33,7 +35,7 @@ def main():
     parser.add_argument("--environment", type=Path, default=ROOT / ".venv-peers" / "bandits")
     asked = parser.parse_args()
     try:
-        peers = peer_python(asked.environment)
+        peers = peer_python(HERE / "pinned.txt", asked.environment)
     except MissingEnvironmentError as reason:
         print(f"peers skipped, no environment: {reason}", file=sys.stderr)
         peers = None

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.geo_peers.environment import ROOT, MissingEnvironmentError, peer_python
 from benchmarks.geo_peers.problems import objective_problems, shared_problems, speed_problems
+from benchmarks.peer_environments import ROOT, MissingEnvironmentError, peer_python
 from geolift.weights import simplex_least_squares
 
 PEERS = ("cvxpy", "scipy", "pysyncon", "mlsynth")
@@ -65,7 +65,7 @@ def peers(folder, speed, problems):
         asked.write_bytes(pickle.dumps({"speed": speed, "objective": [(y, pool) for _, y, pool in problems]}))
         for name in PEERS:
             try:
-                python = peer_python(folder)
+                python = peer_python(HERE / "pinned.txt", folder)
             except MissingEnvironmentError as error:
                 python = Path(sys.executable)  # cvxpy and SciPy are ours as well
                 if name in {"pysyncon", "mlsynth"}:

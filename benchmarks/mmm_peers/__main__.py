@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from benchmarks.mmm_peers import report
-from benchmarks.mmm_peers.environments import ROOT, MissingEnvironmentError, peer_python
-from benchmarks.mmm_peers.stages import PACKAGES, Bar, measure
+from benchmarks.mmm_peers.stages import HERE, PACKAGES, Bar, measure
+from benchmarks.peer_environments import ROOT, MissingEnvironmentError, peer_python
 from benchmarks.public_panels import PANELS
 
 
@@ -30,7 +30,9 @@ def main():
     bar = Bar(limit=asked.limit)
     for name in asked.only or PACKAGES:
         try:
-            python = Path(sys.executable) if name == "ours" else peer_python(name, asked.environments)
+            python = (
+                Path(sys.executable) if name == "ours" else peer_python(HERE / f"{name}.txt", asked.environments / name)
+            )
         except MissingEnvironmentError as reason:
             print(f"{name}: skipped, no environment: {reason}", file=sys.stderr, flush=True)
             report.merge(path, {(panel, name): {"skipped": str(reason)} for panel in asked.panels})

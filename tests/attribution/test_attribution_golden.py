@@ -10,14 +10,15 @@ import pytest
 from attribution.markov import markov
 from attribution.paths import paths_from_strings
 from attribution.rules import rule_credit, shares
-from benchmarks.attribution_peers.environments import ROOT, MissingEnvironmentError, peer_python
+from benchmarks.attribution_peers.environments import attribution_python
 from benchmarks.attribution_published import EXPECTED, PEER
+from benchmarks.peer_environments import ROOT, MissingEnvironmentError
 
 
 @pytest.fixture(scope="module")
 def peer():
     try:
-        return peer_python("channelattribution", ROOT / ".venv-peers")
+        return attribution_python("channelattribution", ROOT / ".venv-peers")
     except MissingEnvironmentError as reason:
         pytest.skip(f"ChannelAttribution's environment cannot be made here: {reason}")
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.attribution_peers.environments import ROOT, MissingEnvironmentError, peer_python
+from benchmarks.attribution_peers.environments import attribution_python
+from benchmarks.peer_environments import ROOT, MissingEnvironmentError
 
 SCRIPT = Path(__file__).with_name("spark_paths.py")
 
@@ -45,7 +46,7 @@ def test_spark_and_duckdb_give_identical_paths(tmp_path):
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java, and there is none here")
     try:
-        python = peer_python("pyspark", ROOT / ".venv-peers")
+        python = attribution_python("pyspark", ROOT / ".venv-peers")
     except MissingEnvironmentError as reason:
         pytest.skip(f"the environment with PySpark cannot be made here: {reason}")
     file = tmp_path / "touchpoints.parquet"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.mmm_peers import report
-from benchmarks.mmm_peers.environments import MissingEnvironmentError, peer_python
 from benchmarks.mmm_peers.stages import Bar, Bench, Package, grow
+from benchmarks.peer_environments import MissingEnvironmentError, peer_python
 
 PEER = Package(worker="work_peer.py", draws=100, tune=50)
 WORKER = """
@@ -152,14 +152,13 @@ def test_a_worker_over_its_ceiling_is_ended(bench, tmp_path):
 
 
 def test_a_missing_environment_says_why(tmp_path, monkeypatch):
-    from benchmarks.mmm_peers import environments
+    from benchmarks import peer_environments
 
     (tmp_path / "peer.txt").write_text("no-such-distribution-of-liftwerk==0\n")
-    monkeypatch.setattr(environments, "HERE", tmp_path)
-    monkeypatch.setattr(environments, "ROOT", tmp_path)
-    monkeypatch.setattr(environments.shutil, "which", lambda _: None)
+    monkeypatch.setattr(peer_environments, "ROOT", tmp_path)
+    monkeypatch.setattr(peer_environments.shutil, "which", lambda _: None)
     with pytest.raises(MissingEnvironmentError, match="uv is missing"):
-        peer_python("peer", tmp_path / "environments")
+        peer_python(tmp_path / "peer.txt", tmp_path / "environments" / "peer")
 
 
 def test_results_are_plain_json(tmp_path):

@@ -1,4 +1,4 @@
-"""Each peer in an environment of its own, made from its pinned list with uv."""
+"""A peer's environment, apart from ours, made from its pinned list with uv."""
 
 from __future__ import annotations
 
@@ -7,24 +7,30 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
+ROOT = Path(__file__).parent.parent
 
 
 class MissingEnvironmentError(Exception):
     """The environment cannot be made here; says why."""
 
 
-def peer_python(name, folder):
-    """The Python of the peer's environment, made where it is missing or its list has changed.
+def peer_python(pinned, environment, *, built=()):
+    """The Python of an environment, made where it is missing or its list has changed.
+
+    Parameters
+    ----------
+    pinned
+        File of pinned packages.
+    environment
+        Folder of the environment.
+    built
+        Packages that come as source only: these, and nothing else, are built, for which a compiler is needed.
 
     Raises
     ------
     MissingEnvironmentError
         With the last lines that uv wrote.
     """
-    pinned = HERE / f"{name}.txt"
-    environment = folder / name
     python, stamp = environment / "bin" / "python", environment / "pinned.txt"
     if python.exists() and stamp.exists() and stamp.read_text() == pinned.read_text():
         return python
@@ -35,7 +41,9 @@ def peer_python(name, folder):
     base = sys._base_executable  # noqa: SLF001 - the Python below this environment, the same for all
     _run([uv, "venv", "--quiet", "--clear", "--no-python-downloads", "--python", base, str(environment)])
     # Wheels only: a build from source would take hours and a compiler.
-    _run([uv, "pip", "install", "--quiet", "--only-binary", ":all:", "--python", str(python), "-r", str(pinned)])
+    source = [option for name in built for option in ("--no-binary", name)]
+    install = [uv, "pip", "install", "--quiet", "--only-binary", ":all:", *source]
+    _run([*install, "--python", str(python), "-r", str(pinned)])
     stamp.write_text(pinned.read_text())
     return python
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import os
-import sys
-import threading
 import warnings
 from typing import Any
 
 from measurement.errors import LiftwerkError
+from measurement.highs_banner import take_banner
 
 #: cvxpy carries no types of its own: its module, expressions, constraints and problems.
 Expression = Any
@@ -18,8 +16,6 @@ Expression = Any
 _FEASIBLE_POINT = 2
 #: Beyond this many columns an interior-point method with crossover beats the simplex method.
 _LARGE = 4000
-_banner = threading.Lock()
-_greeted = False
 
 
 class OutOfTimeError(LiftwerkError):
@@ -28,7 +24,7 @@ class OutOfTimeError(LiftwerkError):
 
 def cvxpy() -> Expression:
     """The cvxpy module (two CPU seconds to import, so only where a plan is made)."""
-    hush_banner()
+    take_banner()
     return importlib.import_module("cvxpy")
 
 
@@ -73,22 +69,3 @@ def maximise(program: Expression, *, integer: bool, size: int, accuracy: float, 
         return float(program.value) + dust * abs(float(program.value))
     # cvxpy minimises −goal: the constant it moves out of the objective is the same in value and bound
     return float(program.value) + max(0.0, float(info.objective_function_value - info.mip_dual_bound))
-
-
-def hush_banner() -> None:
-    """HiGHS 1.16 greets on the process's stdout when it is first used, which would spoil `--json`: not here."""
-    global _greeted  # noqa: PLW0603 - the greeting comes once a process
-    with _banner:
-        if _greeted:
-            return
-        highspy = importlib.import_module("highspy")
-        sys.stdout.flush()
-        keep, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(null, 1)
-            highspy.Highs()
-        finally:
-            os.dup2(keep, 1)
-            os.close(keep)
-            os.close(null)
-        _greeted = True

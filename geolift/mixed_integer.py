@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from functools import cache
 from typing import Any
+
+from measurement.highs_banner import take_banner
 
 
 def solve_mixed_integer(problem: Any, *, seconds: float | None = None, gap: float = 1e-6) -> bool:  # noqa: ANN401 - cvxpy is untyped
@@ -13,7 +12,7 @@ def solve_mixed_integer(problem: Any, *, seconds: float | None = None, gap: floa
     import cvxpy
 
     cp: Any = cvxpy  # its functions are not typed
-    _greet()
+    take_banner()
     options: dict[str, Any] = {"output_flag": False, "threads": 1, "mip_rel_gap": gap}
     if seconds is not None:
         options["time_limit"] = float(seconds)
@@ -31,21 +30,3 @@ def proven_bound(problem: Any) -> float:  # noqa: ANN401 - cvxpy is untyped
     info = problem.solver_stats.extra_stats
     # cvxpy moves constants out of the objective: they are the same in value and bound
     return float(problem.value) - max(0.0, float(info.objective_function_value - info.mip_dual_bound))
-
-
-@cache
-def _greet() -> None:
-    """Take HiGHS's greeting: at its first use it writes to the process's output, which would spoil ``--json``."""
-    import importlib
-
-    highspy: Any = importlib.import_module("highspy")  # untyped
-
-    sys.stdout.flush()
-    kept, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 1)
-        highspy.Highs()
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nothing)

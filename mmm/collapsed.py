@@ -53,23 +53,20 @@ def kernel_data(design: Design, layout: Parameters, spec: ModelSpec, lifts: Lift
     }
     # Own writable C arrays throughout: one signature, so one compilation, whatever the panel.
     writable = {name: np.array(values, order="C") for name, values in (arrays | shapes.arrays).items()}
-    return KernelData(
-        shocks=int(design.shocks), degrees=degrees, drifts=shapes.drifts, leading=shapes.leading, **writable
-    )
+    return KernelData(shocks=int(design.shocks), degrees=degrees, leading=shapes.leading, **writable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Alike:
     """What all geos have alike, so that the density works it out once; names as in `mmm.kernel_arrays.KernelData`."""
 
-    drifts: int
     leading: int
-    arrays: dict[str, FloatArray]
+    arrays: dict[str, FloatArray | IntArray]
 
 
 def _common_and_own(design: Design, degrees: float) -> _Alike:
     """Tell rows and columns that are the same in all geos from those that are not."""
-    shared, extra = design.shared.values, design.extra.values
+    shared, extra, channels = design.shared.values, design.extra.values, len(design.media_names)
     drifts = _alike_at_first(extra.transpose(1, 0, 2))
     leading = 0 if degrees > 0.0 else 1 + drifts  # weights of Student-t noise make all cross products a geo's own
     common = _alike_at_first(shared.transpose(2, 0, 1))
@@ -81,13 +78,16 @@ def _common_and_own(design: Design, degrees: float) -> _Alike:
     alike[leading:, common : common + count] = np.eye(count)
     if design.shocks:
         alike[:leading, shared.shape[2] :] = rows
+    further = np.arange(extra.shape[1]) + 1
+    further[drifts:] += channels
     arrays = {
+        "order": np.concatenate([[0], 1 + drifts + np.arange(channels), further]),
         "own": own,
         "own_gram": own @ shared,
         "alike": alike,
         "leading_own": np.einsum("ft,got->gfo", rows, own),
     }
-    return _Alike(drifts=drifts, leading=leading, arrays=arrays)
+    return _Alike(leading=leading, arrays=arrays)
 
 
 def _alike_at_first(values: FloatArray) -> int:

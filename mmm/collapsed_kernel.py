@@ -11,10 +11,10 @@ R_g holds ones, the transformed media and further rows (a geo's own drift and re
 the shape parameters; m and s hold the national effects and their spread. λ = 1 for normal noise; for Student-t noise
 with ν degrees of freedom λ_gt ~ Gamma(ν/2, ν/2) are sampled. Given the non-linear parameters, (u, w, b) is Gaussian
 with an arrow-shaped precision: small blocks by geo and one shared block. What all geos have alike, rows of R as well
-as columns of Z, is worked out once for all of them. The normalising constant is the marginal
-likelihood. The gradient needs no derivative of a factorisation: by Fisher's identity it is the posterior expectation
-of the complete-data gradient, a function of posterior means and covariances only. Lift tests are linear observations
-of c and enter as a low-rank update.
+as columns of Z, is worked out once for all of them. The normalising constant is the marginal likelihood. The gradient
+needs no derivative of a factorisation: by Fisher's identity it is the posterior expectation of the complete-data
+gradient, a function of posterior means and covariances only. Lift tests are linear observations of c and enter as a
+low-rank update.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from mmm.compilation import compiled, inner_compiled
 from mmm.geo_kernel import eliminate_geos, fill_units
 from mmm.geo_slopes_kernel import geo_slopes
-from mmm.kernel_arrays import EXTRA, GP_LENGTH, GP_SD, LEVEL, NOISE, SHOCK, WALK, WEIGHT, KernelData, Work, row_order
+from mmm.kernel_arrays import EXTRA, GP_LENGTH, GP_SD, LEVEL, NOISE, SHOCK, WALK, WEIGHT, KernelData, Work
 from mmm.lift_kernel import lift_moments, lift_slopes, use_lifts
 from mmm.linear_kernel import PLAIN, SECOND_TRANSPOSED, invert_positive, product
 from mmm.media_kernel import media_chain_rule, transform_cells, transform_media
@@ -106,7 +106,7 @@ def evaluate(point: FloatArray, data: KernelData, work: Work, gradient: FloatArr
 
 @inner_compiled
 def _use_covariance(data: KernelData, work: Work) -> None:
-    """Products of the geos' whitened cross products, and of the alike, with the shared covariance."""
+    """Products of the geos' whitened cross products, and of `KernelData.alike`, with the shared covariance."""
     (rows, shared), alike = work.scaled.shape, len(data.alike)
     product((rows, shared, shared), (1.0, 0.0), work.scaled, work.shared_cov, PLAIN, work.scaled_cov)
     product((alike, shared, shared), (1.0, 0.0), data.alike, work.shared_cov, PLAIN, work.alike_product)
@@ -117,7 +117,6 @@ def _use_covariance(data: KernelData, work: Work) -> None:
 def _set_parameters(point: FloatArray, data: KernelData, work: Work) -> None:
     """Fill parameters, and the scales that follow from them alone."""
     channels, values, blocks = data.media.shape[1], work.values, data.blocks
-    drifts = data.drifts
     for index in range(len(point)):
         values[index] = data.centre[index] + data.spread[index] * point[index]
     for channel in range(channels):
@@ -127,8 +126,7 @@ def _set_parameters(point: FloatArray, data: KernelData, work: Work) -> None:
     work.mean[0] = data.intercept[0]
     work.width[0] = math.exp(values[blocks[LEVEL]]) if blocks[LEVEL] >= 0 else data.intercept[1]
     for row in range(data.extra.shape[1]):
-        place = 1 + row if row < drifts else 1 + channels + row
-        work.width[place] = math.exp(values[blocks[EXTRA] + data.extra_group[row]])
+        work.width[data.order[1 + channels + row]] = math.exp(values[blocks[EXTRA] + data.extra_group[row]])
     for geo in range(len(work.sigma)):
         work.sigma[geo] = math.exp(values[blocks[NOISE] + geo])
         start = blocks[WEIGHT] + geo * data.outcome.shape[1]
@@ -200,8 +198,7 @@ def _scale_slopes(data: KernelData, work: Work, gradient: FloatArray) -> None:
     if blocks[LEVEL] >= 0:
         gradient[blocks[LEVEL]] = work.by_width[0]
     for row in range(data.extra.shape[1]):
-        place = 1 + row if row < data.drifts else 1 + channels + row
-        gradient[blocks[EXTRA] + data.extra_group[row]] += work.by_width[place]
+        gradient[blocks[EXTRA] + data.extra_group[row]] += work.by_width[data.order[1 + channels + row]]
     for column in range(len(work.shared_sd)):
         sd = work.shared_sd[column]
         by_log_sd = (work.shared_mean[column] ** 2 + work.shared_cov[column, column]) / sd**2 - 1.0
@@ -286,11 +283,11 @@ def draw_coefficients(
     unit = np.einsum("gji,gj->gi", work.inverse, whitened)
     if lifts > 0:
         geo, channel, lift = data.cell_place.T
-        row = channel + 1 + data.drifts
+        row = data.order[channel + 1]
         predicted = work.effect * (work.mean[row] + work.width[row] * unit[geo, row])
         surprise = data.lift_value + data.lift_error * normals[shared_size + geos * size :]
         np.subtract.at(surprise, lift, predicted)
         weight = np.linalg.solve(work.lift_cov, surprise)
         shared = shared + weight @ work.lift_shared
         unit = unit + work.lift_units @ weight
-    return (work.mean + work.width * unit)[:, row_order(data)], shared
+    return (work.mean + work.width * unit)[:, data.order], shared

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mmm.collapsed_kernel import transform
 from mmm.design import Design
-from mmm.kernel_arrays import KernelData, new_work, row_order
+from mmm.kernel_arrays import KernelData, new_work
 from mmm.media_response import Draws, panel_response
 from mmm.spec import ModelSpec
 
@@ -42,7 +42,7 @@ def channel_totals(points: FloatArray, by_geo: FloatArray, data: KernelData) -> 
     result = np.empty((len(points), channels))
     for draw, point in enumerate(np.ascontiguousarray(points)):
         transform(point, data, work)
-        by_unit = np.einsum("gct,gt->gc", work.rows[:, row_order(data)[1 : channels + 1]], data.money)
+        by_unit = np.einsum("gct,gt->gc", work.rows[:, data.order[1 : channels + 1]], data.money)
         result[draw] = (by_geo[draw][:, 1 : channels + 1] * by_unit).sum(axis=0)
     return result
 

@@ -51,7 +51,7 @@ def geo_slopes(data: KernelData, work: Work, gradient: FloatArray) -> None:
             for time in range(periods):
                 residual[time] -= level * data.own[geo, column, time]
         for channel in range(channels):
-            place = 1 + data.drifts + channel
+            place = data.order[1 + channel]
             level, slope, row = coefficient[place], work.slope[geo, channel], rows[place]
             by_mean = 0.0
             for time in range(periods):
@@ -149,7 +149,7 @@ def _uncertain_slopes(data: KernelData, work: Work, geo: int, unit_cov: FloatArr
     """
     size, periods, channels = work.rows.shape[1], work.rows.shape[2], data.media.shape[1]
     shared, lifts, kept = len(work.shared_sd), len(work.lift_weight), size - data.leading
-    low, count = (0, size) if data.degrees > 0.0 else (1 + data.drifts, channels)
+    low, count = (0, size) if data.degrees > 0.0 else (data.order[1], channels)
     own, both, left, steps, inverse = work.long[0], work.long[1], work.small[0], work.small[1], work.inverse[geo]
     for i in range(count):
         for j in range(size):
@@ -166,7 +166,7 @@ def _uncertain_slopes(data: KernelData, work: Work, geo: int, unit_cov: FloatArr
         product((count, shared, lifts), (-1.0, 1.0), work.lift_scratch[low:], work.lift_shared, PLAIN, work.cross)
     _shared_fit(data, work, geo, both[:count])
     for channel in range(channels):
-        i, slope = 1 + data.drifts + channel - low, work.slope[geo, channel]
+        i, slope = data.order[1 + channel] - low, work.slope[geo, channel]
         for time in range(periods):
             slope[time] -= work.precision[geo, time] * (own[i, time] + both[i, time])
 

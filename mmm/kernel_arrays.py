@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Shapes = dict[str, tuple[int, ...]]
 
 #: Columns of `KernelData.kinds`.
 ADSTOCK, SATURATION, ORDER, LAGS, BASIS, VARYING = range(6)
@@ -34,11 +35,11 @@ class KernelData(NamedTuple):
     basis: FloatArray  # (C,) spend, total outcome, or a unit: see `kinds`
     extra: FloatArray  # (G, E, T)
     extra_group: IntArray  # (E,) which learnt standard deviation
-    drifts: int  # D, of these the first so many are the same in all geos
+    order: IntArray  # (J,) where intercept, channels and further rows stand among the rows of `Work`
     shared: FloatArray  # (G, T, K)
     own: FloatArray  # (G, O, T) the last columns, which differ between geos; the columns before are the same in all
     own_gram: FloatArray  # (G, O, K) their products with all columns
-    leading: int  # F, the first rows of a geo that are the same in all: 1 + D, none where the noise is Student-t
+    leading: int  # F, so many rows of a geo come first and are the same in all; none where the noise is Student-t
     alike: FloatArray  # (F+O, Q) products of those rows with the common columns and shocks; then ones for own columns
     leading_own: FloatArray  # (G, F, O) products of those rows with own columns
     group: IntArray  # (K,) −1 fixed, 0 walk, 1 Gaussian process; see `mmm.baseline`
@@ -66,10 +67,11 @@ class KernelData(NamedTuple):
 class Work(NamedTuple):
     """Arrays that one chain writes into; compiled code allocates nothing.
 
-    J = 1 + E + C coefficients a geo: intercept, the D further rows that all geos have alike, channels, other further
-    rows. Q = K + T·shocks shared ones; A_g = I + s R Ω R' s = L_g L_g' is the precision of a geo's unit coefficients.
-    Of the whitened cross products L⁻¹ s R Ω [Z I] only those of the last M = J − F rows are kept; the first are
-    ``leading`` times `KernelData.alike`. Arrays without a geo, channel or cell axis are overwritten for each.
+    J = 1 + E + C coefficients a geo: intercept, the further rows that all geos have alike, channels, other further
+    rows (`KernelData.order`). Q = K + T·shocks shared ones; A_g = I + s R Ω R' s = L_g L_g' is the precision of a
+    geo's unit coefficients. Of the whitened cross products L⁻¹ s R Ω [Z I] only those of the last M = J − F rows are
+    kept; the first are ``leading`` times `KernelData.alike`. Arrays without a geo, channel or cell axis are
+    overwritten for each.
     """
 
     values: FloatArray  # (n,) parameters on the unconstrained scale
@@ -140,22 +142,21 @@ class Work(NamedTuple):
     by_series: FloatArray  # (2, L-1+max(T, W)) by a result, by the series within
 
 
-def row_order(data: KernelData) -> IntArray:
-    """Where intercept, channels and further rows stand among a geo's rows in `Work`, shape (J,)."""
-    channels, extra, drifts = data.media.shape[1], data.extra.shape[1], data.drifts
-    further = np.arange(extra) + 1
-    further[drifts:] += channels
-    return np.concatenate([[0], 1 + drifts + np.arange(channels), further])
-
-
 def new_work(data: KernelData) -> Work:
     """Arrays for one chain."""
+    shapes = _media_shapes(data) | _linear_shapes(data) | _lift_shapes(data) | _slope_shapes(data)
+    work = Work(**{name: np.zeros(shape) for name, shape in shapes.items()})
+    work.rows[:, 0] = 1.0
+    work.rows[:, data.order[1 + data.media.shape[1] :]] = data.extra
+    work.factor[:] = 1.0
+    return work
+
+
+def _media_shapes(data: KernelData) -> Shapes:
     geos, channels, reach = data.media.shape
-    periods, columns, cells = data.outcome.shape[1], data.shared.shape[2], data.cell_media.shape[0]
-    rows, lags = 1 + channels + data.extra.shape[1], reach - periods + 1
-    window, lifts, own = data.cell_window.shape[1], len(data.lift_value), data.own.shape[1]
-    shared, alike, kept = columns + periods * data.shocks, len(data.alike), rows - data.leading
-    media = {
+    periods, cells, window = data.outcome.shape[1], len(data.cell_media), data.cell_window.shape[1]
+    lags = reach - periods + 1
+    return {
         "weights": (channels, 3, lags),
         "carried": (geos, channels, reach),
         "saturated": (geos, channels, 4, reach),
@@ -169,7 +170,13 @@ def new_work(data: KernelData) -> Work:
         "total": (channels,),
         "effect": (cells,),
     }
-    linear = {
+
+
+def _linear_shapes(data: KernelData) -> Shapes:
+    (geos, periods), columns, own = data.outcome.shape, data.shared.shape[2], data.own.shape[1]
+    rows, (alike, shared) = len(data.order), data.alike.shape
+    kept = rows - data.leading
+    return {
         "values": (len(data.centre),),
         "mean": (rows,),
         "width": (rows,),
@@ -201,7 +208,12 @@ def new_work(data: KernelData) -> Work:
         "shared_mean": (shared,),
         "scaled_cov": (geos * kept, shared),
     }
-    lift = {
+
+
+def _lift_shapes(data: KernelData) -> Shapes:
+    geos, rows, lifts = len(data.outcome), len(data.order), len(data.lift_value)
+    alike, shared = data.alike.shape
+    return {
         "lift_load": (geos, rows, lifts),
         "lift_white": (geos, rows, lifts),
         "lift_units": (geos, rows, lifts),
@@ -213,7 +225,13 @@ def new_work(data: KernelData) -> Work:
         "lift_scratch": (rows, lifts),
         "lift_alike": (alike, lifts),
     }
-    slopes = {
+
+
+def _slope_shapes(data: KernelData) -> Shapes:
+    (geos, channels, reach), periods, rows = data.media.shape, data.outcome.shape[1], len(data.order)
+    cells, window = data.cell_window.shape
+    lags = reach - periods + 1
+    return {
         "slope": (geos, channels, periods),
         "by_mean": (rows,),
         "by_width": (rows,),
@@ -223,9 +241,3 @@ def new_work(data: KernelData) -> Work:
         "by_course": (periods,),
         "by_series": (2, lags - 1 + max(periods, window)),
     }
-    shapes = media | linear | lift | slopes
-    work = Work(**{name: np.zeros(shape) for name, shape in shapes.items()})
-    work.rows[:, 0] = 1.0
-    work.rows[:, row_order(data)[1 + channels :]] = data.extra
-    work.factor[:] = 1.0
-    return work

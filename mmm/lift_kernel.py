@@ -25,7 +25,7 @@ def lift_moments(data: KernelData, work: Work) -> None:
     for geo in range(geos):
         _clear(work.lift_load[geo])
     for cell in range(len(work.effect)):
-        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1 + data.drifts, data.cell_place[cell, 2]
+        geo, row, lift = data.cell_place[cell, 0], data.order[data.cell_place[cell, 1] + 1], data.cell_place[cell, 2]
         for i in range(size):
             work.lift_load[geo, i, lift] += work.inverse[geo, i, row] * work.width[row] * work.effect[cell]
     loads, leading, kept = work.lift_pulled, data.leading, size - data.leading
@@ -64,7 +64,7 @@ def _predict_covariance(data: KernelData, work: Work) -> None:
         for other in range(lifts):
             work.lift_cov[lift, other] = data.lift_error[lift] ** 2 if lift == other else 0.0
     for cell in range(len(work.effect)):
-        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1 + data.drifts, data.cell_place[cell, 2]
+        geo, row, lift = data.cell_place[cell, 0], data.order[data.cell_place[cell, 1] + 1], data.cell_place[cell, 2]
         for other in range(lifts):
             work.lift_cov[lift, other] += work.effect[cell] * work.width[row] * work.lift_units[geo, row, other]
 
@@ -80,7 +80,7 @@ def use_lifts(data: KernelData, work: Work) -> float:
         for other in range(lifts):
             pull[lift, other] = work.lift_cov[lift, other]
     for cell in range(len(work.effect)):
-        geo, row, lift = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1 + data.drifts, data.cell_place[cell, 2]
+        geo, row, lift = data.cell_place[cell, 0], data.order[data.cell_place[cell, 1] + 1], data.cell_place[cell, 2]
         surprise[lift] -= work.effect[cell] * (work.mean[row] + work.width[row] * work.unit_mean[geo, row])
     logp = -invert_positive(pull)
     for lift in range(lifts):
@@ -103,7 +103,7 @@ def use_lifts(data: KernelData, work: Work) -> float:
 def lift_slopes(data: KernelData, work: Work) -> None:
     """Add the lift tests' share to the slopes by m, and fill those by the cells' effects."""
     for cell in range(len(work.effect)):
-        geo, row, test = data.cell_place[cell, 0], data.cell_place[cell, 1] + 1 + data.drifts, data.cell_place[cell, 2]
+        geo, row, test = data.cell_place[cell, 0], data.order[data.cell_place[cell, 1] + 1], data.cell_place[cell, 2]
         pulled = 0.0
         for other in range(len(work.lift_weight)):
             pulled += work.lift_units[geo, row, other] * work.lift_pull[other, test]

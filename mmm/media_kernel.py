@@ -51,7 +51,7 @@ def transform_media(data: KernelData, work: Work) -> None:
     geos, channels, _ = data.media.shape
     values = work.values
     for channel in range(channels):
-        place = 1 + data.drifts + channel
+        place = data.order[1 + channel]
         kinds, slots = data.kinds[channel], data.slots[channel]
         first, second = _value(values, slots[FIRST]), _value(values, slots[SECOND])
         weights_with_slopes(kinds[ADSTOCK], kinds[LAGS], first, second, work.weights[channel])
@@ -138,7 +138,7 @@ def media_chain_rule(data: KernelData, work: Work, gradient: FloatArray) -> None
         Shape (n,), by parameters on the unconstrained scale; entries of media are written.
     """
     for channel in range(data.media.shape[1]):
-        slots, row = data.slots[channel], 1 + data.drifts + channel
+        slots, row = data.slots[channel], data.order[1 + channel]
         by_mean = work.by_mean[row] * work.mean[row]
         if slots[SPREAD] >= 0:  # s is a multiple of m
             gradient[slots[SPREAD]] = work.by_width[row]
@@ -192,7 +192,7 @@ def _panel_slopes(data: KernelData, work: Work, channel: int, through_total: flo
     half, steep, weights = 0.0, 0.0, work.weights[channel]
     for geo in range(len(data.money)):
         media, reach, money = data.media[geo, channel], data.reach[geo, channel], data.money[geo]
-        row, slope, by_out = work.rows[geo, 1 + data.drifts + channel], work.slope[geo, channel], work.by_series[0]
+        row, slope, by_out = work.rows[geo, data.order[1 + channel]], work.slope[geo, channel], work.by_series[0]
         for time in range(len(row)):
             by_row = slope[time] + (through_total * per_total) * money[time]
             work.by_course[time] += by_row * row[time]

@@ -61,9 +61,7 @@ class Trace:
     gradients: int
 
 
-def sample_density(
-    data: KernelData, effort: Effort, *, seed: int, progress: Progress, frame: Frame | None = None
-) -> Trace:
+def sample_density(data: KernelData, effort: Effort, *, seed: int, progress: Progress) -> Trace:
     """Sample the collapsed posterior.
 
     Parameters
@@ -76,15 +74,12 @@ def sample_density(
         Of the sampler; the same seed, data and code give the same draws.
     progress
         Told the share of iterations done.
-    frame
-        Change of variables, where it was found already.
     """
     import nutpie
 
     size = len(data.centre)
-    if frame is None:
-        progress(0.0, "finding where the posterior lies")
-        frame = find_frame(density_of(data), size, separate=weights_start(data))
+    progress(0.0, "finding where the posterior lies")
+    frame = find_frame(density_of(data), size, separate=weights_start(data))
     model = nutpie.compiled_pyfunc.from_pyfunc(
         size,
         lambda: _framed(density_of(data), frame),

@@ -10,7 +10,7 @@ from mmm.channel_spec import ChannelModel, Prior
 from mmm.collapsed import draw_linear
 from mmm.collapsed_kernel import draw_coefficients, log_density
 from mmm.contributions import channel_totals, geo_parts
-from mmm.kernel_arrays import new_work, row_order
+from mmm.kernel_arrays import new_work
 from mmm.lift_fit import predicted_lifts
 from mmm.media_response import collect_draws
 from mmm.spec import ModelSpec
@@ -149,7 +149,7 @@ def test_national_effects_of_the_kernel(problem):
     for point in np.random.default_rng(6).normal(0.0, 0.7, (3, found.size)):
         work = new_work(found.data)
         log_density(point, found.data, work, np.zeros(found.size))
-        np.testing.assert_allclose(work.mean[row_order(found.data)[1:5]], national_effects(found, point), rtol=1e-9)
+        np.testing.assert_allclose(work.mean[found.data.order[1:5]], national_effects(found, point), rtol=1e-9)
 
 
 # pymc 6.3 imports names that its own pytensor has moved.

@@ -12,7 +12,7 @@ from mmm.channel_spec import ChannelModel, Prior
 from mmm.collapsed import kernel_data
 from mmm.collapsed_kernel import log_density
 from mmm.design import build_design
-from mmm.kernel_arrays import new_work, row_order
+from mmm.kernel_arrays import new_work
 from mmm.media_response import collect_draws
 from mmm.parameters import parameters
 from mmm.prior_checks import national_effects, prior_predictive, simulate_from_prior
@@ -41,7 +41,7 @@ def test_national_effects_and_scales_are_those_of_the_density(small_market, spec
     blank = np.zeros((1, design.geos, work.rows.shape[1]))
     draws = collect_draws(natural, (blank, np.zeros((1, len(work.shared_sd)))), layout, design, spec)
     national = national_effects(draws, natural["effect"], design, spec)
-    np.testing.assert_allclose(national[0], work.mean[row_order(data)[1 : 1 + media]], rtol=1e-8)
+    np.testing.assert_allclose(national[0], work.mean[data.order[1 : 1 + media]], rtol=1e-8)
 
 
 @pytest.mark.parametrize("spec", [PLAIN, RICH], ids=["plain", "rich"])
@@ -50,7 +50,7 @@ def test_coefficients_have_the_spread_of_their_prior(small_market, spec):
     design = build_design(small_market.panel, spec)
     layout = parameters(design, spec)
     data = kernel_data(design, layout, spec, lift_design(design, ()))
-    work, order = new_work(data), row_order(data)
+    work, order = new_work(data), data.order
     sample = simulate_from_prior(design, layout, spec, 4, draws=150)
     by_geo, shared = sample.coefficients
     found, pooled = [], []

@@ -15,6 +15,12 @@ FloatArray = NDArray[np.float64]
 _ROW = 36
 #: Share of the whole outcome below which a part is not drawn in the waterfall.
 _NOTHING = 0.001
+#: Returns of a channel → colour, symbol, thickness of the interval; the last only where lift tests were used.
+_RETURNS = {
+    "roas": (SERIES[0], "circle", 2),
+    "marginal_roas": (SERIES[1], "diamond", 1),
+    "roas_without_tests": (MUTED, "circle-open", 1),
+}
 
 
 def roas_figure(words: Wording, table: pd.DataFrame) -> go.Figure:
@@ -30,7 +36,9 @@ def roas_figure(words: Wording, table: pd.DataFrame) -> go.Figure:
         As `mmm.fitted.FittedMMM.channels_table`.
     """
     figure = ground(words, "roas_title", height=160 + _ROW * len(table))
-    for number, name in enumerate(("roas", "marginal_roas")):
+    for name, (colour, symbol, thickness) in _RETURNS.items():
+        if name not in table:
+            continue
         value = table[name]
         figure.add_scatter(
             x=value,
@@ -38,27 +46,11 @@ def roas_figure(words: Wording, table: pd.DataFrame) -> go.Figure:
             orientation="h",
             mode="markers",
             name=words.text(f"fit_figure.{name}"),
-            marker={"color": SERIES[number], "size": 10, "symbol": ("circle", "diamond")[number]},
+            marker={"color": colour, "size": 10, "symbol": symbol},
             error_x={
                 "array": table[f"{name}_upper"] - value,
                 "arrayminus": value - table[f"{name}_lower"],
-                "thickness": 2 - number,
-            },
-            hovertemplate="%{y}: %{x:.2f}",
-        )
-    if "roas_without_tests" in table:
-        value = table["roas_without_tests"]
-        figure.add_scatter(
-            x=value,
-            y=table["channel"],
-            orientation="h",
-            mode="markers",
-            name=words.text("fit_figure.roas_without_tests"),
-            marker={"color": MUTED, "size": 10, "symbol": "circle-open"},
-            error_x={
-                "array": table["roas_without_tests_upper"] - value,
-                "arrayminus": value - table["roas_without_tests_lower"],
-                "thickness": 1,
+                "thickness": thickness,
             },
             hovertemplate="%{y}: %{x:.2f}",
         )
@@ -109,6 +101,17 @@ def decomposition_figure(words: Wording, decomposition: pd.DataFrame) -> go.Figu
     return figure
 
 
+def add_observed(figure: go.Figure, words: Wording, table: pd.DataFrame) -> None:
+    """What came, as dots; columns date, observed."""
+    figure.add_scatter(
+        x=table["date"],
+        y=table["observed"],
+        mode="markers",
+        name=words.text("fit_figure.observed"),
+        marker={"color": INK, "size": 5},
+    )
+
+
 def fit_figure(words: Wording, table: pd.DataFrame) -> go.Figure:
     """Observed outcome beside its prediction, all geos together.
 
@@ -121,13 +124,7 @@ def fit_figure(words: Wording, table: pd.DataFrame) -> go.Figure:
     """
     figure = ground(words, "fit_title", height=420)
     _band(figure, table["date"], table, SERIES[0], words.text("fit_figure.predicted"))
-    figure.add_scatter(
-        x=table["date"],
-        y=table["observed"],
-        mode="markers",
-        name=words.text("fit_figure.observed"),
-        marker={"color": INK, "size": 5},
-    )
+    add_observed(figure, words, table)
     name_axes(figure, words, "date", "money_period")
     figure.update_layout(showlegend=True)
     return figure

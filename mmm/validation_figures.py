@@ -6,7 +6,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from measurement.wording import Wording
-from mmm.figure_ground import INK, MUTED, SERIES, ground, name_axes, translucent
+from mmm.figure_ground import MUTED, SERIES, ground, name_axes, translucent
+from mmm.fit_figures import add_observed
 from mmm.geo_holdout import GeoHoldout
 from mmm.validation import ALL, TimeSlices
 
@@ -21,13 +22,7 @@ def slices_figure(words: Wording, found: TimeSlices, geo: str = ALL) -> go.Figur
         figure.add_scatter(x=part["date"], y=part["upper"], **band)
         figure.add_scatter(x=part["date"], y=part["lower"], fill="tonexty", fillcolor=translucent(colour), **band)
         figure.add_scatter(x=part["date"], y=part["mean"], mode="lines", line={"color": colour, "width": 2})
-    figure.add_scatter(
-        x=rows["date"],
-        y=rows["observed"],
-        mode="markers",
-        name=words.text("fit_figure.observed"),
-        marker={"color": INK, "size": 5},
-    )
+    add_observed(figure, words, rows)
     name_axes(figure, words, "date", "money_period")
     return figure
 

@@ -23,16 +23,23 @@ def model_roas(model: RunRecord) -> dict[str, Estimate]:
     InputError
         Where its table cannot be read.
     """
-    return _roas(model, "roas")
+    return _estimates(model, _channels(model), "roas")
 
 
 def untested_roas(model: RunRecord) -> dict[str, Estimate]:
     """The same from the fit without lift tests; empty where the run used none."""
-    return _roas(model, "roas_without_tests") if "roas_without_tests" in _channels(model) else {}
-
-
-def _roas(model: RunRecord, name: str) -> dict[str, Estimate]:
     table = _channels(model)
+    return _estimates(model, table, "roas_without_tests") if "roas_without_tests" in table else {}
+
+
+def _channels(model: RunRecord) -> pd.DataFrame:
+    try:
+        return pd.read_csv(model.file("channels.csv"))
+    except (OSError, ValueError) as error:
+        raise _unreadable(model, error) from error
+
+
+def _estimates(model: RunRecord, table: pd.DataFrame, name: str) -> dict[str, Estimate]:
     try:
         rows = table[["channel", name, f"{name}_lower", f"{name}_upper", "level"]].itertuples(index=False)
     except KeyError as error:
@@ -47,13 +54,6 @@ def _roas(model: RunRecord, name: str) -> dict[str, Estimate]:
         )
         for channel, value, lower, upper, level in rows
     }
-
-
-def _channels(model: RunRecord) -> pd.DataFrame:
-    try:
-        return pd.read_csv(model.file("channels.csv"))
-    except (OSError, ValueError) as error:
-        raise _unreadable(model, error) from error
 
 
 def _unreadable(model: RunRecord, error: Exception) -> LiftwerkError:

@@ -38,20 +38,16 @@ def conflict(predicted: FloatArray, lifts: LiftDesign) -> FloatArray:
     lifts
         The tests.
     """
+    from scipy.special import softmax
     from scipy.stats import norm
 
     miss = (lifts.value - predicted) / lifts.error
     log_likelihood = -0.5 * miss**2
     result = np.empty(len(lifts.value))
     for test in range(len(result)):
-        weight = np.exp(_less_its_top(np.delete(log_likelihood, test, axis=1).sum(axis=1)))
-        weight /= weight.sum()
+        weight = softmax(np.delete(log_likelihood, test, axis=1).sum(axis=1))
         if 1.0 / (weight**2).sum() < LEAST_EFFECTIVE:  # the other tests contradict the data: then the data alone
             weight = np.full(len(predicted), 1.0 / len(predicted))
         below = float(weight @ norm.cdf(miss[:, test]))
         result[test] = 2.0 * min(below, 1.0 - below)
     return result
-
-
-def _less_its_top(values: FloatArray) -> FloatArray:
-    return np.asarray(values - values.max(), dtype=np.float64)

@@ -44,14 +44,14 @@ def change_since(workspace: Workspace, record: RunRecord) -> FitChange | None:
     record
         An ``mmm`` run.
     """
-    earlier = [run for run in RunStore(workspace.runs).runs("mmm") if run.id < record.id]
-    earlier = [run for run in earlier if (run.folder / POSTERIOR).is_file()]
+    every = RunStore(workspace.runs).runs("mmm")  # oldest first
+    earlier = [run for run in every if run.id < record.id and run.file(POSTERIOR).is_file()]
     if not earlier:
         return None
     from mmm.archive import read_posterior
     from mmm.comparison import compare
 
-    before = max(earlier, key=lambda run: run.id)
+    before = earlier[-1]
     try:
         earlier_fit = read_posterior(before.file(POSTERIOR))
     except InputError as unreadable:  # this fit is sound: an older file that is not is told, no more

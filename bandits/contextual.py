@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bandits.normal_scores import NormalScores
 from bandits.propensity import Better, best_arm, with_floor
-from bandits.rewards import Floats
+from bandits.rewards import Floats, check_arms
 from measurement.errors import InputError
 
 Family = Literal["linear", "logistic"]
@@ -74,8 +74,7 @@ class ContextualThompson:
         InputError
             If names repeat, or a number is not above 0.
         """
-        if not arms or len(set(arms)) != len(arms):
-            raise InputError.of("an experiment needs arms with different names", "Name each arm once", column="arms")
+        check_arms(arms)
         for name, value in (("features", features), ("ridge", ridge), ("noise", noise)):
             if not value > 0:
                 raise InputError.of(f"{name} is not above 0", "Pass e.g. 1", column=name, value=value)

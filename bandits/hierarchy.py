@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,8 @@ from measurement.errors import InputError
 
 #: Prior standard deviation of a level's effect on the logit: e^.5, or 65% more or less, is a large effect.
 LEVEL_SPREAD = 0.5
-_WEAKEST, _STRONGEST = 2.0, 1e6
+#: Decisions that kin are worth: least, usual (where the search starts and its prior lies), most.
+_WEAKEST, _USUAL, _STRONGEST = 2.0, 300.0, 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ class PooledRates:
         rows = np.column_stack([np.ones(len(design)), design])
         doubt = np.einsum("ki,ij,kj->k", rows, self.covariance, rows)
         worth = 1.0 / (1.0 / (self.strength + 1.0) + share * (1.0 - share) * doubt) - 1.0
-        worth = np.clip(worth, 1.0 / np.minimum(share, 1.0 - share), None) if len(share) else worth
+        worth = np.maximum(worth, 1.0 / np.minimum(share, 1.0 - share))
         # the quadrature wants a prior of at least .5 and .5; the rest of the kin's weight counts as seen
         return BetaBernoulli(
             arms=arms,
@@ -155,10 +156,10 @@ def pool_rates(
         a, b = np.maximum(strength * share, 1e-9), np.maximum(strength * (1.0 - share), 1e-9)
         fit = special.betaln(a + won, b + shown - won) - special.betaln(a, b)
         # N(0, .5²) on level effects; a wide prior on log M keeps it finite where creatives cannot be told apart
-        prior = (values[2:] ** 2).sum() / (2.0 * LEVEL_SPREAD**2) + (values[1] - np.log(300.0)) ** 2 / (2.0 * 2.0**2)
+        prior = (values[2:] ** 2).sum() / (2.0 * LEVEL_SPREAD**2) + (values[1] - np.log(_USUAL)) ** 2 / (2.0 * 2.0**2)
         return float(prior - fit.sum())
 
-    start = np.concatenate([[overall, np.log(300.0)], np.zeros(len(levels))])
+    start = np.concatenate([[overall, np.log(_USUAL)], np.zeros(len(levels))])
     bounds = [(overall - 6.0, overall + 6.0), (np.log(_WEAKEST), np.log(_STRONGEST)), *[(-4.0, 4.0)] * len(levels)]
     best = optimize.minimize(loss, start, method="L-BFGS-B", bounds=bounds)
     keep = [0, *range(2, len(start))]
@@ -180,10 +181,8 @@ def _row(levels: Sequence[tuple[str, str]], own: Mapping[str, str]) -> list[floa
     return [float(str(own.get(name)) == level and name in own) for name, level in levels]
 
 
-def _hessian(function: object, at: Floats, step: float = 1e-3) -> Floats:
+def _hessian(function: Callable[[Floats], float], at: Floats, step: float = 1e-3) -> Floats:
     """Second differences; a ridge of 1e-6 keeps directions without curvature invertible."""
-    if not callable(function):
-        raise TypeError("a function is needed")
     size = len(at)
     found = np.zeros((size, size))
     for i in range(size):
@@ -193,6 +192,6 @@ def _hessian(function: object, at: Floats, step: float = 1e-3) -> Floats:
                 place = at.copy()
                 place[i] += a * step
                 place[j] += b * step
-                total += sign * float(function(place))
+                total += sign * function(place)
             found[i, j] = found[j, i] = total / (4.0 * step * step)
     return found + 1e-6 * np.eye(size)

@@ -1,4 +1,4 @@
-"""Independent normal posteriors of scores, as the quadrature for P(best) takes them."""
+"""Independent normal posteriors, as the quadrature for P(best) takes them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,62 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from bandits.rewards import Floats
+from bandits.rewards import Floats, Posteriors
 from measurement.errors import InputError
 
 #: Beyond that many standard deviations there is no mass worth counting.
 _REACH = 8.5
 
 
+class NormalPosteriors:
+    """All of `bandits.rewards.Posteriors` that follows from normal means and widths; the line is the mean itself."""
+
+    __slots__ = ()
+
+    def support(self: Posteriors) -> tuple[Floats, Floats]:
+        """See `Posteriors.support`."""
+        mean, width = self.mean(), self.width
+        return mean - _REACH * width, mean + _REACH * width
+
+    def density(self: Posteriors, x: Floats) -> Floats:
+        """See `Posteriors.density`."""
+        width = self.width[:, None]
+        score = (x[None, :] - self.mean()[:, None]) / width
+        return np.asarray(np.exp(-0.5 * score**2) / (width * np.sqrt(2.0 * np.pi)))
+
+    def below(self: Posteriors, x: float) -> Floats:
+        """See `Posteriors.below`."""
+        return np.asarray(special.ndtr((x - self.mean()) / self.width))
+
+    def above(self: Posteriors, x: float) -> Floats:
+        """See `Posteriors.above`."""
+        return np.asarray(special.ndtr((self.mean() - x) / self.width))
+
+    def below_each(self: Posteriors, x: Floats) -> Floats:
+        """See `Posteriors.below_each`."""
+        return np.asarray(special.ndtr((x[None, :] - self.mean()[:, None]) / self.width[:, None]))
+
+    def value(self, x: Floats) -> Floats:
+        """The line is the mean itself."""
+        return x
+
+    def line(self, value: Floats) -> Floats:
+        """Inverse of `value`."""
+        return value
+
+    def interval(self: Posteriors, level: float) -> tuple[Floats, Floats]:
+        """Equal-tailed credible intervals."""
+        mean, reach = self.mean(), float(special.ndtri(0.5 + level / 2.0)) * self.width
+        return mean - reach, mean + reach
+
+    def sample(self: Posteriors, rng: np.random.Generator, size: int) -> Floats:
+        """Draws of the means, shape (size, arms)."""
+        return rng.normal(self.mean(), self.width, size=(size, len(self.arms)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NormalScores:
-    """See `bandits.rewards.Posteriors`; the line is the score itself.
+class NormalScores(NormalPosteriors):
+    """Posteriors of scores whose means and standard deviations are known.
 
     Attributes
     ----------
@@ -37,41 +83,3 @@ class NormalScores:
     def mean(self) -> Floats:
         """Means, shape (arms,)."""
         return self.centre
-
-    def support(self) -> tuple[Floats, Floats]:
-        """See `Posteriors.support`."""
-        return self.centre - _REACH * self.width, self.centre + _REACH * self.width
-
-    def density(self, x: Floats) -> Floats:
-        """See `Posteriors.density`."""
-        score = (x[None, :] - self.centre[:, None]) / self.width[:, None]
-        return np.asarray(np.exp(-0.5 * score**2) / (self.width[:, None] * np.sqrt(2.0 * np.pi)))
-
-    def below(self, x: float) -> Floats:
-        """See `Posteriors.below`."""
-        return np.asarray(special.ndtr((x - self.centre) / self.width))
-
-    def above(self, x: float) -> Floats:
-        """See `Posteriors.above`."""
-        return np.asarray(special.ndtr((self.centre - x) / self.width))
-
-    def below_each(self, x: Floats) -> Floats:
-        """See `Posteriors.below_each`."""
-        return np.asarray(special.ndtr((x[None, :] - self.centre[:, None]) / self.width[:, None]))
-
-    def value(self, x: Floats) -> Floats:
-        """The score itself."""
-        return x
-
-    def line(self, value: Floats) -> Floats:
-        """Inverse of `value`."""
-        return value
-
-    def interval(self, level: float) -> tuple[Floats, Floats]:
-        """Equal-tailed credible intervals."""
-        reach = float(special.ndtri(0.5 + level / 2.0)) * self.width
-        return self.centre - reach, self.centre + reach
-
-    def sample(self, rng: np.random.Generator, size: int) -> Floats:
-        """Draws, shape (size, arms)."""
-        return rng.normal(self.centre, self.width, size=(size, len(self.arms)))

@@ -8,9 +8,9 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
-from bandits.rewards import Floats
+from bandits.normal_scores import NormalPosteriors
+from bandits.rewards import Floats, check_arms
 from measurement.errors import InputError
 
 #: Prior weight of the pooled variance, in decisions: an arm with few decisions borrows its spread from the others.
@@ -18,7 +18,7 @@ _VARIANCE_WEIGHT = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NormalMean:
+class NormalMean(NormalPosteriors):
     """Mean reward of any real kind, by the normal approximation of its sample mean.
 
     The prior is one decision's worth of the pooled mean. Good from some hundred decisions an arm; revenue with rare
@@ -43,8 +43,7 @@ class NormalMean:
     exposure: Floats
 
     def __post_init__(self) -> None:
-        if not self.arms or len(set(self.arms)) != len(self.arms):
-            raise InputError.of("an experiment needs arms with different names", "Name each arm once", column="arms")
+        check_arms(self.arms)
 
     @classmethod
     def empty(cls, arms: Sequence[str]) -> Self:
@@ -88,43 +87,3 @@ class NormalMean:
         own = np.maximum(self.squares - self.total**2 / np.maximum(self.exposure, 1.0), 0.0)
         variance = (own + _VARIANCE_WEIGHT * pooled) / (self.exposure + _VARIANCE_WEIGHT)
         return np.asarray(np.sqrt(variance / (self.exposure + 1.0)))
-
-    def support(self) -> tuple[Floats, Floats]:
-        """See `bandits.rewards.Posteriors.support`."""
-        mean, width = self.mean(), self.width
-        return mean - 8.5 * width, mean + 8.5 * width
-
-    def density(self, x: Floats) -> Floats:
-        """See `bandits.rewards.Posteriors.density`."""
-        width = self.width[:, None]
-        score = (x[None, :] - self.mean()[:, None]) / width
-        return np.asarray(np.exp(-0.5 * score**2) / (width * np.sqrt(2.0 * np.pi)))
-
-    def below(self, x: float) -> Floats:
-        """See `bandits.rewards.Posteriors.below`."""
-        return np.asarray(special.ndtr((x - self.mean()) / self.width))
-
-    def above(self, x: float) -> Floats:
-        """See `bandits.rewards.Posteriors.above`."""
-        return np.asarray(special.ndtr((self.mean() - x) / self.width))
-
-    def below_each(self, x: Floats) -> Floats:
-        """See `bandits.rewards.Posteriors.below_each`."""
-        return np.asarray(special.ndtr((x[None, :] - self.mean()[:, None]) / self.width[:, None]))
-
-    def value(self, x: Floats) -> Floats:
-        """The line is the mean itself."""
-        return x
-
-    def line(self, value: Floats) -> Floats:
-        """Inverse of `value`."""
-        return value
-
-    def interval(self, level: float) -> tuple[Floats, Floats]:
-        """Equal-tailed credible intervals."""
-        reach = float(special.ndtri(0.5 + level / 2.0)) * self.width
-        return self.mean() - reach, self.mean() + reach
-
-    def sample(self, rng: np.random.Generator, size: int) -> Floats:
-        """Draws of the means, shape (size, arms)."""
-        return rng.normal(self.mean(), self.width, size=(size, len(self.arms)))

@@ -355,9 +355,20 @@ def _batch(arm: ArrayLike, reward: ArrayLike, arms: int) -> tuple[NDArray[np.int
     return index, values
 
 
-def _check_statistics(arms: tuple[str, ...], total: Floats, exposure: Floats, prior: tuple[float, float]) -> None:
+def check_arms(arms: Sequence[str]) -> None:
+    """Refuse no arms, and two of one name.
+
+    Raises
+    ------
+    InputError
+        In either case.
+    """
     if not arms or len(set(arms)) != len(arms):
         raise InputError.of("an experiment needs arms with different names", "Name each arm once", column="arms")
+
+
+def _check_statistics(arms: tuple[str, ...], total: Floats, exposure: Floats, prior: tuple[float, float]) -> None:
+    check_arms(arms)
     for name, values in (("rewards", total), ("exposure", exposure)):
         if values.shape != (len(arms),) or not np.isfinite(values).all() or (values < 0).any():
             raise InputError.of(

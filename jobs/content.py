@@ -77,15 +77,13 @@ def content_tables(workspace: Workspace) -> dict[str, Table]:
         Where a table is wrong, or neither holds a call.
     """
     section, store = workspace.settings.content, day_store(workspace)
-    tables: dict[str, Table] = {}
-    if section is not None and section.tables is not None:
-        tables |= read_content_tables(workspace)
-    for name, files in (("gen_call", store.calls), ("gen_score", store.scores)):
-        if section is None or section.spans is None or not files:
-            continue
-        days = store.folder / ("calls" if name == "gen_call" else "scores") / "*.parquet"
-        own = tables.get(name)
-        tables[name] = days if own is None else (own, days)  # type: ignore[assignment]  # a frame: read_content_tables
+    own = read_content_tables(workspace) if section is not None and section.tables is not None else {}
+    tables: dict[str, Table] = {**own}
+    if section is not None and section.spans is not None:
+        for name, files in (("gen_call", store.calls), ("gen_score", store.scores)):
+            if files:
+                days = files[0].with_name("*.parquet")
+                tables[name] = (own[name], days) if name in own else days
     if "gen_call" not in tables:
         raise InputError.of(
             "no model call was found in content.spans",

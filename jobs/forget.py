@@ -7,18 +7,18 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bandits.service.sqlite_store import forget_units
 from decisions.approval import AuditLog
 from jobs.attribute import run_attribute
 from jobs.content import run_content
-from jobs.content_intake import call_rules, day_store
+from jobs.content_intake import call_rules, day_store, take_spans
 from jobs.creatives import run_creatives
 from jobs.screen import part
 from measurement.erasure import (
     LINES,
-    TABLES,
     Person,
     erase_json_lines,
     erase_parquet,
@@ -30,10 +30,11 @@ from measurement.erasure import (
 from measurement.errors import InputError
 from measurement.progress import Progress, silent
 from measurement.readers.inputs import span_files
-from measurement.readers.tables import SQLITE_ENDINGS
+from measurement.readers.tables import SHEET_ENDINGS, SQLITE_ENDINGS, TEXT_ENDINGS
 from measurement.store import RunRecord
 from measurement.workspace import Workspace
 from monitoring.intake.erase import TracePruner
+from monitoring.intake.store import LEDGER
 
 #: Kinds of run that rest on single people's events, with what makes them anew.
 REBUILT: dict[str, Callable[..., RunRecord]] = {
@@ -43,7 +44,6 @@ REBUILT: dict[str, Callable[..., RunRecord]] = {
 }
 #: Written by liftwerk itself: words are taken out there, entries stay.
 _OWN = ("runs", "exports")
-_SHEETS = frozenset((".xlsx", ".xlsm"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ def _learn(workspace: Workspace, person: Person) -> None:
     pruner = TracePruner(person)
     for file in _files(workspace):
         if _is_export(workspace, file):
-            _guarded(workspace, file, lambda one: erase_json_lines(one, pruner.learn))
+            _guarded(workspace, file, partial(erase_json_lines, prune=pruner.learn))
 
 
 def _is_export(workspace: Workspace, file: Path) -> bool:
@@ -125,8 +125,9 @@ def _is_export(workspace: Workspace, file: Path) -> bool:
     if file.relative_to(workspace.root).parts[0] in (*_OWN, "audit", "content"):
         return False
     plain = Path(file.stem) if file.suffix == ".gz" else file
-    named = {path for path, _ in span_files(workspace)}
-    return plain.suffix in LINES or (plain.suffix == ".json" and (file in named or file.parent != workspace.root))
+    if plain.suffix != ".json" or file.parent != workspace.root:
+        return plain.suffix in LINES or plain.suffix == ".json"
+    return any(file == path for path, _ in span_files(workspace))
 
 
 def _erase(workspace: Workspace, file: Path, person: Person) -> int:
@@ -134,15 +135,15 @@ def _erase(workspace: Workspace, file: Path, person: Person) -> int:
     if file.suffix.startswith(tuple(SQLITE_ENDINGS)):  # files with more behind it are parts of the log beside them
         return forget_units(file, person.names) if file.suffix in SQLITE_ENDINGS else 0
     own = first in _OWN
-    work: Callable[[Path], int] = lambda one: erase_words(one, person)  # noqa: E731 - one of several
+    work: Callable[[Path], int] = partial(erase_words, person=person)
     if file.suffix == ".parquet":
-        work = lambda one: erase_parquet(one, person)  # noqa: E731
-    elif file.suffix in _SHEETS and not own:
-        work = lambda one: erase_sheet(one, person)  # noqa: E731
-    elif file.suffix in TABLES and not own:
-        work = lambda one: erase_table_text(one, person)  # noqa: E731
+        work = partial(erase_parquet, person=person)
+    elif file.suffix in SHEET_ENDINGS and not own:
+        work = partial(erase_sheet, person=person)
+    elif file.suffix in TEXT_ENDINGS and not own:
+        work = partial(erase_table_text, person=person)
     elif _is_export(workspace, file):
-        work = lambda one: erase_json_lines(one, TracePruner(person).prune)  # noqa: E731
+        work = partial(erase_json_lines, prune=TracePruner(person).prune)
     elif b"\0" in file.read_bytes()[:4096]:
         return 0  # a picture or a workbook of ours: `still_named` looks into it
     return 0 if first == "audit" else _guarded(workspace, file, work)
@@ -180,7 +181,7 @@ def _rebuild(workspace: Workspace, *, seed: int, progress: Progress) -> dict[str
 def _rebuild_days(workspace: Workspace) -> None:
     """The days from the files they came from, where all are still there; else the days as they were purged."""
     store = day_store(workspace)
-    ledger = store.folder / "ledger.json"
+    ledger = store.folder / LEDGER
     if not ledger.is_file():
         return
     came_from = json.loads(ledger.read_text(encoding="utf-8")).get("files", {})
@@ -188,6 +189,4 @@ def _rebuild_days(workspace: Workspace) -> None:
         for name in ("calls", "scores"):
             shutil.rmtree(store.folder / name, ignore_errors=True)
     ledger.unlink()
-    from jobs.content_intake import take_spans
-
     take_spans(workspace)

@@ -14,14 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.serve_process import ServeOptions, open_store
+from jobs.serve_process import KEY_VARIABLE, ServeOptions, open_store
 from jobs.session import Session
 from measurement.errors import InputError
 
 FOLDER = "serve"
 KEY_FILE = "api_key"
 LOG_FILE = "log.sqlite"
-KEY_VARIABLE = "LIFTWERK_API_KEY"
 #: A worker that ends is started again, but not more often than this a minute.
 _RESTARTS = 5
 _GRACE_S = 20.0

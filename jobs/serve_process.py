@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bandits.service.sql_store import SqlStore
 
 log = logging.getLogger("liftwerk.serve")
+#: API keys, separated by commas.
+KEY_VARIABLE = "LIFTWERK_API_KEY"
 _KEEP_ALIVE_S = 30
 _LOOK_AT_PARENT_S = 0.5
 
@@ -88,7 +90,7 @@ def work(name: str, options: ServeOptions) -> None:
     from bandits.service.endpoint import Endpoint, Limits
     from bandits.service.metrics import Metrics
 
-    keys = KeyRing(key for key in os.environ["LIFTWERK_API_KEY"].split(",") if key)
+    keys = KeyRing(key for key in os.environ[KEY_VARIABLE].split(",") if key)
     metrics = Metrics(Path(options.metrics), name.removeprefix("worker-"))
     endpoint = Endpoint(
         open_store(options), seed=options.seed, keys=keys, limits=Limits(rate=options.rate), metrics=metrics

@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from measurement.store import write_atomically
+from measurement.store import write_atomically, write_parquet
 
-TABLES, LINES = frozenset((".csv", ".tsv", ".txt")), frozenset((".jsonl", ".ndjson"))
+LINES = frozenset((".jsonl", ".ndjson"))
 #: Columns by which rows of other tables belong to a person's rows.
 LINKS = ("decision_id", "trace_id", "span_id")
 _REMOVED = "[removed]"
@@ -83,9 +83,7 @@ def erase_parquet(path: Path, person: Person) -> int:
     if count:
         mask = pa.array(theirs)
         person.link(table.select([n for n in LINKS if n in table.column_names]).filter(mask).to_pylist())
-        sink = pa.BufferOutputStream()
-        pq.write_table(table.filter(pc.invert(mask)), sink, compression="zstd")
-        write_atomically(path, sink.getvalue().to_pybytes())
+        write_parquet(path, table.filter(pc.invert(mask)))
     return int(count)
 
 
@@ -96,7 +94,7 @@ def _rows_of(table: pa.Table, person: Person) -> list[bool]:
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
         known = person.linked.get(name, set())
-        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)) and not known:
+        if not _is_text(column.type) and not known:
             continue
         # a column has far fewer different values than rows
         for value in pc.unique(column).to_pylist():
@@ -105,6 +103,10 @@ def _rows_of(table: pa.Table, person: Person) -> list[bool]:
                 for place in pc.indices_nonzero(pc.equal(column, value)).to_pylist():
                     theirs[place] = True
     return theirs
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def erase_table_text(path: Path, person: Person) -> int:
@@ -227,11 +229,7 @@ def _contents(path: Path) -> Iterable[bytes]:
         table = pq.read_table(path)
         for name in table.column_names:
             column = table.column(name)
-            if (
-                pa.types.is_string(column.type)
-                or pa.types.is_large_string(column.type)
-                or pa.types.is_dictionary(column.type)
-            ):
+            if _is_text(column.type) or pa.types.is_dictionary(column.type):
                 yield "\n".join(str(value) for value in pc.unique(column).to_pylist()).encode()
     elif zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:

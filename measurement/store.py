@@ -19,10 +19,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from measurement.checks import Check, healthy
 from measurement.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Status = Literal["healthy", "unhealthy"]
 MANIFEST = "manifest.json"
@@ -274,6 +277,16 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         beside.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """A Parquet file, complete or not there; the table is small enough to be held once more, compressed."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    sink = pa.BufferOutputStream()
+    parquet.write_table(table, sink, compression="zstd")
+    write_atomically(path, sink.getvalue().to_pybytes())
 
 
 def publish_folder(draft: Path, final: Path) -> None:

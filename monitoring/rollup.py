@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 KEYS = ("day", "team", "model")
 VALUE_COLUMNS = (*KEYS, "kpi", "value", "lower", "upper", "n")
-#: The totals beside the finest groups: over models, over teams, over both.
+#: Columns of calls whose quantiles are read past SQL where the calls lie in Parquet files.
 _QUICK = ("duration_ms", "ttft_ms")
+#: The totals beside the finest groups: over models, over teams, over both.
 _GROUPS = (("day", "team", "model"), ("day", "team"), ("day", "model"), ("day",))
 
 
@@ -86,10 +87,10 @@ def roll_up(connection: duckdb.DuckDBPyConnection, *, level: float, files: Seque
             hours = _hours(connection, table)
             parts += [_from_sums(measure, table, str(number), hours, level) for number, measure in enumerate(measures)]
     quantiles = [measure for measure in MEASURES if measure.kind == "quantile"]
-    quick = leaves_of_parquet(files, _QUICK) if files else None
+    quick = (leaves_of_parquet(files, _QUICK) if files else None) or {}
     for (source, value), group in groupby(quantiles, key=lambda m: (m.source, m.value)):
-        direct = quick is not None and source == "calls" and value in quick
-        leaves = quick[value] if quick is not None and direct else leaves_of_query(connection, source, value)
+        direct = source == "calls" and value in quick
+        leaves = quick[value] if direct else leaves_of_query(connection, source, value)
         parts += _quantiles(leaves, list(group), level)
     parts.append(_business(connection))
     filled = [part for part in parts if len(part)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from bandits.rewards import BetaBernoulli, Floats, GammaPoisson
 from bandits.service.commit import OLDEST_S
 from bandits.service.desk import id_at
 from bandits.service.experiment import Experiment
-from bandits.service.policy import ArmState, Policy
+from bandits.service.policy import Policy
 from bandits.service.store import SeenReward, Store
 
 #: Length of the buckets that decisions are counted in, seconds; delays shorter than that are not told apart.
@@ -127,9 +128,12 @@ def next_policy(experiment: Experiment, current: Policy, memory: _Memory, now: f
     propensity = with_floor(chosen, experiment.floor_of(len(names)))
     place = {name: number for number, name in enumerate(names)}
     mean = evidence.mean()
+    decisions, rewards = _by_arm(memory.shown), _by_arm(memory.hits)
     arms = tuple(
         replace(
-            _counted(arm, memory),
+            arm,
+            decisions=int(decisions.get(arm.arm_id, 0)),
+            rewards=int(rewards.get(arm.arm_id, 0)),
             propensity=float(propensity[place[arm.arm_id]]) if arm.active else 0.0,
             mean=float(mean[place[arm.arm_id]]) if arm.active else arm.mean,
             p_best=float(p_best[place[arm.arm_id]]) if arm.active else None,
@@ -174,18 +178,19 @@ def _half_life(experiment: Experiment, names: list[str], memory: _Memory) -> flo
         return None
     shown = np.zeros((days[-1] - days[0] + 1, len(names)))
     hits = np.zeros_like(shown)
-    for column, name in enumerate(names):
-        for what, table in ((memory.shown, shown), (memory.hits, hits)):
-            for (arm, bucket), value in what.items():
-                if arm == name:
-                    table[bucket // a_day - days[0], column] += value
+    column = {name: number for number, name in enumerate(names)}
+    for what, table in ((memory.shown, shown), (memory.hits, hits)):
+        for (arm, bucket), value in what.items():
+            if arm in column:
+                table[bucket // a_day - days[0], column[arm]] += value
     return learn_half_life(shown, hits)
 
 
-def _counted(arm: ArmState, memory: _Memory) -> ArmState:
-    decisions = sum(count for (name, _), count in memory.shown.items() if name == arm.arm_id)
-    rewards = sum(count for (name, _), count in memory.hits.items() if name == arm.arm_id)
-    return replace(arm, decisions=decisions, rewards=int(rewards))
+def _by_arm(counts: Mapping[tuple[str, int], float]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for (arm, _), count in counts.items():
+        found[arm] = found.get(arm, 0) + count
+    return found
 
 
 def _differs(current: Policy, policy: Policy) -> bool:

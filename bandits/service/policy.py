@@ -114,7 +114,7 @@ class Policy:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return asdict(self) | {"arms": [asdict(arm) for arm in self.arms]}
+        return asdict(self)
 
     def dumps(self) -> str:
         """JSON text for the store."""

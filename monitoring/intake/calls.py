@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 _TEXTS = ("prompt_text", "output_text")
 _INTERNAL = ("start_us", "kind", "total_tokens", *_TEXTS)
 _COLUMNS = tuple(name for name in ROW if name not in _INTERNAL)
+_PRICED = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 _FLOATS = frozenset((*NUMBERS, "duration_ms"))
 
 CALL_SCHEMA = pa.schema(
@@ -124,13 +125,13 @@ def _costs(
         if money != rules.currency and money in rules.exchange:
             cost[place] *= rules.exchange[money]
             currency[place], source[place] = rules.currency, f"reported in {money}"
+    tokens = {name: np.nan_to_num(numbers[name]) for name in _PRICED}
     for place, price in enumerate(prices):
         if price is None or (source[place] is not None and currency[place] == rules.currency):
             continue
-        tokens = {name: np.nan_to_num(numbers[name][place]) for name in NUMBERS}
         if np.isnan(numbers["input_tokens"][place]) and np.isnan(numbers["output_tokens"][place]):
             continue
-        cost[place] = price_of(price, tokens)
+        cost[place] = price_of(price, {name: column[place] for name, column in tokens.items()})
         currency[place], source[place] = rules.currency, f"prices {price.version}".strip()
     for place, price in enumerate(prices):
         if price is not None and price.context_window and np.isnan(numbers["context_window"][place]):

@@ -40,11 +40,10 @@ class TracePruner:
             return (left or None), sum(count for _, count in entries)
         if not isinstance(tree, dict):
             return (None, 1) if self._person.named_in(str(tree)) else (tree, 0)
-        holders = [name for name in (*_AROUND, *_EVENTS) if isinstance(tree.get(name), list | dict)]
+        holders = _holders(tree)
         if not holders:
             return (None, 1) if self._theirs(tree) else (tree, 0)
-        head = {name: value for name, value in tree.items() if name not in holders}
-        if self._person.named_in(json.dumps(head, ensure_ascii=False)):
+        if self._heads(tree, holders):
             return None, max(_events(tree), 1)
         kept, count = dict(tree), 0
         for name in holders:
@@ -60,18 +59,24 @@ class TracePruner:
             return
         if not isinstance(tree, dict):
             return
-        holders = [name for name in (*_AROUND, *_EVENTS) if isinstance(tree.get(name), list | dict)]
-        head = {name: value for name, value in tree.items() if name not in holders}
-        if self._person.named_in(json.dumps(head, ensure_ascii=False)):
+        holders = _holders(tree)
+        if self._heads(tree, holders):
             self._person.linked["trace_id"] |= _traces(tree)
         for name in holders:
             self._learn(tree[name])
 
+    def _heads(self, tree: dict[str, Any], holders: list[str]) -> bool:
+        """Whether the person is named in what stands above the events."""
+        head = {name: value for name, value in tree.items() if name not in holders}
+        return self._person.named_in(json.dumps(head, ensure_ascii=False))
+
     def _theirs(self, tree: dict[str, Any]) -> bool:
-        own = _traces(tree)
-        return bool(own & self._person.linked["trace_id"]) or self._person.named_in(
-            json.dumps(tree, ensure_ascii=False)
-        )
+        return bool(_traces(tree) & self._person.linked["trace_id"]) or self._heads(tree, [])
+
+
+def _holders(tree: dict[str, Any]) -> list[str]:
+    """The fields of an object that hold events, or hold what holds them."""
+    return [name for name in (*_AROUND, *_EVENTS) if isinstance(tree.get(name), list | dict)]
 
 
 def _traces(tree: Any) -> set[str]:  # noqa: ANN401 - any JSON value
@@ -94,5 +99,5 @@ def _events(tree: Any) -> int:  # noqa: ANN401 - any JSON value
         return sum(_events(entry) for entry in tree)
     if not isinstance(tree, dict):
         return 0
-    held = [tree[name] for name in (*_AROUND, *_EVENTS) if isinstance(tree.get(name), list | dict)]
-    return sum(_events(part) for part in held) if held else 1
+    holders = _holders(tree)
+    return sum(_events(tree[name]) for name in holders) if holders else 1

@@ -201,7 +201,7 @@ def _events(events: list[Event], row: list[Any], start: int, into: Gathered) -> 
                 (str(a.value.plain()) for a in event.attributes or () if a.key == "exception.type" and a.value), None
             )
         elif name in FIRST_TOKEN and row[_TTFT] is None:
-            row[_TTFT] = max((_nanoseconds(event.timeUnixNano, "event") - start) / 1e6, 0.0)
+            row[_TTFT] = max((_moment(event) - start) / 1e6, 0.0)
         elif name == "gen_ai.evaluation.result":
             facts = {a.key: a.value.plain() for a in event.attributes or () if a.value is not None}
             value = numeric_score(
@@ -212,7 +212,7 @@ def _events(events: list[Event], row: list[Any], start: int, into: Gathered) -> 
                     {
                         "trace_id": row[_TRACE],
                         "span_id": row[_SPAN],
-                        "scored_us": _nanoseconds(event.timeUnixNano, "event") // 1_000,
+                        "scored_us": _moment(event) // 1_000,
                         "name": str(facts["gen_ai.evaluation.name"]),
                         "value": value,
                         "source": str(facts.get("liftwerk.source", "llm_judge")),
@@ -241,11 +241,11 @@ def hex_id(text: str | None, size: int) -> str | None:
     return text.lower()
 
 
-def _nanoseconds(value: int | str, what: str) -> int:
+def _moment(event: Event) -> int:
     try:
-        return int(value)
+        return int(event.timeUnixNano)
     except ValueError as wrong:
-        raise ValueError(f"the {what} time is not a number of nanoseconds: {str(value)[:40]}") from wrong
+        raise ValueError(f"the event time is not a number of nanoseconds: {str(event.timeUnixNano)[:40]}") from wrong
 
 
 def _camel(tree: Any) -> Any:  # noqa: ANN401 - any JSON value

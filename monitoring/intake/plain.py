@@ -26,7 +26,6 @@ _MORE = event_columns(
     "unit_id text",
     "cache_write_tokens number not_negative",
 )
-TABLES = frozenset((".csv", ".parquet"))
 
 
 def is_call_table(path: Path) -> bool:

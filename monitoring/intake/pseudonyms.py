@@ -26,7 +26,7 @@ class Pseudonyms:
     Examples
     --------
     >>> Pseudonyms(b"secret").of("anna@example.org")
-    'p_c8d1a1d2aba80a5aee4e2bff4bd3ca55'
+    'p_aba63b38a4e2ee143bcebe78504c1ce4'
     """
 
     def __init__(self, key: bytes) -> None:

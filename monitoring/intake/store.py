@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from measurement.progress import Progress, silent
-from measurement.store import file_hash, write_atomically
+from measurement.store import file_hash, write_atomically, write_parquet
 from monitoring.intake.calls import CallRules, call_table
 from monitoring.intake.fields import Slot, slots_of
 from monitoring.intake.files import FileState, left_off, state_of
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 #: Rows held in memory before they are sorted into their days.
 _FLUSH_ROWS = 1_000_000
-LEDGER, ASIDE = "ledger.json", "set_aside.csv"
+LEDGER = "ledger.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,9 +167,7 @@ class DayStore:
         names = [file.stem for file in self.calls]
         if not names:
             return []
-        import pandas as pd
-
-        first = str((pd.Timestamp(names[-1]) - pd.Timedelta(days=days)).date())
+        first = str(date.fromisoformat(names[-1]) - timedelta(days=days))
         gone = sorted({file.stem for file in (*self.calls, *self.scores) if file.stem < first})
         for day in gone:
             for part in ("calls", "scores"):
@@ -222,7 +221,7 @@ class DayStore:
         merged = joined if in_order else joined.take(pa.array(kept))
         if old is not None and old.equals(merged):
             return set()
-        write_table(file, merged)
+        write_parquet(file, merged)
         return {day}
 
     def _ledger(self) -> dict[str, Any]:
@@ -250,27 +249,16 @@ class DayStore:
         write_atomically(self.folder / LEDGER, json.dumps(tree, indent=1))
 
 
-def aside_table(aside: Sequence[SetAside]) -> pa.Table:
-    """Columns file, line, reason."""
-    return pa.table(
+def write_aside(path: Path, aside: Sequence[SetAside]) -> None:
+    """``set_aside.csv``: columns file, line, reason."""
+    table = pa.table(
         {
             "file": pa.array([one.file for one in aside], pa.string()),
             "line": pa.array([one.line for one in aside], pa.int64()),
             "reason": pa.array([one.reason for one in aside], pa.string()),
         }
     )
-
-
-def write_aside(path: Path, aside: Sequence[SetAside]) -> None:
-    """``set_aside.csv``."""
-    pacsv.write_csv(aside_table(aside), path)
-
-
-def write_table(path: Path, table: pa.Table) -> None:
-    """A Parquet file, complete or not there: rows of one day, small enough to be read as one."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    write_atomically(path, sink.getvalue().to_pybytes())
+    pacsv.write_csv(table, path)
 
 
 def _read(

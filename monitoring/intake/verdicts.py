@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from measurement.store import write_parquet
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -24,8 +26,10 @@ UNPLACED = "unplaced"
 
 def score_table(scores: Sequence[dict[str, Any]]) -> pa.Table:
     """Gathered scores as `SCORE_SCHEMA`; a score of a whole trace judges what the trace made."""
-    rows = [{**score, "scored_ts": score.get("scored_us"), "output_id": score.get("output_id")} for score in scores]
-    return pa.Table.from_pylist([{name: row.get(name) for name in SCORE_SCHEMA.names} for row in rows], SCORE_SCHEMA)
+    source = {name: "scored_us" if name == "scored_ts" else name for name in SCORE_SCHEMA.names}
+    return pa.Table.from_pylist(
+        [{name: score.get(key) for name, key in source.items()} for score in scores], SCORE_SCHEMA
+    )
 
 
 def place_scores(connection: duckdb.DuckDBPyConnection, folder: Path, fresh: pa.Table) -> set[str]:
@@ -33,8 +37,6 @@ def place_scores(connection: duckdb.DuckDBPyConnection, folder: Path, fresh: pa.
 
     Days are searched from the newest back, and no further than needed: verdicts mostly follow their call at once.
     """
-    from monitoring.intake.store import write_table
-
     waiting = folder / "scores" / f"{UNPLACED}.parquet"
     waiting.parent.mkdir(parents=True, exist_ok=True)
     left = pa.concat_tables([fresh, pq.read_table(waiting)]) if waiting.exists() else fresh
@@ -46,8 +48,7 @@ def place_scores(connection: duckdb.DuckDBPyConnection, folder: Path, fresh: pa.
         if len(found) and _merge(connection, folder / "scores" / file.name, found):
             changed.add(file.stem)
     if len(left):
-        write_table(waiting, connection.sql("SELECT DISTINCT * FROM left_over ORDER BY ALL").to_arrow_table()
-                    if connection.register("left_over", left) else left)  # fmt: skip
+        write_parquet(waiting, _once(connection, left))
     elif waiting.exists():
         waiting.unlink()
     if len(left) and len(left) != before - len(fresh):
@@ -80,12 +81,15 @@ def _matched(connection: duckdb.DuckDBPyConnection, scores: pa.Table, file: Path
 
 
 def _merge(connection: duckdb.DuckDBPyConnection, file: Path, found: pa.Table) -> bool:
-    from monitoring.intake.store import write_table
-
     old = [pq.read_table(file)] if file.exists() else []
-    connection.register("all_scores", pa.concat_tables([*old, found]))
-    merged = connection.sql("SELECT DISTINCT * FROM all_scores ORDER BY ALL").to_arrow_table().cast(SCORE_SCHEMA)
+    merged = _once(connection, pa.concat_tables([*old, found]))
     if old and old[0].equals(merged):
         return False
-    write_table(file, merged)
+    write_parquet(file, merged)
     return True
+
+
+def _once(connection: duckdb.DuckDBPyConnection, scores: pa.Table) -> pa.Table:
+    """Every score once, in an order that does not depend on when it came."""
+    connection.register("all_scores", scores)
+    return connection.sql("SELECT DISTINCT * FROM all_scores ORDER BY ALL").to_arrow_table().cast(SCORE_SCHEMA)

@@ -195,7 +195,7 @@ class _Ends:
 def _tally(table: PathTable, what: _Moves | _Ends, *, buckets: bool) -> tuple[IntArray, list[FloatArray]]:
     """Numbers that occur, ascending, and their weights, each of shape (E,) or (E, BUCKETS)."""
     if what.size <= _TABLE and not buckets:
-        whole = [_sum_all(part, what, what.size) for part in table.chunks()]
+        whole = [_sums(what.weights(part), what.codes(part), what.size) for part in table.chunks()]
         sums = [np.sum([each[place] for each in whole], axis=0) for place in range(len(whole[0]))]
         used = np.flatnonzero(np.any([each != 0 for each in sums], axis=0))
         return used.astype(np.int64), [each[used] for each in sums]
@@ -206,18 +206,14 @@ def _tally(table: PathTable, what: _Moves | _Ends, *, buckets: bool) -> tuple[In
     for part in table.chunks():
         cell = place(what.codes(part)) * deep
         cell = cell + what.bucket(part) if buckets else cell
-        added = [
-            np.bincount(cell, weights=each, minlength=len(used) * deep).astype(np.float64)
-            for each in what.weights(part)
-        ]
+        added = _sums(what.weights(part), cell, len(used) * deep)
         found = [one + two for one, two in zip(found, added, strict=True)] if found else added
     return used, [each.reshape(-1, deep) if buckets else each for each in found]
 
 
-def _sum_all(part: PathTable, what: _Moves | _Ends, size: int) -> list[FloatArray]:
-    """Weights by number, each of shape (size,)."""
-    codes = what.codes(part)
-    return [np.bincount(codes, weights=each, minlength=size).astype(np.float64) for each in what.weights(part)]
+def _sums(weights: list[FloatArray | None], cell: IntArray, size: int) -> list[FloatArray]:
+    """Each weight added up by cell, shape (size,); no weight counts."""
+    return [np.bincount(cell, weights=each, minlength=size).astype(np.float64) for each in weights]
 
 
 def _distinct(codes: IntArray, size: int) -> IntArray:

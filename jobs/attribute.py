@@ -42,7 +42,7 @@ def run_attribute(workspace: Workspace, *, seed: int, progress: Progress = silen
     progress(0.9, "holding credit against proof")
     table, checks = reconciled(report.credit, report.release, known, groups=section.groups, seed=seed)
     with store.write(KIND, seed=seed, options=_options(section), inputs=inputs) as draft:
-        report.write(draft.folder, previous)
+        report.write(draft.folder)
         write_document(draft.folder / "release.json", report.release)
         table.to_csv(draft.folder / "reconcile.csv", index=False)
         _write_campaigns(draft, report, table)

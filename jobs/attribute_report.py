@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,25 +27,27 @@ TABLES = ("credit.csv", "transitions.csv", "flow.csv", "time_to_convert.csv", "c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttributionReport:
-    """Tables by file name, ``release.json``, and whether the last report stands."""
+    """Tables by file name, ``release.json``, and the release with its ledger, where no noise protects people."""
 
     tables: dict[str, pd.DataFrame]
     release: dict[str, object]
-    stands: bool = False
     released: Release | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether the last report stands."""
+        return bool(self.release["stands"])
 
     @property
     def credit(self) -> pd.DataFrame:
         """Credit by channel and method, with intervals."""
         return self.tables["credit.csv"]
 
-    def write(self, folder: Path, previous: RunRecord | None) -> None:
+    def write(self, folder: Path) -> None:
         """The tables, and the ledger of who they rest on."""
         for name, table in self.tables.items():
             table.to_csv(folder / name, index=False)
-        if self.stands and previous is not None:
-            shutil.copyfile(previous.file(LEDGER), folder / LEDGER)
-        elif self.released is not None:
+        if self.released is not None:  # of a report that stands, the ledger before
             self.released.ledger.table.to_parquet(folder / LEDGER, index=False)
 
 
@@ -94,7 +95,6 @@ def attribution_report(
         return AttributionReport(
             tables=tables,
             release={**read_document(previous, "release.json"), "stands": True},
-            stands=True,
             released=released,
         )
     return _exact(section, touchpoints, released, seed)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from math import isfinite
 from pathlib import Path
+from typing import Protocol
 
 from jobs.faults import as_rows, show_problems
 from jobs.geo_design import DesignRequest
+from jobs.screen import Screen
 from jobs.session import Session
 from measurement.errors import InputError
+from measurement.progress import Progress
 from measurement.store import RunRecord
 from measurement.workspace import Workspace
 
@@ -103,11 +108,7 @@ def geo_design(session: Session, request: DesignRequest, *, again: bool) -> int:
     from jobs.geo_design import run_geo_design
     from jobs.show_geo import show_designs
 
-    workspace = session.workspace()
-    with session.screen.progress() as progress:
-        record = run_geo_design(workspace, request, seed=session.seed, progress=progress, again=again)
-    show_designs(session.screen, workspace, record)
-    return _finish(session, workspace, record)
+    return _make(session, partial(run_geo_design, request=request), show_designs, again=again)
 
 
 def geo_read(session: Session, test: Path, *, again: bool) -> int:
@@ -128,22 +129,14 @@ def creatives(session: Session, *, again: bool) -> int:
     from jobs.creatives import run_creatives
     from jobs.show import show_creatives
 
-    workspace = session.workspace()
-    with session.screen.progress() as progress:
-        record = run_creatives(workspace, seed=session.seed, progress=progress, again=again)
-    show_creatives(session.screen, workspace, record)
-    return _finish(session, workspace, record)
+    return _make(session, run_creatives, show_creatives, again=again)
 
 
 def attribute(session: Session, *, again: bool) -> int:
     """``liftwerk attribute``."""
     from jobs.attribute import run_attribute, show_attribution
 
-    workspace = session.workspace()
-    with session.screen.progress() as progress:
-        record = run_attribute(workspace, seed=session.seed, progress=progress, again=again)
-    show_attribution(session.screen, workspace, record)
-    return _finish(session, workspace, record)
+    return _make(session, run_attribute, show_attribution, again=again)
 
 
 def content(session: Session, *, again: bool) -> int:
@@ -151,11 +144,7 @@ def content(session: Session, *, again: bool) -> int:
     from jobs.content import run_content
     from jobs.show import show_content
 
-    workspace = session.workspace()
-    with session.screen.progress() as progress:
-        record = run_content(workspace, seed=session.seed, progress=progress, again=again)
-    show_content(session.screen, workspace, record)
-    return _finish(session, workspace, record)
+    return _make(session, run_content, show_content, again=again)
 
 
 def plan(session: Session, curves: Path | None, *, again: bool) -> int:
@@ -228,6 +217,19 @@ def demo(session: Session, directory: Path, *, port: int | None) -> int:
     from jobs.dashboard import dashboard
 
     return dashboard(opened, port) or status
+
+
+class _Job(Protocol):
+    def __call__(self, workspace: Workspace, *, seed: int, progress: Progress, again: bool) -> RunRecord: ...
+
+
+def _make(session: Session, job: _Job, show: Callable[[Screen, Workspace, RunRecord], None], *, again: bool) -> int:
+    """Make a run, show it, and answer with it."""
+    workspace = session.workspace()
+    with session.screen.progress() as progress:
+        record = job(workspace, seed=session.seed, progress=progress, again=again)
+    show(session.screen, workspace, record)
+    return _finish(session, workspace, record)
 
 
 def _finish(session: Session, workspace: Workspace, record: RunRecord, **more: object) -> int:

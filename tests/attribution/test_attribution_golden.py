@@ -1,17 +1,11 @@
 """ChannelAttribution's published sample, which its own package carries: exact credit, and its rules."""
 
-import json
-import subprocess
-
 import numpy as np
-import pandas as pd
 import pytest
 
-from attribution.markov import markov
-from attribution.paths import paths_from_strings
 from attribution.rules import rule_credit, shares
 from benchmarks.attribution_peers.environments import attribution_python
-from benchmarks.attribution_published import EXPECTED, PEER
+from benchmarks.attribution_published import EXPECTED, exact_credit, peer_rules, sample_paths
 from benchmarks.peer_environments import ROOT, MissingEnvironmentError
 
 
@@ -32,18 +26,9 @@ def sample(peer):
 
 @pytest.mark.slow
 def test_exact_credit_and_rules_of_the_published_sample(peer, sample):
-    data = pd.read_csv(sample, sep=";")
-    table = paths_from_strings(
-        data["path"].to_numpy(dtype=object),
-        conversions=data["total_conversions"],
-        nulls=data["total_null"],
-        value=data["total_conversion_value"],
-    )
-    exact = markov(table)
-    found = dict(zip(exact.channels, exact.conversions, strict=True))
-    assert found == pytest.approx(EXPECTED, abs=1e-3)
-    answer = subprocess.run([str(peer), "-c", PEER, str(sample)], capture_output=True, text=True, check=True)
-    theirs = pd.DataFrame(json.loads(answer.stdout.strip().splitlines()[-1])).set_index("channel_name")
+    table = sample_paths(sample)
+    assert exact_credit(table) == pytest.approx(EXPECTED, abs=1e-3)
+    theirs = peer_rules(peer, sample)
     for rule in ("first", "last", "linear"):
         ours = rule_credit(table, shares(table, rule))
         for place, kind in enumerate(("conversions", "value")):

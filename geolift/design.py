@@ -179,13 +179,7 @@ def design_geo_test(  # noqa: PLR0913 - a request; every argument after weeks ha
     panel = panel.select(geos=in_data_order(panel, panel.geos))
     study = PowerStudy(panel=panel, post=weeks * 7 // panel.days_per_period, kind=kind, alpha=alpha, effort=effort)
     pool = _pool(study, rules)
-    progress(0.05, "listing sets of geos")
-    chosen, exhaustive = candidate_sets(pool, most=effort.exhaustive, beam=effort.beam, score=study.screen)
-    certificates: list[CertifiedSet] = []
-    if not exhaustive and effort.certify_seconds > 0:
-        progress(0.2, "proving which sets match best")
-        sizes = rules.sizes_for(panel.geos)
-        certificates = certified_sets(study.outcome, pool, sizes, seconds=effort.certify_seconds)
+    chosen, exhaustive, certificates = _searched(study, pool, progress)
     sets = pool.sets(_kept(study, pool, chosen, certificates))
     progress(0.4, "simulating tests in past windows")
     curves = study.curves(sets)
@@ -209,16 +203,34 @@ def design_geo_test(  # noqa: PLR0913 - a request; every argument after weeks ha
         reliability=settled.reliability,
         stretch=settled.stretch,
         fresh_aa_rejection=float(curves.fresh[:, 0].mean()),
-        certificates=tuple(
-            SetCertificate(
-                treated=tuple(sorted(panel.geos[place] for place in one.treated)),
-                imbalance=one.imbalance,
-                bound=one.bound,
-                certified=one.certified,
-            )
-            for one in certificates
-        ),
+        certificates=_certificates(panel, certificates),
         options={"budget": budget, "change": change, "target": target, "sets_screened": len(chosen), **asdict(effort)},
+    )
+
+
+def _searched(
+    study: PowerStudy, pool: Pool, progress: Progress
+) -> tuple[list[tuple[int, ...]], bool, list[CertifiedSet]]:
+    """The sets that were looked at, whether they are all there are, and what was proven of those that match best."""
+    effort = study.effort
+    progress(0.05, "listing sets of geos")
+    chosen, exhaustive = candidate_sets(pool, most=effort.exhaustive, beam=effort.beam, score=study.screen)
+    if exhaustive or effort.certify_seconds <= 0:
+        return chosen, exhaustive, []
+    progress(0.2, "proving which sets match best")
+    sizes = pool.rules.sizes_for(study.panel.geos)
+    return chosen, exhaustive, certified_sets(study.outcome, pool, sizes, seconds=effort.certify_seconds)
+
+
+def _certificates(panel: Panel, found: list[CertifiedSet]) -> tuple[SetCertificate, ...]:
+    return tuple(
+        SetCertificate(
+            treated=tuple(sorted(panel.geos[place] for place in one.treated)),
+            imbalance=one.imbalance,
+            bound=one.bound,
+            certified=one.certified,
+        )
+        for one in found
     )
 
 

@@ -49,14 +49,14 @@ def lift_estimate(
         incremental_outcome=outcome,
         incremental_spend=spend.incremental if spend.incremental is not None else math.nan,
         standard_error=error * total,
-        iroas=_iroas(outcome, spend.incremental),
+        iroas=iroas_of(outcome, spend.incremental),
         p_value=result.p_value,
         design=test.kind,
         measured_until=test.measured_until,
     )
 
 
-def _iroas(outcome: Estimate, spend: float | None) -> Estimate | None:
+def iroas_of(outcome: Estimate, spend: float | None) -> Estimate | None:
     """Incremental outcome per incremental money; ``None`` where spend is unknown or did not move."""
     if spend is None or spend == 0:
         return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -131,35 +133,11 @@ def design_switchback(  # noqa: PLR0913 - a request; every argument after weeks 
     history = panel.outcome_value[rows]
     periods = weeks * 7 // panel.days_per_period
     kept = carry_over ** (panel.days_per_period / 7)
-    plans, refusals = [], []
+    simulate = partial(switchback_power, history, periods=periods, carry_over=kept, alpha=alpha, power=power, seed=seed)
     shapes = [(block, wash) for block in BLOCKS[panel.period] for wash in sorted({0, max(block // 4, 1), block // 2})]
-    for number, (block, washout) in enumerate(shapes):
-        progress(0.9 * number / len(shapes), f"simulating blocks of {block}, washout {washout}")
-        if washout >= block or periods < 2 * block:
-            continue
-        try:
-            plans.append(
-                switchback_power(
-                    history,
-                    periods=periods,
-                    block=block,
-                    washout=washout,
-                    carry_over=kept,
-                    alpha=alpha,
-                    power=power,
-                    seed=seed,
-                )
-            )
-        except InputError as error:
-            refusals.append(error)
+    plans = _simulated(shapes, periods, simulate, progress)
     if not plans:
-        raise (
-            refusals[0]
-            if refusals
-            else InputError.of(
-                f"{weeks} weeks hold no pair of blocks", "Plan a longer test", column="weeks", value=weeks
-            )
-        )
+        raise InputError.of(f"{weeks} weeks hold no pair of blocks", "Plan a longer test", column="weeks", value=weeks)
     ranked = sorted(plans, key=lambda plan: (plan.bias < -MOST_BIAS, plan.mde is None, plan.mde or 0.0, plan.block))
     half = history[:, -_recent(panel) :].mean(axis=1).sum() * periods / 2
     return SwitchbackDesigns(
@@ -172,6 +150,24 @@ def design_switchback(  # noqa: PLR0913 - a request; every argument after weeks 
         incremental_spend=_spend(panel, channel, rows, periods, kind, change),
         usual_outcome=float(half),
     )
+
+
+def _simulated(
+    shapes: list[tuple[int, int]], periods: int, simulate: Callable[..., SwitchbackPower], progress: Progress
+) -> list[SwitchbackPower]:
+    """Every plan of a block and a washout that the test can hold; raises the first refusal where all were refused."""
+    plans, refusals = [], []
+    for number, (block, washout) in enumerate(shapes):
+        progress(0.9 * number / len(shapes), f"simulating blocks of {block}, washout {washout}")
+        if washout >= block or periods < 2 * block:
+            continue
+        try:
+            plans.append(simulate(block=block, washout=washout))
+        except InputError as error:
+            refusals.append(error)
+    if refusals and not plans:
+        raise refusals[0]
+    return plans
 
 
 def _recent(panel: Panel) -> int:

@@ -20,7 +20,7 @@ from experiments.switchback import (
 )
 from geolift.calibration import AaRate, aa_share
 from geolift.data_order import in_data_order
-from geolift.handover import as_json, finite
+from geolift.handover import as_json, finite, iroas_of
 from geolift.inference import rejection_level
 from geolift.switchback_schedule import plan_of
 from geolift.test_plan import GeoTest
@@ -207,22 +207,13 @@ def _estimate(
         return float((outcome - _usual(outcome, plan, lift, test.kind)).sum())
 
     ends = sorted((total(result.interval.lower), total(result.interval.upper)))
-    level, method = test.level, "switchback, redrawn_schedules"
+    level = test.level
     whole = Estimate(
         value=total(result.lift),
         interval=Interval(lower=ends[0], upper=ends[1], level=level, kind="confidence"),
         unit=currency,
-        method=method,
+        method="switchback, redrawn_schedules",
     )
-    iroas = None
-    if spend:
-        bounds = sorted(end / spend for end in ends)
-        iroas = Estimate(
-            value=whole.value / spend,
-            interval=Interval(lower=bounds[0], upper=bounds[1], level=level, kind="confidence"),
-            unit="ratio",
-            method=method,
-        )
     return LiftEstimate(
         channel=test.channel,
         geos=test.treated,
@@ -231,7 +222,7 @@ def _estimate(
         incremental_outcome=whole,
         incremental_spend=float("nan") if spend is None else spend,
         standard_error=(ends[1] - ends[0]) / 2 / float(norm.ppf(0.5 + level / 2)),
-        iroas=iroas,
+        iroas=iroas_of(whole, spend),
         p_value=result.p_value,
         design=test.kind,
         measured_until=test.end,

@@ -102,12 +102,17 @@ def need_run(scene: Scene, kind: str, command: str) -> RunRecord | None:
     """The newest run of a kind; where there is none, the page says which command makes one."""
     run = latest(scene.workspace, kind)
     if run is None:
-        st.html(
-            state(
-                title=scene.text("state.empty_title"),
-                body=scene.text(f"state.empty_{kind}"),
-                command=command,
-                tone="accent",
-            )
-        )
+        nothing_yet(scene, kind, command)
     return run
+
+
+def nothing_yet(scene: Scene, what: str, command: str) -> None:
+    """The page's answer where nothing of a kind was made yet: the command that makes it."""
+    st.html(
+        state(
+            title=scene.text("state.empty_title"),
+            body=scene.text(f"state.empty_{what}"),
+            command=command,
+            tone="accent",
+        )
+    )

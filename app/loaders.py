@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app import artifacts
+from app.brief import Brief, read_brief
 from app.reshape import by_date
 from decisions.approval import AuditEntry, AuditLog, Verification
 from decisions.labels import neutral
@@ -145,6 +146,12 @@ def _scenario(curves: ResponseCurves, budget: str, wishes: Wishes) -> Outcome:
 def weeks(workspace: Workspace) -> list[str]:
     """ISO weeks with a complete decision, oldest first."""
     return artifacts.export_weeks(workspace.exports)
+
+
+def brief(workspace: Workspace, week: str, language: str) -> Brief:
+    """A week's decision with its reasons in a language."""
+    file = workspace.exports / week / "decision.json"
+    return read_brief(document(str(file), stamp(file)), language, file)
 
 
 def verification(workspace: Workspace) -> Verification:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from decisions.amounts import total_of
-from decisions.approval import AuditEntry
+from decisions.approval import AuditEntry, AuditLog, sha256
+from decisions.document import WeekDecision
 
 Stage = Literal["draft", "edited", "awaiting_second", "approved", "rejected"]
 
@@ -103,3 +104,18 @@ def moved_money(budget: Mapping[str, float], current: Mapping[str, float]) -> fl
     """Money that changes its place: the larger of all that is added and all that is taken away."""
     changes = [money - current.get(name, 0.0) for name, money in budget.items()]
     return max(total_of([max(one, 0.0) for one in changes]), total_of([max(-one, 0.0) for one in changes]))
+
+
+def log_recommended(log: AuditLog, decision: WeekDecision) -> AuditEntry:
+    """The decision's line in the audit log, from which its standing starts; the same decision is logged once."""
+    return log.append_once(
+        "recommended",
+        decision.week,
+        {
+            "state": decision.state,
+            "moved": decision.moved,
+            "total": decision.total_proposed,
+            "budget": {line.channel: line.proposed for line in decision.channels},
+            "decision_sha256": sha256(decision.content()),
+        },
+    )

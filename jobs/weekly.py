@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from decisions.approval import AuditLog, sha256
+from decisions.approval import AuditLog
 from decisions.document import WeekDecision
 from decisions.export import write_export
 from decisions.recommendation import Stability
 from decisions.review import Review
+from decisions.standing import log_recommended
 from decisions.weeks import parse_week, week_name
 from jobs.content import run_content
 from jobs.creatives import run_creatives
@@ -192,15 +193,5 @@ def _data_age(end: date, week: str) -> Check:
 
 def _logged(workspace: Workspace, decision: WeekDecision) -> WeekDecision:
     """The decision with its line in the audit log; the same decision is logged once."""
-    entry = AuditLog(workspace.audit_log).append_once(
-        "recommended",
-        decision.week,
-        {
-            "state": decision.state,
-            "moved": decision.moved,
-            "total": decision.total_proposed,
-            "budget": {line.channel: line.proposed for line in decision.channels},
-            "decision_sha256": sha256(decision.content()),
-        },
-    )
+    entry = log_recommended(AuditLog(workspace.audit_log), decision)
     return replace(decision, audit={"line": entry.seq, "hash": entry.hash})

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app import loaders
+from app.frame import nothing_yet
 from app.markup.cards import Tile, masthead, note, state, tiles
 from app.markup.table import Cell, Column, table
 from app.scene import Scene
@@ -46,14 +47,7 @@ def show(scene: Scene) -> None:
         )
     )
     if not entries:
-        st.html(
-            state(
-                title=scene.text("state.empty_title"),
-                body=scene.text("state.empty_weekly"),
-                command="liftwerk weekly",
-                tone="accent",
-            )
-        )
+        nothing_yet(scene, "weekly", "liftwerk weekly")
         return
     st.html(_table(scene, entries[::-1][:_SHOWN]))
     if len(entries) > _SHOWN:

@@ -9,9 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from app import chart, loaders
-from app.brief import Brief, read_brief
+from app.brief import Brief
 from app.figures.budget import Stair, waterfall
-from app.markup.cards import Tile, masthead, note, section, state, tiles
+from app.frame import nothing_yet
+from app.markup.cards import Tile, masthead, note, section, tiles
 from app.markup.table import Cell, Column, table
 from app.names import listed, readable
 from app.scene import Scene
@@ -21,7 +22,7 @@ from app.views.gates import check_name
 def show(scene: Scene) -> None:
     """Draw the page."""
     weeks = loaders.weeks(scene.workspace)
-    briefs = [_load(scene, week) for week in weeks[-2:]]
+    briefs = [loaders.brief(scene.workspace, week, scene.wording.language) for week in weeks[-2:]]
     st.html(
         masthead(
             kicker=scene.text("page.what_changed"),
@@ -30,14 +31,7 @@ def show(scene: Scene) -> None:
         )
     )
     if not briefs:
-        st.html(
-            state(
-                title=scene.text("state.empty_title"),
-                body=scene.text("state.empty_weekly"),
-                command="liftwerk weekly",
-                tone="accent",
-            )
-        )
+        nothing_yet(scene, "weekly", "liftwerk weekly")
         return
     now, before = briefs[-1], briefs[0] if len(briefs) > 1 else None
     if before is None:
@@ -48,11 +42,6 @@ def show(scene: Scene) -> None:
         st.html(_advice(scene, now, before))
         _gates(scene, now, before)
     _why(scene)
-
-
-def _load(scene: Scene, week: str) -> Brief:
-    file = scene.workspace.exports / week / "decision.json"
-    return read_brief(loaders.document(str(file), loaders.stamp(file)), scene.wording.language, file)
 
 
 def _headline(scene: Scene, briefs: Sequence[Brief]) -> str:

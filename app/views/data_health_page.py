@@ -8,7 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from app import loaders
-from app.markup.cards import Tile, masthead, note, section, state, tiles
+from app.frame import nothing_yet
+from app.markup.cards import Tile, masthead, note, section, tiles
 from app.names import readable
 from app.scene import Scene
 from app.views.gates import checks_table
@@ -65,14 +66,7 @@ def show(scene: Scene) -> None:
         upload_panel(scene)
     st.html(section(scene.text("health.runs"), scene.text("health.runs_note")))
     if not found:
-        st.html(
-            state(
-                title=scene.text("state.empty_title"),
-                body=scene.text("state.empty_runs"),
-                command="liftwerk weekly",
-                tone="accent",
-            )
-        )
+        nothing_yet(scene, "runs", "liftwerk weekly")
     for run in sorted(found, key=lambda run: run.status == "healthy"):
         _run(scene, run)
 

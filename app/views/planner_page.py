@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app import loaders
+from app.frame import nothing_yet
 from app.markup.cards import Tile, masthead, note, section, state, tiles
 from app.markup.table import Cell, Column, table
 from app.names import readable
@@ -30,14 +31,7 @@ def show(scene: Scene) -> None:
     )
     curves = loaders.plan_curves(scene.workspace)
     if curves is None:
-        st.html(
-            state(
-                title=scene.text("state.empty_title"),
-                body=scene.text("state.empty_plan"),
-                command="liftwerk plan",
-                tone="accent",
-            )
-        )
+        nothing_yet(scene, "plan", "liftwerk plan")
         return
     show_notice()
     budget = scene.workspace.settings.budget or BudgetSection()

@@ -10,10 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from app import chart, loaders
-from app.artifacts import export_weeks
-from app.brief import Brief, ChannelLine, NextTest, Range, read_brief
+from app.brief import Brief, ChannelLine, NextTest, Range
 from app.figures.intervals import Reference, Row, interval_rows
-from app.markup.cards import Tile, Tone, badge, bullets, kicker_line, masthead, note, section, small_title, state, tiles
+from app.frame import nothing_yet
+from app.markup.cards import Tile, Tone, badge, bullets, kicker_line, masthead, note, section, small_title, tiles
 from app.names import listed, readable
 from app.scene import Scene
 from app.views.decide_bar import decide_bar, show_notice
@@ -44,20 +44,13 @@ _APPROVED = (
 
 def show(scene: Scene) -> None:
     """Draw the page."""
-    weeks = export_weeks(scene.workspace.exports)
+    weeks = loaders.weeks(scene.workspace)
     if not weeks:
         st.html(masthead(kicker=scene.text("page.this_week"), headline=scene.text("week.empty_headline")))
-        st.html(
-            state(
-                title=scene.text("state.empty_title"),
-                body=scene.text("state.empty_weekly"),
-                command="liftwerk weekly",
-                tone="accent",
-            )
-        )
+        nothing_yet(scene, "weekly", "liftwerk weekly")
         return
-    brief = _load(scene, weeks[-1])
-    before = _load(scene, weeks[-2]) if len(weeks) > 1 else None
+    brief = loaders.brief(scene.workspace, weeks[-1], scene.wording.language)
+    before = loaders.brief(scene.workspace, weeks[-2], scene.wording.language) if len(weeks) > 1 else None
     _top(scene, brief)
     if not brief.healthy:
         failed = [check for check in brief.checks if not check["passed"] and check.get("blocking", True)]
@@ -66,11 +59,6 @@ def show(scene: Scene) -> None:
     st.html(tiles(_tiles(scene, brief, before), quiet=not brief.healthy))
     st.html(channel_table(scene, brief, before))
     _below(scene, brief)
-
-
-def _load(scene: Scene, week: str) -> Brief:
-    file = scene.workspace.exports / week / "decision.json"
-    return read_brief(loaders.document(str(file), loaders.stamp(file)), scene.wording.language, file)
 
 
 def _top(scene: Scene, brief: Brief) -> None:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import re
 import shutil
-import socket
-import subprocess
-import time
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +16,10 @@ import pytest
 
 from app.identity import user_file
 from decisions.approval import AuditLog
-from jobs.dashboard import command
 from measurement.workspace import Workspace
 
 pytestmark = pytest.mark.browser
 PASSWORD = "korrekt pferd"
-FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 
 
 @pytest.fixture(scope="module")
@@ -39,40 +33,9 @@ def shared(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(shared: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    environment = {**os.environ, "LIFTWERK_WORKSPACE": str(shared)}
-    server = subprocess.Popen(
-        command(shared, port), cwd=shared.parent, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        for _ in range(480):
-            try:
-                with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2):
-                    break
-            except OSError:
-                assert server.poll() is None, "the dashboard ended before it answered"
-                time.sleep(0.25)
-        yield f"http://localhost:{port}"
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    program = next(
-        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-    )
-    if program is None:
-        pytest.skip("no Chromium on the PATH: install it to run the dashboard in a real browser")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (uv sync --group dev)")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        yield opened
-        opened.close()
+def address(shared: Path, served: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
+    with served(shared, {"LIFTWERK_WORKSPACE": str(shared)}) as url:
+        yield url
 
 
 def enter(browser: Any, address: str, name: str) -> Any:

@@ -11,12 +11,13 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from decisions.approval import AuditLog, sha256
+from decisions.approval import AuditLog
 from decisions.export import write_export
 from decisions.people import Person
 from decisions.recommendation import Stability
 from decisions.refusal import Refusal
 from decisions.review import Review
+from decisions.standing import log_recommended
 from measurement.errors import InputError
 from measurement.settings import Settings
 
@@ -27,23 +28,9 @@ APPROVER = Person(name="Paula", role="approver")
 SECOND = Person(name="Piet", role="approver")
 
 
-def recommend(log: AuditLog, decision) -> None:
-    log.append_once(
-        "recommended",
-        decision.week,
-        {
-            "state": decision.state,
-            "moved": decision.moved,
-            "total": decision.total_proposed,
-            "budget": {line.channel: line.proposed for line in decision.channels},
-            "decision_sha256": sha256(decision.content()),
-        },
-    )
-
-
 def opened(decision, folder: Path, **access: object) -> Review:
     log = AuditLog(folder / "audit" / "log.jsonl")
-    recommend(log, decision)
+    log_recommended(log, decision)
     write_export(decision, folder / "exports", Stability())
     settings = Settings.model_validate({"access": access})
     return Review(folder / "exports", log, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,35 @@ max_change = 0.25
 """
 
 
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What the tables are made of: channels, weeks by geo, the panel, today's spend and returns by channel."""
+
+    names: list[str]
+    index: pd.DataFrame
+    panel: pd.DataFrame
+    current: np.ndarray
+    roas: np.ndarray
+
+
 def build(root: Path) -> Path:
     """Write the workspace and give its folder back."""
     rng = np.random.default_rng(3)
+    world = _inputs(root, rng)
+    store = RunStore(root / "runs")
+    _fit(store, world, rng)
+    proposed = np.round(world.current * np.where(world.roas > np.median(world.roas), 1.1, 0.9), 2)
+    proposed[0] += round(1e6 - proposed.sum(), 2)
+    proposed = proposed.round(2)
+    _plan(store, world, proposed)
+    for week, share in (("2026-W47", 0.7), ("2026-W48", 1.0)):
+        planned = world.current + (proposed - world.current) * share
+        _decision(root, week, world.names, world.current, planned, world.roas)
+    return root
+
+
+def _inputs(root: Path, rng: np.random.Generator) -> World:
+    """The settings and the panel, on disk too."""
     names = [f"channel_{c:02d}" for c in range(CHANNELS)]
     geos = [f"Geo {g:02d}" for g in range(GEOS)]
     dates = pd.date_range("2023-12-04", periods=WEEKS, freq="7D")
@@ -45,10 +72,14 @@ def build(root: Path) -> Path:
     panel = pd.DataFrame({"week": index["date"].dt.strftime("%Y-%m-%d"), "geo": index["geo"],
                           "revenue": rng.gamma(40, 1500, len(index)).round(2), **dict(zip(names, spend.T, strict=True))})  # noqa: E501 - one table a line  # fmt: skip
     panel.to_csv(root / "data" / "panel.csv", index=False)
-    store = RunStore(root / "runs")
     current = np.full(CHANNELS, 100_000.0) * rng.uniform(0.6, 1.4, CHANNELS)
     current *= 1e6 / current.sum()
     roas = rng.uniform(0.6, 3.0, CHANNELS)
+    return World(names=names, index=index, panel=panel, current=current, roas=roas)
+
+
+def _fit(store: RunStore, world: World, rng: np.random.Generator) -> None:
+    names, index, current, roas = world.names, world.index, world.current, world.roas
     with store.write("mmm", seed=7) as draft:
         draft.check([Check(name="r_hat", passed=True, value=1.003, limit=1.01, remedy="Sample longer")] * 12)
         total = current * roas * WEEKS
@@ -71,15 +102,16 @@ def build(root: Path) -> Path:
         table.assign(lower=table["mean"] * 0.8, upper=table["mean"] * 1.2).to_parquet(
             draft.folder / "decomposition.parquet"
         )
-        mean = panel["revenue"].to_numpy()
+        mean = world.panel["revenue"].to_numpy()
         index.assign(observed=mean, mean=mean * 1.01, lower=mean * 0.9, upper=mean * 1.1).to_csv(
             draft.folder / "fit.csv", index=False
         )
+
+
+def _plan(store: RunStore, world: World, proposed: np.ndarray) -> None:
+    names, current, roas = world.names, world.current, world.roas
     fit = store.latest("mmm")
     assert fit is not None
-    proposed = np.round(current * np.where(roas > np.median(roas), 1.1, 0.9), 2)
-    proposed[0] += round(1e6 - proposed.sum(), 2)
-    proposed = proposed.round(2)
     with store.write("plan", seed=7, inputs={f"mmm/{fit.id}": "0" * 64}) as draft:
         draft.check([Check(name="certified_gap", passed=True, value=1e-9, limit=1e-4, remedy="Raise the time")])
         pd.DataFrame({"channel": names, "geo": "all", "week": "2026-W48", "current": current, "proposed": proposed,
@@ -114,9 +146,6 @@ def build(root: Path) -> Path:
             "tests": [],
         }
         (draft.folder / "plan.json").write_text(json.dumps(document), encoding="utf-8")
-    for week, share in (("2026-W47", 0.7), ("2026-W48", 1.0)):
-        _decision(root, week, names, current, current + (proposed - current) * share, roas)
-    return root
 
 
 def _decision(

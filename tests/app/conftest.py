@@ -92,7 +92,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 
 
 @contextlib.contextmanager
-def _served(workspace: Path, environment: Mapping[str, str] | None = None) -> Iterator[str]:
+def _served(workspace: Path, environment: Mapping[str, str] | None = None, *, seconds: float = 60.0) -> Iterator[str]:
     """Address of the dashboard of a workspace, served from the folder above it until the block ends."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
@@ -106,7 +106,7 @@ def _served(workspace: Path, environment: Mapping[str, str] | None = None) -> It
         stderr=subprocess.DEVNULL,
     )
     try:
-        for _ in range(480):
+        for _ in range(round(seconds / 0.25)):
             try:
                 with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
                     break
@@ -114,7 +114,7 @@ def _served(workspace: Path, environment: Mapping[str, str] | None = None) -> It
                 assert server.poll() is None, "the dashboard ended before it answered"
                 time.sleep(0.25)
         else:
-            pytest.fail("the dashboard did not answer within two minutes")
+            pytest.fail(f"the dashboard did not answer within {seconds:.0f} seconds")
         yield url
     finally:
         server.terminate()

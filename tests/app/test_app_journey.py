@@ -34,7 +34,7 @@ def shared(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(shared: Path, served: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
-    with served(shared, {"LIFTWERK_WORKSPACE": str(shared)}) as url:
+    with served(shared, {"LIFTWERK_WORKSPACE": str(shared)}, seconds=120.0) as url:
         yield url
 
 

@@ -6,17 +6,15 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from app.acting import acting, in_words
 from app.brief import Brief
-from app.identity import current_person
 from app.markup.cards import Tone, badge, note
 from app.names import listed
-from app.scene import Scene, workspace_folder
+from app.scene import Scene
 from decisions.people import Person
-from decisions.refusal import Refusal
 from decisions.review import Review
 from decisions.standing import Standing
 from measurement.errors import LiftwerkError
-from measurement.workspace import Workspace
 
 _NOTICE = "lw_notice"
 _TONES: dict[str, Tone] = {"approved": "good", "rejected": "bad", "awaiting_second": "warn", "edited": "warn"}
@@ -65,21 +63,12 @@ def on_act(scene: Scene, work: Callable[[Review, Person], Standing]) -> None:
 
 
 def act(scene: Scene, work: Callable[[Review, Person], Standing]) -> bool:
-    """Do something as whoever is signed in now; the outcome is told on the next drawing of the page.
-
-    Role and identity are read anew here: a page drawn for an approver is no permission.
-    """
+    """Do something as whoever is signed in now; the outcome is told on the next drawing of the page."""
     try:
-        workspace = Workspace.open(workspace_folder())
-        person = current_person(workspace)
-        if person is None:
-            raise Refusal.by("sign_in")
+        workspace, person = acting()
         standing = work(Review.of(workspace), person)
-    except Refusal as refusal:
-        st.session_state[_NOTICE] = ("bad", refusal.sentence(scene.decided))
-        return False
     except LiftwerkError as error:
-        st.session_state[_NOTICE] = ("bad", str(error))
+        st.session_state[_NOTICE] = ("bad", in_words(scene, error))
         return False
     st.session_state[_NOTICE] = ("good", scene.text(f"decide.done_{standing.stage}"))
     return True

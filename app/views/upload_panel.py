@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.identity import current_person
+from app.acting import acting, in_words
 from app.markup.cards import note
 from app.markup.table import Cell, Column, table
-from app.scene import Scene, workspace_folder
+from app.scene import Scene
 from app.views.problems_table import problems_table
 from decisions.refusal import Refusal
 from decisions.upload import Candidate, Extent, examine, panel_file, put_in_place
 from measurement.errors import LiftwerkError
-from measurement.workspace import Workspace
 
 _NOTICE = "lw_upload"
 
@@ -28,7 +27,7 @@ def upload_panel(scene: Scene) -> None:
     try:
         ending = panel_file(scene.workspace).suffix
     except LiftwerkError as error:
-        st.html(note(error.sentence(scene.decided) if isinstance(error, Refusal) else str(error)))
+        st.html(note(in_words(scene, error)))
         return
     given = st.file_uploader(scene.text("upload.choose", ending=ending), type=[ending[1:]], key="upload_file")
     if given is None or scene.person is None:
@@ -53,14 +52,10 @@ def upload_panel(scene: Scene) -> None:
 def _put(scene: Scene, found: Candidate, reason: str) -> None:
     """Put the data in place as whoever is signed in now."""
     try:
-        workspace = Workspace.open(workspace_folder())
-        person = current_person(workspace)
-        if person is None:
-            raise Refusal.by("sign_in")
+        workspace, person = acting()
         put_in_place(workspace, person, found, reason)
     except LiftwerkError as error:
-        text = error.sentence(scene.decided) if isinstance(error, Refusal) else str(error)
-        st.session_state[_NOTICE] = ("bad", text)
+        st.session_state[_NOTICE] = ("bad", in_words(scene, error))
         return
     st.session_state[_NOTICE] = ("good", scene.text("upload.done"))
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from measurement.progress import Progress
+from mmm.blas import one_blas_thread
 from mmm.calibration import LiftDesign
 from mmm.collapsed import draw_linear, kernel_data
 from mmm.contributions import channel_totals
@@ -55,6 +56,7 @@ def pooled(first: Sampled, second: Sampled) -> Sampled:
     return Sampled(**both, gradients=first.gradients + second.gradients)
 
 
+@one_blas_thread()
 def sample_posterior(
     design: Design, layout: Parameters, lifts: LiftDesign, spec: ModelSpec, *, seed: int, progress: Progress
 ) -> Sampled:

@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mmm.blas import one_blas_thread
 from mmm.design import Design
 from mmm.linearisation import Linearised, linearise
 from mmm.parameters import NOISE_PRIOR, parameters
@@ -88,6 +89,7 @@ class Grams:
     degrees: int
 
 
+@one_blas_thread()
 def identifiability(design: Design, spec: ModelSpec) -> Identifiability:
     """Forecast the posterior of every channel's log effect.
 
@@ -98,13 +100,6 @@ def identifiability(design: Design, spec: ModelSpec) -> Identifiability:
     spec
         The model that is to be fitted: its forms, priors and baseline.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no stubs
-
-    with threadpool_limits(limits=1, user_api="blas"):  # hundreds of small matrices: more threads only wait
-        return _forecast(design, spec)
-
-
-def _forecast(design: Design, spec: ModelSpec) -> Identifiability:
     model, mix = linearise(design, spec), parameters(design, spec).mix
     grams = inner_products(model)
     relative = _relative_noise(design)

@@ -14,6 +14,7 @@ from measurement.estimates import LiftEstimate
 from measurement.panel import Panel
 from measurement.progress import Progress, silent
 from mmm import checks, contributions, response
+from mmm.blas import one_blas_thread
 from mmm.calibration import LiftDesign, lift_design
 from mmm.design import Design, build_design
 from mmm.diagnostics import Convergence, convergence, e_bfmi
@@ -92,6 +93,7 @@ class MMM:
     def __init__(self, spec: ModelSpec | None = None) -> None:
         self.spec = spec or ModelSpec()
 
+    @one_blas_thread()
     def fit(
         self, panel: Panel, lifts: Sequence[LiftEstimate] = (), *, seed: int, progress: Progress = silent
     ) -> FittedMMM:
@@ -136,6 +138,7 @@ class MMM:
         progress(1.0, "media mix model done")
         return fitted
 
+    @one_blas_thread()
     def preview(
         self, panel: Panel, lifts: Sequence[LiftEstimate] = (), *, seed: int, progress: Progress = silent
     ) -> Preview:

@@ -112,24 +112,22 @@ def _framed(density: Density, frame: Frame) -> Density:
 def run_nutpie(model: Any, effort: Effort, *, seed: int, progress: Progress) -> Any:  # noqa: ANN401 - nutpie is untyped
     """Sample a compiled nutpie model; returns its DataTree, tuning included."""
     import nutpie
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no stubs
 
     options: dict[str, Any] = {} if effort.adaptation == "diag" else {"mass_matrix_eigval_cutoff": 2.0}
-    with threadpool_limits(limits=1, user_api="blas"):  # chains are the parallelism; BLAS threads would fight them
-        return nutpie.sample(
-            model,
-            draws=effort.draws,
-            tune=effort.tune,
-            chains=effort.chains,
-            cores=min(effort.chains, os.cpu_count() or 1),
-            seed=seed,
-            save_warmup=True,
-            progress_bar=False,
-            progress_callback=_listener(progress),
-            adaptation=effort.adaptation,
-            target_accept=effort.target_accept,
-            **options,
-        )
+    return nutpie.sample(
+        model,
+        draws=effort.draws,
+        tune=effort.tune,
+        chains=effort.chains,
+        cores=min(effort.chains, os.cpu_count() or 1),
+        seed=seed,
+        save_warmup=True,
+        progress_bar=False,
+        progress_callback=_listener(progress),
+        adaptation=effort.adaptation,
+        target_accept=effort.target_accept,
+        **options,
+    )
 
 
 def trace_of(tree: Any, points: FloatArray) -> Trace:  # noqa: ANN401 - nutpie is untyped

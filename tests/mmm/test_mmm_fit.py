@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from mmm.channel_spec import ChannelModel, Prior
 from mmm.lift_fit import conflict
@@ -86,6 +87,18 @@ def test_same_seed_same_result_and_progress_is_told():
     second = model.fit(rich_panel(2), seed=9)
     np.testing.assert_array_equal(first.contribution, second.contribution)
     assert told[-1] == 1.0
+
+
+def test_the_number_of_blas_threads_changes_no_digit():
+    """Matrices are large enough here for BLAS to share them out, where it may."""
+    panel = simulate_market(5, market_spec(n_geos=8, n_weeks=80, n_channels=4)).panel
+    model = MMM(ModelSpec(draws=20, tune=20, chains=2))
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(limits=threads, user_api="blas"):
+            found.append(model.fit(panel, seed=3))
+    np.testing.assert_array_equal(found[0].contribution, found[1].contribution)
+    assert found[0].channels_table().equals(found[1].channels_table())
 
 
 def test_too_few_draws_are_retried_and_never_healthy(small_market):

@@ -51,7 +51,7 @@ def first_period(test: GeoTest, geo: str) -> int:
 
 
 def read(outcome: np.ndarray, test: GeoTest, lift: float) -> tuple[bool, bool, float]:
-    """Whether "no effect" is rejected, whether the interval holds the truth, and its width as a share of the outcome."""
+    """Whether "no effect" is rejected, whether the interval holds the truth, its width over the outcome."""
     changed, truth = outcome.copy(), 0.0
     for geo in test.treated:
         row, begin = GEOS.index(geo), first_period(test, geo)

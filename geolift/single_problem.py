@@ -105,38 +105,6 @@ def _enter(
 
 
 @compiled
-def _company(
-    pool: Reals,
-    slope: Reals,
-    mask: Flags,
-    level: float,
-    gap: float,
-    factor: Reals,
-    size: int,
-    gram: Reals,
-    members: Places,
-    shift: float,
-    shifted: Reals,
-    weights: Reals,
-    work: Reals,
-) -> int:
-    """Take in, beside the steepest donor (the last member), those nearly as steep: fewer passes over the data.
-
-    One that should not have come goes at a step of length zero, and one at least stays, so that each pass descends.
-    """
-    for _ in range(COMPANY):
-        slope[members[size - 1]] = np.inf
-        donor = _steepest(slope, mask, level - NEARLY * gap)
-        if donor < 0 or weights[donor] > 0.0:
-            return size
-        _products(pool, donor, members, size, gram)
-        if not _append(factor, size, gram, members, donor, shift, shifted, work):
-            return size
-        size += 1
-    return size
-
-
-@compiled
 def solve_single(target: Reals, donors: Reals, allowed: Flags, ridge: float, weights: Reals, told: Reals) -> None:
     """Minimise ``½ ‖y − wX‖² + ½ ridge ‖w‖²`` over the simplex of the allowed donors (all where ``allowed`` is empty).
 
@@ -184,7 +152,17 @@ def solve_single(target: Reals, donors: Reals, allowed: Flags, ridge: float, wei
         if size == 0:  # the weights have moved since the gap was taken
             gap = np.inf
             break
-        size = _company(pool, slope, mask, level, gap, factor, size, gram, members, shift, shifted, weights, work)
+        # Beside the steepest donor those nearly as steep: fewer passes over the data. One that should not have come
+        # goes at a step of length zero, and one at least stays, so that each pass descends.
+        for _ in range(COMPANY):
+            slope[members[size - 1]] = np.inf
+            donor = _steepest(slope, mask, level - NEARLY * gap)
+            if donor < 0 or weights[donor] > 0.0:
+                break
+            _products(pool, donor, members, size, gram)
+            if not _append(factor, size, gram, members, donor, shift, shifted, work):
+                break
+            size += 1
         size = _settle(factor, size, members, weights, work)
     told[0], told[1] = min(max(gap, 0.0), value), value
     told[2] = told[0] / told[1] if told[0] > rounding else 0.0

@@ -123,9 +123,7 @@ pd.Series(
 # within the channel is still credit, not proof.
 
 # %%
-campaigns = pd.DataFrame(
-    {"channel": ["search", "search"], "campaign": ["brand", "generic"], "share": [9 / 13, 4 / 13]}
-)
+campaigns = pd.DataFrame({"channel": ["search", "search"], "campaign": ["brand", "generic"], "share": [9 / 13, 4 / 13]})
 campaign_credit(campaigns, found.table).round(2)
 
 # %% [markdown]

@@ -126,21 +126,24 @@ def _tiles(scene: Scene, readout: Mapping[str, Any]) -> list[Tile]:
         Tile(
             label=scene.text("geo_lift.p_value"),
             value=words.number(float(readout["p_value"]), digits=3),
-            note=_alarm_rate(scene, alarms) if alarms else "",
+            note=_alarm_rate(scene, alarms, readout.get("aa_rejection_chosen")) if alarms else "",
             aside=_estimator(scene, readout["estimator"]),
         )
     )
     return shown
 
 
-def _alarm_rate(scene: Scene, alarms: Mapping[str, Any]) -> str:
+def _alarm_rate(scene: Scene, alarms: Mapping[str, Any], chosen: Mapping[str, Any] | None) -> str:
     """How often this panel rejects when nothing happened: the honest companion of a p-value."""
     words = scene.wording
-    return scene.text(
+    plain = scene.text(
         "geo_lift.aa_rate",
         rate=words.percent(float(alarms["rate"]), digits=1),
         alpha=words.percent(float(alarms["alpha"])),
     )
+    if not chosen:
+        return plain
+    return plain + scene.text("geo_lift.aa_rate_chosen", rate=words.percent(float(chosen["rate"]), digits=1))
 
 
 def _estimator(scene: Scene, given: Mapping[str, Any]) -> str:

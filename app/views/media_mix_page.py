@@ -10,7 +10,7 @@ from app.figures.canvas import money_text
 from app.figures.curves import CurveWords, response_curve
 from app.figures.intervals import Reference, Row, interval_rows
 from app.figures.timelines import AxisWords, LineNames, against_model, stacked
-from app.frame import need_run
+from app.frame import need_run, run_part
 from app.markup.cards import masthead, note, section, small_title
 from app.markup.table import Cell, Column, table
 from app.names import readable
@@ -53,10 +53,10 @@ def show(scene: Scene) -> None:
         return
     do_not_act(scene, run)
     channels = loaders.run_table(run, "channels.csv", _CHANNELS).sort_values("contribution", ascending=False)
-    _contributions(scene, run, channels)
+    run_part(scene, "contributions", _contributions, scene, run, channels)
     _returns(scene, channels)
     _curves(scene, run, channels)
-    _fit(scene, run)
+    run_part(scene, "fit", _fit, scene, run)
 
 
 def _contributions(scene: Scene, run: RunRecord, channels: pd.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from pathlib import Path
@@ -42,6 +43,10 @@ def _warm() -> None:
         importlib.import_module(f"app.views.{page.name}")
     _first_figure()
     warm_up()
+    # Streamlit collects garbage after every drawing of a page; what was read by now stays, and looking through it
+    # each time took longer than most pages.
+    gc.collect()
+    gc.freeze()
 
 
 def _first_figure() -> None:

@@ -153,17 +153,25 @@ class Visit:
             self.page.keyboard.press("Escape")
 
     def media_mix(self) -> None:
-        """Another geo's fit, and another language."""
+        """Another channel's curve; another geo's fit; and another language, which draws the fullest page anew as a whole, as a switch does."""
         self.page.locator("[data-testid=stSidebarNavLink][href$='/media-mix']").first.click()
         self.page.wait_for_timeout(1500)
+        curves = self.page.locator(".st-key-media_mix_curves")
+        curves.scroll_into_view_if_needed()
+        self.page.wait_for_timeout(1500)
+        for name in ("Channel 05", "Channel 06", "Channel 05"):
+            self.measure("widget media mix: curve", curves.get_by_text(name, exact=True).first.click)
+            self.page.wait_for_timeout(500)
         choice = self.page.locator(".st-key-media_mix_geo")
         choice.scroll_into_view_if_needed()  # what is far below the screen is not drawn
+        self.page.wait_for_timeout(1500)
         for name in ("Geo 07", "Geo 31", "Geo 12"):
+            choice.get_by_role("combobox").click()
             choice.get_by_role("combobox").fill(name)
             self.measure("widget media mix: geo", self.page.get_by_role("option", name=name).click)
             self.page.wait_for_timeout(300)
         for name in ("Deutsch", "English"):
-            self.measure("widget language", self.page.get_by_text(name, exact=True).first.click)
+            self.measure("switch language", self.page.get_by_text(name, exact=True).first.click)
             self.page.wait_for_timeout(300)
 
     def measure(self, kind: str, act: Callable[[], object], ready: str = "", *, clicked: bool = True) -> None:

@@ -36,7 +36,6 @@ def blank(style: Style, *, height: int, left: int = 64, right: int = 24, top: in
     axis = {
         "showgrid": True,
         "gridcolor": colours.line,
-        "gridwidth": 1,
         "zeroline": False,
         "tickfont": {"color": colours.muted, "size": 12},
         "title": {"font": {"color": colours.muted, "size": 12}},
@@ -56,7 +55,7 @@ def blank(style: Style, *, height: int, left: int = 64, right: int = 24, top: in
             "hoverlabel": {
                 "bgcolor": colours.panel,
                 "bordercolor": colours.line,
-                "font": {"color": colours.ink, "family": BODY_FONT},
+                "font": {"color": colours.ink},
             },
             "dragmode": False,
             "bargap": 0.35,
@@ -134,6 +133,7 @@ def label_dates(figure: Drawing, dates: pd.DatetimeIndex, style: Style, *, title
     # is more than the data keep.
     air = (dates[-1] - dates[0]) * 0.01 or pd.Timedelta(days=1)
     figure.update_xaxes(
+        type="date",
         range=[dates[0] - air, dates[-1] + air],
         tickmode="array",
         tickvals=list(chosen),

@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
+
+#: Shorter lines are left as they are.
+_LONG = 48
+_DAY_MS = 86_400_000
 
 
 class Drawing:
@@ -43,7 +48,7 @@ class Drawing:
 
     def add_scatter(self, **trace: object) -> None:
         """Lines, areas or dots."""
-        self._traces.append({"type": "scatter", **trace})
+        self._traces.append({"type": "scatter", **_small(trace)})
 
     def add_bar(self, **trace: object) -> None:
         """Bars."""
@@ -85,6 +90,34 @@ class Drawing:
     def update_yaxes(self, **changes: object) -> None:
         """Change the vertical axis; dictionaries are merged."""
         _merge(self.layout.setdefault("yaxis", {}), changes)
+
+
+def _small(trace: dict[str, Any]) -> dict[str, Any]:
+    """The same line in fewer bytes: equal steps along x as a start and a step, y as a screen can show it."""
+    made = dict(trace)
+    if len(trace["x"]) >= _LONG:
+        made |= _steps(trace["x"])
+        y = np.asarray(trace["y"])
+        made["y"] = y.astype(np.float32) if y.dtype == np.float64 else trace["y"]
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def _steps(x: Any) -> dict[str, Any]:  # noqa: ANN401 - a series, an index or an array
+    """``x0`` and ``dx`` in place of ``x``; dates that do not keep step are written as days."""
+    values = np.asarray(x)
+    if values.dtype.kind == "M":
+        days = values.astype("datetime64[D]")
+        texts = np.datetime_as_string(days)
+        gaps = np.diff(days.astype(np.int64))
+        whole = bool((days == values).all())
+        if whole and (gaps == gaps[0]).all():
+            return {"x": None, "x0": str(texts[0]), "dx": int(gaps[0]) * _DAY_MS}
+        return {"x": texts.tolist()} if whole else {}
+    if values.dtype.kind == "f":
+        gaps = np.diff(values)
+        if np.allclose(gaps, gaps[0], rtol=1e-6, atol=0.0):
+            return {"x": None, "x0": float(values[0]), "dx": float(values[-1] - values[0]) / (len(values) - 1)}
+    return {}
 
 
 def _merge(into: dict[str, Any], changes: Mapping[str, Any]) -> None:

@@ -43,8 +43,7 @@ def _session(url: str, barrier: threading.Barrier, sizes: list[int], errors: lis
     try:
         with connect(f"ws://{host}/_stcore/stream", origin=url, subprotocols=["streamlit"], max_size=2**26) as line:
             barrier.wait(120)
-            for path in _PATHS:
-                sizes.append(_page(line, path, errors))
+            sizes.extend(_page(line, path, errors) for path in _PATHS)
             barrier.wait(600)
     except Exception as error:  # noqa: BLE001 - counted
         errors.append(f"{type(error).__name__}: {error}")

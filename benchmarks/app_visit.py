@@ -118,7 +118,7 @@ def in_browser(url: str, rounds: int, server: psutil.Process) -> dict[str, Waits
 class Visit:
     """One person: a browser with an empty cache, the first page, every page, and the widgets of two of them."""
 
-    def __init__(self, page: Any, clock: Clock, waits: dict[str, Waits]) -> None:  # noqa: ANN401 - playwright's page
+    def __init__(self, page: Any, clock: Clock, waits: dict[str, Waits]) -> None:
         self.page, self.clock, self.waits, self.received = page, clock, waits, 0
         page.set_default_timeout(60_000)
         page.add_init_script(_WATCH)
@@ -153,7 +153,7 @@ class Visit:
             self.page.keyboard.press("Escape")
 
     def media_mix(self) -> None:
-        """Another channel's curve; another geo's fit; and another language, which draws the fullest page anew as a whole, as a switch does."""
+        """Another channel's curve, another geo's fit; another language draws the page anew, as a switch does."""
         self.page.locator("[data-testid=stSidebarNavLink][href$='/media-mix']").first.click()
         self.page.wait_for_timeout(1500)
         curves = self.page.locator(".st-key-media_mix_curves")

@@ -42,6 +42,12 @@ _DESK, _PHONE = (1440, 900), (390, 844)
 _PERSON = "Paula Krüger"
 _FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 _QUALITY = 82
+#: Parts of the page that are out of date or not there yet, then its size.
+_BUSY = """(() => {
+  const late = '[data-stale=true], [data-testid=stSkeleton], [data-test-script-state=running], [data-test-script-state=initial]';
+  const page = document.querySelector('.stMain');
+  return document.querySelectorAll(late).length + ':' + (page ? page.innerHTML.length + ':' + page.scrollHeight : '');
+})()"""  # noqa: E501 - one list of states
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,9 @@ def kept() -> list[Shot]:
         for page in PAGES
         for language, mode in (("en", "light"), ("de", "dark"))
     ]
-    shots += [Shot(page="this-week", language=language, mode=mode) for language, mode in (("de", "light"), ("en", "dark"))]
+    shots += [
+        Shot(page="this-week", language=language, mode=mode) for language, mode in (("de", "light"), ("en", "dark"))
+    ]
     return [*shots, Shot(page="this-week", language="de", mode="light", size=_PHONE)]
 
 
@@ -129,11 +137,7 @@ def _settle(page: Any) -> None:  # noqa: ANN401 - playwright's page
     state, still = "", 0
     for _ in range(120):
         page.wait_for_timeout(250)
-        found = str(page.evaluate(
-            "(() => { const m = document.querySelector('.stMain'); return document.querySelectorAll('[data-stale=true], "
-            "[data-testid=stSkeleton], [data-test-script-state=running], [data-test-script-state=initial]').length + ':' + "
-            "(m ? m.innerHTML.length + ':' + m.scrollHeight : ''); })()"
-        ))  # fmt: skip
+        found = str(page.evaluate(_BUSY))
         still = still + 1 if found == state and found.startswith("0:") else 0
         state = found
         if still >= 4:

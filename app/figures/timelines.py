@@ -296,9 +296,7 @@ def _end_labels(
 
 def shade(figure: Drawing, window: Window, style: Style) -> None:
     """Shade a stretch of time and name it at its upper left."""
-    figure.add_vrect(
-        x0=window.start, x1=window.end, fillcolor=translucent(style.palette.ink, 0.06)
-    )
+    figure.add_vrect(x0=window.start, x1=window.end, fillcolor=translucent(style.palette.ink, 0.06))
     figure.add_annotation(
         x=window.start,
         y=1,

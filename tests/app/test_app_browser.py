@@ -113,7 +113,7 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Any, address: str, path: s
     visit.context.close()
 
 
-HOSTILE = ("<img src=x onerror=window.hit=1>", "<script>window.hit=1</script>", "\"><svg onload=window.hit=1>", "=1+1")
+HOSTILE = ("<img src=x onerror=window.hit=1>", "<script>window.hit=1</script>", '"><svg onload=window.hit=1>', "=1+1")
 
 
 @pytest.mark.slow

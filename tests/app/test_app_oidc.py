@@ -25,6 +25,7 @@ from decisions.approval import AuditLog
 
 pytestmark = pytest.mark.browser
 pytest.importorskip("authlib", reason="make test-oidc brings authlib")
+pytest.importorskip("httpx", reason="make test-oidc brings httpx")
 ACCESS = """
 [access]
 sign_in = "oidc"

@@ -70,7 +70,10 @@ def test_workbook_round_trips_and_holds_no_formula_of_a_user(decision, week):
 def test_every_number_of_the_workbook_comes_back_as_it_was(decision, week):
     book = openpyxl.load_workbook(week / "budget.xlsx")
     first, channels, evidence = book.worksheets[:3]
-    ends, at = decision.gain.interval, next(row[0].row for row in first.iter_rows() if row[0].value == "Umzuschichten pro Woche")
+    ends, at = (
+        decision.gain.interval,
+        next(row[0].row for row in first.iter_rows() if row[0].value == "Umzuschichten pro Woche"),
+    )
     shown = [first.cell(at + down, 3).value for down in range(5)]
     facts = [decision.moved, decision.gain.value, ends.lower, ends.upper, decision.chance_of_loss]
     assert shown == pytest.approx(facts, rel=DIGITS)
@@ -148,7 +151,9 @@ def test_no_name_leaves_its_folder(name):
     assert len(stem) <= 60
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1+1", "\u3000=1", "\x00=1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1+1", "\u3000=1", "\x00=1"]
+)
 def test_formulas_are_neutralised(text):
     assert neutral(text) == "'" + text
     assert neutral("search") == "search"

@@ -8,7 +8,6 @@ import zipfile
 
 import openpyxl
 import pytest
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -42,7 +42,7 @@ class CampaignSection(Section):
     def _no_formula(cls, name: str) -> str:
         if name.strip().startswith(_FORMULA):
             raise ValueError(
-                f"a spreadsheet would compute the campaign name {name!r}; let it begin with a letter, in the account too"
+                f"a spreadsheet would compute the campaign name {name!r}; begin it with a letter, in the account too"
             )
         return name
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from jobs.content_canary import canary_rule, latch, resumed_hash, tell
 from jobs.content_intake import day_store, intake_check, take_spans
-from jobs.runs import existing, plain_checks, published, settings_hash, write_document
+from jobs.runs import existing, plain_checks, published, read_document, settings_hash, write_document
 from jobs.screen import part
 from measurement.content_settings import ContentSection
 from measurement.errors import InputError
@@ -39,14 +40,15 @@ def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent,
         )
     if section.spans is not None:
         take_spans(workspace, part(progress, 0.0, 0.3))
+    rule = canary_rule(workspace)
     inputs = _inputs(workspace, section)
     found = existing(workspace, "content", inputs=inputs, options={}, seed=seed, again=again)
     if found is not None:
+        tell(workspace, latch(workspace, read_document(found, "canary.json")))
         progress(1.0, "the pipeline was measured already")
         return found
     progress(0.3, "reading the content tables")
     tables = content_tables(workspace)
-    from monitoring.canary import CanaryRule
     from monitoring.content import content_report
 
     progress(0.4, "measuring the content pipeline")
@@ -54,8 +56,10 @@ def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent,
         tables,
         currency=workspace.settings.workspace.currency,
         objectives=section.objectives,
-        canary_rule=CanaryRule() if section.canary is None else CanaryRule(**section.canary.model_dump()),
+        canary_rule=rule,
     )
+    # before anything else is written: whatever happens to this process, the canary stays stopped
+    stops = latch(workspace, report.canary())
     with RunStore(workspace.runs).write("content", seed=seed, options={}, inputs=inputs) as draft:
         report.kpis().to_csv(draft.folder / "kpis.csv", index=False)
         write_document(draft.folder / "canary.json", report.canary())
@@ -64,6 +68,7 @@ def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent,
         if section.spans is not None:
             _write_intake(workspace, draft.folder)
             draft.check([intake_check(day_store(workspace))])
+    tell(workspace, stops)
     progress(1.0, "done")
     return published(draft.record)
 
@@ -96,7 +101,11 @@ def content_tables(workspace: Workspace) -> dict[str, Table]:
 
 
 def _inputs(workspace: Workspace, section: ContentSection) -> dict[str, str]:
-    inputs = {**input_hashes(workspace, "content"), "liftwerk.toml [content]": settings_hash(section)}
+    inputs = {
+        **input_hashes(workspace, "content"),
+        "liftwerk.toml [content]": settings_hash(section),
+        **resumed_hash(workspace),
+    }
     if section.spans is not None:
         inputs["content/"] = combined_hash(day_store(workspace).digest())
         inputs |= {name: file_hash(path) for path, name in span_files(workspace) if is_prometheus(path)}

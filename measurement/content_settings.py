@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from measurement.settings_section import Section
+from measurement.settings_section import Section, placed
 
 #: Columns of ``gen_call`` that may stand under an attribute of the user's own.
 AttributeColumn = Literal[
@@ -22,6 +23,26 @@ class CanarySection(Section):
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     minimum_sample: Annotated[int, Field(ge=1)] = 200
     margin: Annotated[float, Field(ge=0)] = 0.0
+    guardrails: Annotated[tuple[str, ...], Field(min_length=1)] = ("error_rate", "hallucination_rate")
+    margins: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    webhook: str | None = None
+
+    @field_validator("webhook")
+    @classmethod
+    def _encrypted(cls, url: str | None) -> str | None:
+        """Signed notices leave the machine encrypted; plain http goes to this machine only."""
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        here = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+        if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and here)):
+            raise placed("the webhook is no https address", 'Write e.g. "https://example.com/hooks/canary"', value=url)
+        if parts.username or parts.password:
+            raise placed(
+                "the webhook's address holds a password",
+                "Leave it out: LIFTWERK_WEBHOOK_SECRET signs the notices",
+            )
+        return url
 
 
 class ContentSection(Section):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -58,6 +58,8 @@ class CanaryRule:
         KPIs that are watched; the evidence that stops grows with their number (Bonferroni on e-values).
     margins
         Margin by KPI, where it is another.
+    since
+        By team and pipeline: only what was begun from this moment on counts (a person resumed the canary then).
     """
 
     alpha: float = 0.05
@@ -65,6 +67,7 @@ class CanaryRule:
     margin: float = 0.0
     guardrails: tuple[str, ...] = GUARDRAILS
     margins: Mapping[str, float] = field(default_factory=dict)
+    since: Mapping[Pipeline, pd.Timestamp] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         limits = (self.margin, *self.margins.values())
@@ -166,29 +169,20 @@ class CanaryReport:
 
     def to_dict(self) -> dict[str, object]:
         """The content of ``canary.json``."""
+        since = [
+            {"team": team, "pipeline": pipeline, "since": f"{moment.isoformat()}Z"}
+            for (team, pipeline), moment in self.rule.since.items()
+        ]
         return {
             "verdict": self.verdict,
-            "rule": asdict(self.rule),
+            "rule": asdict(replace(self.rule, since={})) | {"since": since},
             "method": "anytime-valid tests by hour or 100 observations, error over all guardrails by Bonferroni",
             "tests": [test.to_dict() for test in self.tests],
         }
 
 
-def read_canary(
-    connection: duckdb.DuckDBPyConnection, rule: CanaryRule, since: Mapping[Pipeline, pd.Timestamp] | None = None
-) -> CanaryReport:
-    """Test every team's pipeline that has calls of an arm ``canary``, on the views of `monitoring.tables`.
-
-    Parameters
-    ----------
-    connection
-        From `monitoring.tables.open_tables`.
-    rule
-        Guardrails and limits.
-    since
-        By team and pipeline: only what was begun from this moment on counts (a person resumed the canary then).
-    """
-    since = since or {}
+def read_canary(connection: duckdb.DuckDBPyConnection, rule: CanaryRule) -> CanaryReport:
+    """Test every team's pipeline that has calls of an arm ``canary``, on the views of `monitoring.tables`."""
     running = connection.sql(
         """SELECT DISTINCT coalesce(team, '(unknown)'), coalesce(pipeline, '(unknown)') FROM calls
            WHERE arm = 'canary' ORDER BY ALL"""
@@ -196,8 +190,8 @@ def read_canary(
     tests: dict[tuple[Pipeline, str], CanaryTest] = {}
     for kpi in rule.guardrails if running else ():
         measure = CATALOGUE[kpi]
-        looks = read_looks(connection, measure, since)
-        exact = _quantiles(connection, measure, since)
+        looks = read_looks(connection, measure, rule.since)
+        exact = _quantiles(connection, measure, rule.since)
         for key in running:
             tests[key, kpi] = _test(key, measure, looks.get(key), exact.get(key, {}), rule)
     return CanaryReport(tests=tuple(tests[key, kpi] for key in running for kpi in rule.guardrails), rule=rule)

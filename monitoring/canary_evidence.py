@@ -166,7 +166,9 @@ def unbounded_mean(looks: Looks, margin: float, sign: float, minimum: int) -> Fl
     """
     both = (looks.n > 0).all(axis=1)[:, None]
     size = np.maximum(looks.n, 1.0)
-    each = np.where(both, looks.n.prod(axis=1, keepdims=True) / np.maximum(looks.n.sum(axis=1, keepdims=True), 1.0), 0.0)
+    each = np.where(
+        both, looks.n.prod(axis=1, keepdims=True) / np.maximum(looks.n.sum(axis=1, keepdims=True), 1.0), 0.0
+    )
     weight = each / size
 
     def summed(values: Floats, power: int = 1) -> Floats:
@@ -221,7 +223,9 @@ def quantile(looks: Looks, margin: float, share: float, alpha: float) -> Floats:
     if not len(near):
         return np.zeros(looks.size)
     first, last = near[0], near[-1]
-    possible = quantile_set(above[:, 0, first : last + 2].cumsum(axis=0), looks.n[:, 0].cumsum(), share, _UNKNOWN * alpha)
+    possible = quantile_set(
+        above[:, 0, first : last + 2].cumsum(axis=0), looks.n[:, 0].cumsum(), share, _UNKNOWN * alpha
+    )
     shifted = np.searchsorted(edges, edges[np.minimum(near + 1, len(edges) - 1)] + np.log1p(margin) / BIN - 1e-9)
     bad = np.stack([above[:, 0, near], above[:, 1, shifted]], axis=-1).transpose(1, 0, 2)
     evidence = e_process(bad, np.broadcast_to(looks.n, bad.shape), 0.0, TAIL_RATIOS)

@@ -46,9 +46,7 @@ def check_guardrail(name: str) -> None:
         return
     able = ", ".join(kpi for kpi, one in CATALOGUE.items() if one.source in _SOURCES and one.kind != "per_hour")
     why = "this KPI does not exist" if measure is None else "this KPI has no value of its own for control and canary"
-    raise InputError.of(
-        why, f"Use any of {able}", file="liftwerk.toml", column="content.canary.guardrails", value=name
-    )
+    raise InputError.of(why, f"Use any of {able}", file="liftwerk.toml", column="content.canary.guardrails", value=name)
 
 
 def value_sql(measure: Measure) -> str:

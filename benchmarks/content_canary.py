@@ -109,7 +109,7 @@ def false_alarms(streams: int, world: str) -> list[str]:
 def detection(streams: int) -> list[str]:
     """How many observations an arm a worse canary takes, with the threshold for four guardrails."""
     cases = (("rate", 1.0, "2% doubled"), ("rate", 2.0, "2% tripled"), ("latency", 0.25, "p95 + 25%"),
-             ("latency", 0.1, "p95 + 10%"), ("money", 0.25, "cost + 25%"), ("score", 0.02, "score .90 → .88"))  # fmt: skip
+             ("latency", 0.1, "p95 + 10%"), ("money", 0.25, "cost + 25%"), ("score", 0.02, "score − .02"))  # fmt: skip
     rows = []
     for number, (kind, worse, words) in enumerate(cases):
         rng, seen = np.random.default_rng([7, number]), []

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from decisions.approval import AuditEntry, AuditLog
 from decisions.locking import locked
@@ -57,7 +57,7 @@ class CanaryStop:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return dict(plain(asdict(self)))  # type: ignore[call-overload]  # a mapping stays one
+        return cast("dict[str, Any]", plain(asdict(self)))
 
     @classmethod
     def read(cls, tree: Mapping[str, Any]) -> Self:

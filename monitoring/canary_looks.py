@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from measurement.errors import InputError
 from monitoring.canary_evidence import BIN, Looks
 from monitoring.catalogue import CATALOGUE, Measure
+from monitoring.intervals import Floats
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,13 +21,13 @@ if TYPE_CHECKING:
 LOOK = 100
 Pipeline = tuple[str, str]
 
-_SUMS = ("n", "y", "yy", "x", "xx", "xy")
 #: One row an observation: team, pipeline, arm, ts (when it was known), start_ts and the columns of the measure.
 _SOURCES: Mapping[str, str] = {
     "calls": "SELECT *, start_ts AS ts FROM calls",
     "scores": "SELECT *, coalesce(greatest(start_ts, scored_ts), start_ts, scored_ts) AS ts FROM scores",
     "outputs": """SELECT max(team) AS team, min(pipeline) AS pipeline, min(arm) AS arm, min(start_ts) AS start_ts,
-                         max(start_ts) AS ts, sum(cost) AS cost FROM calls WHERE output_id IS NOT NULL GROUP BY output_id""",
+                         max(start_ts) AS ts, sum(cost) AS cost
+                  FROM calls WHERE output_id IS NOT NULL GROUP BY output_id""",
     "published": """SELECT c.*, o.published_ts AS ts, epoch(o.published_ts - o.requested_ts) / 3600.0 AS hours
                     FROM (SELECT output_id, max(team) AS team, min(pipeline) AS pipeline, min(arm) AS arm,
                                  min(start_ts) AS start_ts FROM calls WHERE arm IS NOT NULL GROUP BY output_id) c
@@ -106,11 +108,18 @@ def _looks(rows: pd.DataFrame, *, by_bin: bool) -> Looks:
     _, look = np.unique(look, return_inverse=True)
     count = int(look.max()) + 1
     at = look[hour] * 2 + arm
-    sums = {name: np.bincount(at, weights=rows[name], minlength=2 * count).reshape(count, 2) for name in _SUMS}
+
+    def summed(name: str) -> Floats:
+        return np.bincount(at, weights=rows[name], minlength=2 * count).reshape(count, 2)
+
     ends = hours[np.flatnonzero(np.diff(look, append=count))]
+    looks = Looks(
+        n=summed("n"), y=summed("y"), yy=summed("yy"), x=summed("x"), xx=summed("xx"), xy=summed("xy"), ends=ends,
+        bounded=bool(rows["low"].min() >= 0 and rows["high"].max() <= 1),
+    )  # fmt: skip
     if not by_bin:
-        return Looks(**sums, ends=ends, bounded=bool(rows["low"].min() >= 0 and rows["high"].max() <= 1))
+        return looks
     bins, place = np.unique(rows["bin"].to_numpy(dtype=np.int64), return_inverse=True)
     binned = np.zeros((count, 2, len(bins)), dtype=np.int64)
     np.add.at(binned, (look[hour], arm, place), rows["n"].to_numpy(dtype=np.int64))
-    return Looks(**sums, ends=ends, bins=bins, binned=binned)
+    return replace(looks, bins=bins, binned=binned)

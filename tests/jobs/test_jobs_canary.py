@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -99,8 +100,8 @@ def test_resumed_by_a_person_with_a_reason(root):
 class Receiver(BaseHTTPRequestHandler):
     """Answers with the statuses it was given, then 204; keeps what came."""
 
-    statuses: list[int] = []
-    got: list[tuple[dict[str, str], bytes]] = []
+    statuses: ClassVar[list[int]] = []
+    got: ClassVar[list[tuple[dict[str, str], bytes]]] = []
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))

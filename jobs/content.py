@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -20,6 +21,9 @@ from measurement.workspace import Workspace
 from monitoring.intake.prometheus import is_prometheus, read_all
 from monitoring.intake.store import write_aside
 from monitoring.tables import Table
+
+if TYPE_CHECKING:
+    from monitoring.error_budgets import ErrorBudget
 
 
 def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent, again: bool = False) -> RunRecord:
@@ -57,12 +61,15 @@ def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent,
         currency=workspace.settings.workspace.currency,
         objectives=section.objectives,
         canary_rule=rule,
+        budget=error_budget(section),
     )
     # before anything else is written: whatever happens to this process, the canary stays stopped
     stops = latch(workspace, report.canary())
     with RunStore(workspace.runs).write("content", seed=seed, options={}, inputs=inputs) as draft:
         report.kpis().to_csv(draft.folder / "kpis.csv", index=False)
         write_document(draft.folder / "canary.json", report.canary())
+        report.budgets().to_csv(draft.folder / "error_budgets.csv", index=False)
+        report.judges().to_csv(draft.folder / "judges.csv", index=False)
         report.alerts().to_csv(draft.folder / "alerts.csv", index=False)
         draft.check(plain_checks(report.checks))
         if section.spans is not None:
@@ -71,6 +78,17 @@ def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent,
     tell(workspace, stops)
     progress(1.0, "done")
     return published(draft.record)
+
+
+def error_budget(section: ContentSection) -> ErrorBudget:
+    """``[content.error_budget]`` as the rules of `monitoring.error_budgets`."""
+    from monitoring.error_budgets import BURN_ALERTS, BurnAlert, ErrorBudget
+
+    own = section.error_budget
+    if own is None:
+        return ErrorBudget()
+    alerts = BURN_ALERTS if own.alerts is None else [BurnAlert(**one.model_dump()) for one in own.alerts]
+    return ErrorBudget(window_days=own.window_days, minimum_bad=own.minimum_bad, alerts=tuple(alerts))
 
 
 def content_tables(workspace: Workspace) -> dict[str, Table]:

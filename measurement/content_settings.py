@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from measurement.settings_section import Section, placed
 
@@ -45,6 +45,31 @@ class CanarySection(Section):
         return url
 
 
+class BurnAlertSection(Section):
+    """One of ``[[content.error_budget.alerts]]``: a burn rate that wakes somebody, over two windows."""
+
+    long_hours: Annotated[float, Field(gt=0)]
+    short_hours: Annotated[float, Field(gt=0)]
+    burn_rate: Annotated[float, Field(gt=0)]
+    severity: Literal["high", "low"] = "high"
+
+    @model_validator(mode="after")
+    def _shorter(self) -> BurnAlertSection:
+        if self.short_hours >= self.long_hours:
+            raise placed(
+                "the short window is not shorter than the long one", "Write e.g. long_hours = 1.0, short_hours = 0.1"
+            )
+        return self
+
+
+class ErrorBudgetSection(Section):
+    """``[content.error_budget]``: for how many days an objective's budget is, and which burn rates are alerts."""
+
+    window_days: Annotated[int, Field(ge=1, le=366)] = 28
+    minimum_bad: Annotated[int, Field(ge=1)] = 5
+    alerts: tuple[BurnAlertSection, ...] | None = None
+
+
 class ContentSection(Section):
     """``[content]``: where the pipeline's spans and tables lie, and objectives by KPI (``objectives.latency_p95``)."""
 
@@ -59,3 +84,4 @@ class ContentSection(Section):
     keep_text: bool = False
     retention_days: Annotated[int, Field(ge=1)] | None = None
     canary: CanarySection | None = None
+    error_budget: ErrorBudgetSection | None = None

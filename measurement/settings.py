@@ -9,7 +9,7 @@ from babel import Locale, UnknownLocaleError
 from pydantic import Field, field_validator, model_validator
 
 from measurement.access_settings import AccessSection, CampaignSection, PlatformSection
-from measurement.content_settings import CanarySection, ContentSection
+from measurement.content_settings import BurnAlertSection, CanarySection, ContentSection, ErrorBudgetSection
 from measurement.errors import InputError
 from measurement.mmm_settings import (
     ChannelPrior,
@@ -31,6 +31,7 @@ __all__ = [
     "BoundsRule",
     "BudgetRule",
     "BudgetSection",
+    "BurnAlertSection",
     "CampaignSection",
     "CanarySection",
     "ChannelPrior",
@@ -38,6 +39,7 @@ __all__ = [
     "CoefficientPrior",
     "ContentSection",
     "CreativesSection",
+    "ErrorBudgetSection",
     "FixedRule",
     "GroupRule",
     "JourneysSection",

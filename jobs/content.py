@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from jobs.screen import part
 from measurement.content_settings import ContentSection
 from measurement.errors import InputError
 from measurement.progress import Progress, silent
-from measurement.readers.events import read_content_tables
+from measurement.readers.events import read_content_tables, read_creative_decisions, read_creative_rewards
 from measurement.readers.inputs import input_hashes, span_files
 from measurement.store import RunRecord, RunStore, combined_hash, file_hash
 from measurement.workspace import Workspace
@@ -24,6 +25,7 @@ from monitoring.tables import Table
 
 if TYPE_CHECKING:
     from monitoring.error_budgets import ErrorBudget
+    from monitoring.generators import GeneratorReport
 
 
 def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent, again: bool = False) -> RunRecord:
@@ -65,9 +67,13 @@ def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent,
     )
     # before anything else is written: whatever happens to this process, the canary stays stopped
     stops = latch(workspace, report.canary())
+    generators = ranked_generators(workspace, tables)
     with RunStore(workspace.runs).write("content", seed=seed, options={}, inputs=inputs) as draft:
         report.kpis().to_csv(draft.folder / "kpis.csv", index=False)
         write_document(draft.folder / "canary.json", report.canary())
+        if generators is not None:
+            generators.table.to_csv(draft.folder / "generators.csv", index=False)
+            draft.check(plain_checks(generators.checks))
         report.budgets().to_csv(draft.folder / "error_budgets.csv", index=False)
         report.judges().to_csv(draft.folder / "judges.csv", index=False)
         report.alerts().to_csv(draft.folder / "alerts.csv", index=False)
@@ -89,6 +95,26 @@ def error_budget(section: ContentSection) -> ErrorBudget:
         return ErrorBudget()
     alerts = BURN_ALERTS if own.alerts is None else [BurnAlert(**one.model_dump()) for one in own.alerts]
     return ErrorBudget(window_days=own.window_days, minimum_bad=own.minimum_bad, alerts=tuple(alerts))
+
+
+def ranked_generators(workspace: Workspace, tables: Mapping[str, Table]) -> GeneratorReport | None:
+    """Generated pieces followed to creative tests; ``None`` where there is nothing to follow."""
+    section = workspace.settings.content
+    if workspace.settings.creatives is None or section is None or "creative_variant" not in tables:
+        return None
+    from monitoring.generators import JoinRule, rank_generators
+    from monitoring.tables import open_tables
+
+    rule = JoinRule() if section.join is None else JoinRule(**section.join.model_dump())
+    wanted = ("gen_call", "creative_variant", "business_outcome")
+    connection = open_tables(
+        {name: tables[name] for name in wanted if name in tables}, workspace.settings.workspace.currency
+    )
+    try:
+        decisions, rewards = read_creative_decisions(workspace), read_creative_rewards(workspace)
+        return rank_generators(connection, decisions, rewards, rule)
+    finally:
+        connection.close()
 
 
 def content_tables(workspace: Workspace) -> dict[str, Table]:
@@ -123,6 +149,7 @@ def _inputs(workspace: Workspace, section: ContentSection) -> dict[str, str]:
         **input_hashes(workspace, "content"),
         "liftwerk.toml [content]": settings_hash(section),
         **resumed_hash(workspace),
+        **(input_hashes(workspace, "creatives") if workspace.settings.creatives is not None else {}),
     }
     if section.spans is not None:
         inputs["content/"] = combined_hash(day_store(workspace).digest())

@@ -45,6 +45,13 @@ class CanarySection(Section):
         return url
 
 
+class JoinSection(Section):
+    """``[content.join]``: what rewards and decisions of creative tests are worth in money."""
+
+    value_per_reward: Annotated[float, Field(gt=0)] | None = None
+    media_cost_per_decision: Annotated[float, Field(ge=0)] | None = None
+
+
 class BurnAlertSection(Section):
     """One of ``[[content.error_budget.alerts]]``: a burn rate that wakes somebody, over two windows."""
 
@@ -85,3 +92,4 @@ class ContentSection(Section):
     retention_days: Annotated[int, Field(ge=1)] | None = None
     canary: CanarySection | None = None
     error_budget: ErrorBudgetSection | None = None
+    join: JoinSection | None = None

@@ -9,7 +9,13 @@ from babel import Locale, UnknownLocaleError
 from pydantic import Field, field_validator, model_validator
 
 from measurement.access_settings import AccessSection, CampaignSection, PlatformSection
-from measurement.content_settings import BurnAlertSection, CanarySection, ContentSection, ErrorBudgetSection
+from measurement.content_settings import (
+    BurnAlertSection,
+    CanarySection,
+    ContentSection,
+    ErrorBudgetSection,
+    JoinSection,
+)
 from measurement.errors import InputError
 from measurement.mmm_settings import (
     ChannelPrior,
@@ -42,6 +48,7 @@ __all__ = [
     "ErrorBudgetSection",
     "FixedRule",
     "GroupRule",
+    "JoinSection",
     "JourneysSection",
     "LiftTestSection",
     "MaxActiveRule",

@@ -155,7 +155,7 @@ def unbounded_mean(looks: Looks, margin: float, sign: float, minimum: int) -> Fl
     The one-sided asymptotic confidence sequence of Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), as the
     e-value of a half-normal mixture over the drift of the studentised difference. Every look counts with the harmonic
     size of its arms, in both arms alike, so that both are compared over the same mix of hours; the variance is the
-    delta method's. Before both arms hold ``minimum`` observations there is no evidence, for a limit law says nothing there.
+    delta method's. Before both arms hold ``minimum`` observations there is no evidence: a limit law says nothing there.
 
     Parameters
     ----------

@@ -206,15 +206,21 @@ def _group(
     other_mean, other_error2 = _hajek(others)
     n, value = mine["n"].to_numpy(dtype=float), worth["value"].to_numpy()
     more = n * (mean - other_mean)
-    variance = float((n**2 * value**2 * (error2 + other_error2)).sum() + (more**2 * worth["value_error"] ** 2).sum())
+    # money of what it brought and of what the others would have: their noise, and what is not known of the price
+    own_noise, base_noise = (float((n**2 * value**2 * one).sum()) for one in (error2, other_error2))
+    priced = float((more * worth["value_error"].to_numpy()).sum()) ** 2
     money, base = float((more * value).sum()), float((n * other_mean * value).sum())
     experiments = set(both.get_level_values(0))
     shown = cells[own & cells["experiment_id"].isin(experiments)][["experiment_id", "arm_id"]].drop_duplicates()
     used = variants.merge(shown, on=["experiment_id", "arm_id"])
     used = used[np.logical_and.reduce([used[name] == one for name, one in group.items()])]
     generation, media = float(used["cost"].sum()), float(mine["media"].sum())
-    reach = float(special.ndtri(0.5 + 0.5 * level)) * np.sqrt(variance)
+    z = float(special.ndtri(0.5 + 0.5 * level))
+    reach = z * np.sqrt(own_noise + base_noise + priced)
     ends = {"": 0.0, "_lower": -reach, "_upper": reach}
+    lift = money / base if base > 0 else np.nan
+    # a ratio of two noisy sums: the delta method
+    lift_reach = z * np.sqrt(own_noise + (1.0 + lift) ** 2 * base_noise) / base if base > 0 else np.nan
     cost = generation + media
     return {
         "model": group.get("model", "(all)"),
@@ -225,7 +231,9 @@ def _group(
         "generation_cost": generation,
         "media_cost": media,
         "level": level,
-        **{f"lift{end}": (money + by) / base if base > 0 else np.nan for end, by in ends.items()},
+        "lift": lift,
+        "lift_lower": lift - lift_reach,
+        "lift_upper": lift + lift_reach,
         **{f"incremental_revenue{end}": money + by for end, by in ends.items()},
         **{f"per_euro{end}": (money + by) / cost if cost > 0 else np.nan for end, by in ends.items()},
     }

@@ -59,7 +59,7 @@ EXPECTED = {
         "unusual cost",
         "Error budgets",
         "Judge against people",
-        "1. lumen-large",
+        "Incremental revenue",
     ),
     ("content-pipeline", "de"): (
         "Halluzinationsquote",
@@ -68,7 +68,7 @@ EXPECTED = {
         "ungewöhnliche Kosten",
         "Fehlerbudgets",
         "Bewerter und Menschen",
-        "zusätzlicher Umsatz",
+        "Zusätzlicher Umsatz",
     ),
     ("data-health", "en"): ("data/panel.csv", "Media mix model", "Chains agree (R-hat)"),
     ("data-health", "de"): ("data/panel.csv", "Media-Mix-Modell", "Ketten stimmen überein (R-hat)"),

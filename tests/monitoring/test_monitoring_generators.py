@@ -74,12 +74,12 @@ def test_the_better_model_and_prompt_stand_first_with_the_true_lift_inside():
 
 def test_intervals_cover_under_a_moving_policy():
     inside, means = [], []
-    for seed in range(60):
-        row = ranked(*world(seed, days=14, per_day=200)).table.set_index(["by", "model"]).loc[("model", "big")]
+    for seed in range(40):
+        row = ranked(*world(seed, days=20, per_day=600)).table.set_index(["by", "model"]).loc[("model", "big")]
         inside.append(row["lift_lower"] <= 0.5 <= row["lift_upper"])
         means.append(row["lift"])
     assert np.mean(inside) >= 0.88
-    assert np.mean(means) == pytest.approx(0.5, abs=0.08)
+    assert np.mean(means) == pytest.approx(0.5, abs=0.1)
 
 
 def test_pieces_made_by_hand_are_what_the_generated_are_held_against():

@@ -19,12 +19,12 @@ from decisions.approval import AuditEntry, AuditLog
 from decisions.locking import locked
 from decisions.people import Person
 from decisions.plain import plain
+from decisions.review import checked_reason
 from measurement.errors import InputError
 from measurement.store import write_atomically
 from measurement.workspace import Workspace
 
 STOP_FILE = "content/canary/stop.json"
-_SHORTEST_REASON = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,14 +147,10 @@ class CanaryStops:
         Raises
         ------
         InputError
-            Where there is no such stop or no reason; `Refusal` where the role does not allow it.
+            Where there is no such stop; `Refusal` without a reason, and where the role does not allow it.
         """
         person.must("approve")
-        words = " ".join(reason.split())
-        if len(words) < _SHORTEST_REASON:
-            raise InputError.of(
-                "a canary is resumed with a reason", "Say why it may go on, e.g. what was mended", column="reason"
-            )
+        words = checked_reason(reason, needed=True)
         with locked(self._lock):
             found: list[CanaryStop] = []
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from jobs.content_canary import canary_rule, latch, resumed_hash, tell
+from jobs.content_canary import canary_rule, latch, resumed_hash, tell, with_stops
 from jobs.content_intake import day_store, intake_check, take_spans
 from jobs.runs import existing, plain_checks, published, read_document, settings_hash, write_document
 from jobs.screen import part
@@ -70,7 +70,7 @@ def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent,
     generators = ranked_generators(workspace, tables)
     with RunStore(workspace.runs).write("content", seed=seed, options={}, inputs=inputs) as draft:
         report.kpis().to_csv(draft.folder / "kpis.csv", index=False)
-        write_document(draft.folder / "canary.json", report.canary())
+        write_document(draft.folder / "canary.json", with_stops(report.canary(), stops))
         if generators is not None:
             generators.table.to_csv(draft.folder / "generators.csv", index=False)
             draft.check(plain_checks(generators.checks))

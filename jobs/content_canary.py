@@ -72,6 +72,12 @@ def latch(workspace: Workspace, document: Mapping[str, Any]) -> tuple[CanaryStop
     return CanaryStops.of(workspace).latch(breaches(document))
 
 
+def with_stops(document: Mapping[str, Any], stops: tuple[CanaryStop, ...]) -> dict[str, Any]:
+    """``canary.json``: the verdict is to stop while a stop stands, whatever the newest numbers say."""
+    verdict = "stop" if stops else document["verdict"]
+    return {**document, "verdict": verdict, "stops": [stop.to_dict() for stop in stops]}
+
+
 def tell(workspace: Workspace, stops: tuple[CanaryStop, ...]) -> Delivery:
     """Send what was not told yet to ``content.canary.webhook``."""
     section = workspace.settings.content

@@ -103,7 +103,10 @@ def rank_generators(
     ]  # fmt: skip
     cells = _valued(connection, cells, rule.value_per_reward)
     rows = []
+    nameless = cells["prompt_version"].isin([UNKNOWN, BY_HAND]).all()
     for by, keys in GROUPINGS.items():
+        if nameless and "prompt_version" in keys:
+            continue
         found = [_group(cells, variants, dict(zip(keys, one, strict=True)), level) for one in _groups(cells, keys)]
         kept = [row for row in found if row is not None]
         ranked = pd.DataFrame(kept, columns=list(GENERATOR_COLUMNS)).assign(by=by)

@@ -28,11 +28,12 @@ _GENERATORS = ("by", "rank", "model", "prompt_version", "decisions", "lift", "li
                "media_cost", "per_euro", "per_euro_lower", "per_euro_upper")  # fmt: skip
 
 
-def budgets(scene: Scene, run: RunRecord) -> None:
-    """What is left of each error budget; nothing for runs that have none."""
+def budgets(scene: Scene, run: RunRecord, team: str) -> None:
+    """What is left of a team's error budgets; beside the totals, those of teams that may be used up."""
     found = _artifact(run, "error_budgets.csv", _BUDGETS)
     if found is None:
         return
+    found = found[(found["team"] == team) | ((team == ALL) & (found["spent_upper"] >= 1))]
     st.html(section(scene.text("content.budgets"), scene.text("content.budgets_note")))
     words = scene.wording
     columns = [

@@ -64,7 +64,7 @@ def show(scene: Scene) -> None:
     st.html(tiles([_tile(scene, kpi, one[one["kpi"] == kpi]) for kpi in order[:_TILES]]))
     stops(scene)
     canary(scene, run)
-    budgets(scene, run)
+    budgets(scene, run, team)
     _trends(scene, one, order)
     judges(scene, run)
     generators(scene, run)

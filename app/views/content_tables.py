@@ -14,11 +14,13 @@ from app.names import readable
 from app.reshape import ALL
 from app.scene import Scene
 from app.units import KPI_UNITS, writer
+from decisions.canary_stops import CanaryStops
+from measurement.errors import LiftwerkError
 from measurement.store import RunRecord
 
 _ALERTS = ("day", "kind", "severity", "team", "model", "kpi", "value", "limit", "detail")
 _SHOWN = 20
-_VERDICTS: dict[str, Tone] = {"stop": "bad", "continue": "good", "not_enough_data": "warn"}
+_VERDICTS: dict[str, Tone] = {"stop": "bad", "continue": "good", "not_enough_data": "warn", "resumed": "warn"}
 
 
 def everyone(scene: Scene, name: str) -> str:
@@ -37,9 +39,22 @@ def canary(scene: Scene, run: RunRecord) -> None:
     st.html(section(scene.text("content.canary")))
     tests = report.get("tests", [])
     verdict = str(report["verdict"]) if tests else "none"
+    if verdict == "stop" and _resumed_since(scene, tests):
+        verdict = "resumed"
     st.html(note(scene.maybe(f"canary.{verdict}", verdict), _VERDICTS.get(verdict, "plain")))
     if tests:
         st.html(_canary_table(scene, tests))
+
+
+def _resumed_since(scene: Scene, tests: list[Mapping[str, Any]]) -> bool:
+    """Whether a person has let every canary go on that this run stopped."""
+    stops = CanaryStops.of(scene.workspace)
+    try:
+        let_go, standing = stops.resumed(), stops.standing()
+    except LiftwerkError:
+        return False  # a broken log is told above; the run's own verdict stays
+    stopped = {(str(test["team"]), str(test["pipeline"])) for test in tests if test["verdict"] == "stop"}
+    return not standing and stopped <= set(let_go)
 
 
 def _canary_table(scene: Scene, tests: list[Mapping[str, Any]]) -> str:

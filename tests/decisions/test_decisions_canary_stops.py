@@ -71,7 +71,7 @@ def test_a_person_resumes_with_a_reason_and_the_next_breach_is_another_stop(stop
 
 
 @pytest.mark.parametrize(("stop_id", "reason", "match"), [
-    ("ffff", "a reason", "no such stopped canary"), ("", "a reason", "no such"), (None, "  ", "with a reason"),
+    ("ffff", "a reason", "no such stopped canary"), ("", "a reason", "no such"), (None, "  ", "reason is missing"),
 ])  # fmt: skip
 def test_resuming_needs_a_stop_and_a_reason(stops, stop_id, reason, match):
     (stop,) = stops.latch([BREACH])

@@ -74,7 +74,11 @@ def test_a_stop_survives_kill_9_and_restart(root):
     # the evidence may go, the stop stays
     calls = pd.read_parquet(root / "data" / "gen_call.parquet")
     calls[calls["arm"] == "control"].to_parquet(root / "data" / "gen_call.parquet")
-    assert call("content", "-w", root).exit_code == 3
+    later = call("content", "-w", root, "--json")
+    assert later.exit_code == 3
+    canary = json.loads((root / json.loads(later.stdout)["run"]["folder"] / "canary.json").read_text())
+    assert (canary["verdict"], canary["tests"]) == ("stop", [])
+    assert canary["stops"][0]["id"] == stop["id"]
     assert len(stopped_lines(root)) == 1
 
 

@@ -129,8 +129,9 @@ _MADE = """CREATE OR REPLACE TEMP VIEW made_variants AS
          least(coalesce(v.valid_to, TIMESTAMP 'infinity'), coalesce(lead(begun) OVER (
            PARTITION BY experiment_id, arm_id ORDER BY begun, variant_id), TIMESTAMP 'infinity')) AS valid_to
   FROM (SELECT *, coalesce(valid_from, TIMESTAMP '1970-01-01') AS begun FROM creative_variant_raw) v
-  JOIN (SELECT output_id, arg_max(model, coalesce(cost, 0)) AS model, sum(cost) AS cost,
-               coalesce(arg_max(prompt_version, coalesce(cost, 0)), '(unknown)') AS prompt_version
+  JOIN (SELECT output_id, max((coalesce(cost, 0), model))[2] AS model, sum(cost) AS cost,
+               coalesce(max((coalesce(cost, 0), prompt_version)) FILTER (WHERE prompt_version IS NOT NULL)[2],
+                        '(unknown)') AS prompt_version
         FROM calls WHERE output_id IN (SELECT output_id FROM creative_variant_raw) GROUP BY output_id) m
     USING (output_id)"""
 

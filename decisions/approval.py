@@ -25,7 +25,9 @@ from decisions.locking import locked
 from measurement.errors import InputError
 from measurement.store import write_atomically
 
-Action = Literal["recommended", "approved", "edited", "rejected", "uploaded", "forgot"]
+Action = Literal[
+    "recommended", "approved", "edited", "rejected", "uploaded", "forgot", "canary_stopped", "canary_resumed"
+]  # fmt: skip
 GENESIS = "0" * 64
 _FIELDS = {"seq", "at", "actor", "action", "subject", "details", "previous", "hash"}
 

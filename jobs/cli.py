@@ -186,11 +186,26 @@ def attribute(workspace: Folder = None, seed: Seed = DEFAULT_SEED, as_json: Json
 
 
 @app.command()
-def content(workspace: Folder = None, seed: Seed = DEFAULT_SEED, as_json: Json = False, again: Again = False) -> None:
-    """Measure the content pipeline: KPIs, objectives, canaries, alerts."""
-    from jobs import commands
+def content(
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="STOP", help="Let a stopped canary go on; measures nothing.")
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why it may go on; stands in the audit log.")] = "",
+    by: Annotated[str | None, typer.Option("--by", help="Who resumes; left out, this computer's user.")] = None,
+    workspace: Folder = None,
+    seed: Seed = DEFAULT_SEED,
+    as_json: Json = False,
+    again: Again = False,
+) -> None:
+    """Measure the content pipeline: KPIs, objectives, canaries, alerts; status 3 while a canary is stopped."""
+    from jobs import commands, content_canary
 
-    _run(_session("content", workspace, seed, as_json=as_json), lambda one: commands.content(one, again=again))
+    def work(one: Session) -> int:
+        if resume is None:
+            return commands.content(one, again=again)
+        return content_canary.resume(one, resume, reason, by)
+
+    _run(_session("content", workspace, seed, as_json=as_json), work)
 
 
 @app.command()

@@ -140,11 +140,21 @@ def attribute(session: Session, *, again: bool) -> int:
 
 
 def content(session: Session, *, again: bool) -> int:
-    """``liftwerk content``."""
+    """``liftwerk content``; 3 while a canary is stopped, whenever and by whichever run it was."""
+    from decisions.canary_stops import CanaryStops
     from jobs.content import run_content
+    from jobs.content_canary import show_stops
     from jobs.show import show_content
+    from jobs.webhook import waiting
 
-    return _make(session, run_content, show_content, again=again)
+    workspace = session.workspace()
+    with session.screen.progress() as progress:
+        record = run_content(workspace, seed=session.seed, progress=progress, again=again)
+    show_content(session.screen, workspace, record)
+    stops, left = CanaryStops.of(workspace).standing(), waiting(workspace.root)
+    show_stops(session.screen, stops, left)
+    told = {"stops": [stop.to_dict() for stop in stops], "webhook_waiting": left}
+    return _finish(session, workspace, record, stopped=bool(stops), **told)
 
 
 def plan(session: Session, curves: Path | None, *, again: bool) -> int:
@@ -235,13 +245,14 @@ def _make(session: Session, job: _Job, show: Callable[[Screen, Workspace, RunRec
     return _finish(session, workspace, record)
 
 
-def _finish(session: Session, workspace: Workspace, record: RunRecord, **more: object) -> int:
-    """The JSON object of a run, and 3 where its gates failed."""
-    status = DONE if record.status == "healthy" else GATED
+def _finish(session: Session, workspace: Workspace, record: RunRecord, *, stopped: bool = False, **more: object) -> int:
+    """The JSON object of a run, and 3 where its gates failed or what it measures is ``stopped``."""
+    sound = record.status == "healthy"
+    status = DONE if sound and not stopped else GATED
     folder = record.folder.relative_to(workspace.root)
     session.screen.result(
         {
-            "status": "done" if status == DONE else "unhealthy",
+            "status": "unhealthy" if not sound else "stopped" if stopped else "done",
             "exit_status": status,
             "run": {**record.manifest(), "folder": folder.as_posix()},
             **more,

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from jobs.content_canary import canary_rule, latch, resumed_hash, tell, with_stops
 from jobs.content_intake import day_store, intake_check, take_spans
-from jobs.runs import existing, plain_checks, published, settings_hash, write_document
+from jobs.runs import existing, plain_checks, published, read_document, settings_hash, write_document
 from jobs.screen import part
 from measurement.content_settings import ContentSection
 from measurement.errors import InputError
 from measurement.progress import Progress, silent
-from measurement.readers.events import read_content_tables
+from measurement.readers.events import read_content_tables, read_creative_decisions, read_creative_rewards
 from measurement.readers.inputs import input_hashes, span_files
 from measurement.store import RunRecord, RunStore, combined_hash, file_hash
 from measurement.workspace import Workspace
 from monitoring.intake.prometheus import is_prometheus, read_all
 from monitoring.intake.store import write_aside
 from monitoring.tables import Table
+
+if TYPE_CHECKING:
+    from monitoring.error_budgets import ErrorBudget
+    from monitoring.generators import GeneratorReport
 
 
 def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent, again: bool = False) -> RunRecord:
@@ -39,14 +46,15 @@ def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent,
         )
     if section.spans is not None:
         take_spans(workspace, part(progress, 0.0, 0.3))
+    rule = canary_rule(workspace)
     inputs = _inputs(workspace, section)
     found = existing(workspace, "content", inputs=inputs, options={}, seed=seed, again=again)
     if found is not None:
+        tell(workspace, latch(workspace, read_document(found, "canary.json")))
         progress(1.0, "the pipeline was measured already")
         return found
     progress(0.3, "reading the content tables")
     tables = content_tables(workspace)
-    from monitoring.canary import CanaryRule
     from monitoring.content import content_report
 
     progress(0.4, "measuring the content pipeline")
@@ -54,18 +62,59 @@ def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent,
         tables,
         currency=workspace.settings.workspace.currency,
         objectives=section.objectives,
-        canary_rule=CanaryRule() if section.canary is None else CanaryRule(**section.canary.model_dump()),
+        canary_rule=rule,
+        budget=error_budget(section),
     )
+    # before anything else is written: whatever happens to this process, the canary stays stopped
+    stops = latch(workspace, report.canary())
+    generators = ranked_generators(workspace, tables)
     with RunStore(workspace.runs).write("content", seed=seed, options={}, inputs=inputs) as draft:
         report.kpis().to_csv(draft.folder / "kpis.csv", index=False)
-        write_document(draft.folder / "canary.json", report.canary())
+        write_document(draft.folder / "canary.json", with_stops(report.canary(), stops))
+        if generators is not None:
+            generators.table.to_csv(draft.folder / "generators.csv", index=False)
+            draft.check(plain_checks(generators.checks))
+        report.budgets().to_csv(draft.folder / "error_budgets.csv", index=False)
+        report.judges().to_csv(draft.folder / "judges.csv", index=False)
         report.alerts().to_csv(draft.folder / "alerts.csv", index=False)
         draft.check(plain_checks(report.checks))
         if section.spans is not None:
             _write_intake(workspace, draft.folder)
             draft.check([intake_check(day_store(workspace))])
+    tell(workspace, stops)
     progress(1.0, "done")
     return published(draft.record)
+
+
+def error_budget(section: ContentSection) -> ErrorBudget:
+    """``[content.error_budget]`` as the rules of `monitoring.error_budgets`."""
+    from monitoring.error_budgets import BURN_ALERTS, BurnAlert, ErrorBudget
+
+    own = section.error_budget
+    if own is None:
+        return ErrorBudget()
+    alerts = BURN_ALERTS if own.alerts is None else [BurnAlert(**one.model_dump()) for one in own.alerts]
+    return ErrorBudget(window_days=own.window_days, minimum_bad=own.minimum_bad, alerts=tuple(alerts))
+
+
+def ranked_generators(workspace: Workspace, tables: Mapping[str, Table]) -> GeneratorReport | None:
+    """Generated pieces followed to creative tests; ``None`` where there is nothing to follow."""
+    section = workspace.settings.content
+    if workspace.settings.creatives is None or section is None or "creative_variant" not in tables:
+        return None
+    from monitoring.generators import JoinRule, rank_generators
+    from monitoring.tables import open_tables
+
+    rule = JoinRule() if section.join is None else JoinRule(**section.join.model_dump())
+    wanted = ("gen_call", "creative_variant", "business_outcome")
+    connection = open_tables(
+        {name: tables[name] for name in wanted if name in tables}, workspace.settings.workspace.currency
+    )
+    try:
+        decisions, rewards = read_creative_decisions(workspace), read_creative_rewards(workspace)
+        return rank_generators(connection, decisions, rewards, rule)
+    finally:
+        connection.close()
 
 
 def content_tables(workspace: Workspace) -> dict[str, Table]:
@@ -96,7 +145,12 @@ def content_tables(workspace: Workspace) -> dict[str, Table]:
 
 
 def _inputs(workspace: Workspace, section: ContentSection) -> dict[str, str]:
-    inputs = {**input_hashes(workspace, "content"), "liftwerk.toml [content]": settings_hash(section)}
+    inputs = {
+        **input_hashes(workspace, "content"),
+        "liftwerk.toml [content]": settings_hash(section),
+        **resumed_hash(workspace),
+        **(input_hashes(workspace, "creatives") if workspace.settings.creatives is not None else {}),
+    }
     if section.spans is not None:
         inputs["content/"] = combined_hash(day_store(workspace).digest())
         inputs |= {name: file_hash(path) for path, name in span_files(workspace) if is_prometheus(path)}

@@ -296,6 +296,13 @@ def _canaries(run: RunRecord) -> dict[str, Any]:
         for test in report["tests"]
         if test.get("verdict") == "stop" or test.get("stopped_at") is not None
     ]
+    told = {(test["team"], test["pipeline"]) for test in stopped}
+    stopped += [
+        {"team": stop["team"], "pipeline": stop["pipeline"], "kpi": kpi, "stopped_at": stop["stopped_at"]}
+        for stop in report.get("stops", ())
+        for kpi in stop["kpis"]
+        if (stop["team"], stop["pipeline"]) not in told
+    ]
     return {"verdict": report["verdict"], "stopped": stopped, "run": run.id}
 
 

@@ -166,7 +166,28 @@ def show_content(screen: Screen, workspace: Workspace, record: RunRecord) -> Non
     canary = read_document(record, "canary.json")
     screen.line(f"\nCanary: {str(canary['verdict']).replace('_', ' ')}")
     screen.line(f"Alerts: {len(pd.read_csv(record.file('alerts.csv')))}")
+    if record.file("generators.csv").is_file():
+        _show_generators(screen, words, pd.read_csv(record.file("generators.csv")))
     show_run(screen, workspace, record)
+
+
+def _show_generators(screen: Screen, words: Wording, table: pd.DataFrame) -> None:
+    """Models by what a euro of generation and media brought beyond the other creatives."""
+    rows = [
+        (
+            str(row["model"]),
+            words.number(row["decisions"], digits=0),
+            words.percent(row["lift"], digits=1),
+            words.money(row["incremental_revenue"], signed=True),
+            f"{words.money(row['incremental_revenue_lower'])} to {words.money(row['incremental_revenue_upper'])}",
+            "–" if pd.isna(row["per_euro"]) else words.number(row["per_euro"], digits=2),
+        )
+        for row in table[table["by"] == "model"].to_dict("records")
+    ]
+    if rows:
+        screen.title("Models by incremental revenue per unit of money")
+        header = ("model", "decisions", "lift", "incremental", "interval", "per unit spent")
+        screen.table(header, rows, right=(1, 2, 3, 4, 5))
 
 
 def show_plan(screen: Screen, workspace: Workspace, record: RunRecord) -> None:

@@ -9,7 +9,13 @@ from babel import Locale, UnknownLocaleError
 from pydantic import Field, field_validator, model_validator
 
 from measurement.access_settings import AccessSection, CampaignSection, PlatformSection
-from measurement.content_settings import CanarySection, ContentSection
+from measurement.content_settings import (
+    BurnAlertSection,
+    CanarySection,
+    ContentSection,
+    ErrorBudgetSection,
+    JoinSection,
+)
 from measurement.errors import InputError
 from measurement.mmm_settings import (
     ChannelPrior,
@@ -31,6 +37,7 @@ __all__ = [
     "BoundsRule",
     "BudgetRule",
     "BudgetSection",
+    "BurnAlertSection",
     "CampaignSection",
     "CanarySection",
     "ChannelPrior",
@@ -38,8 +45,10 @@ __all__ = [
     "CoefficientPrior",
     "ContentSection",
     "CreativesSection",
+    "ErrorBudgetSection",
     "FixedRule",
     "GroupRule",
+    "JoinSection",
     "JourneysSection",
     "LiftTestSection",
     "MaxActiveRule",

@@ -1,29 +1,44 @@
-"""Control against canary, looked at as often as one likes."""
+"""Control against canary on any KPI of the catalogue, looked at as often as one likes."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from measurement.errors import InputError
-from monitoring.intervals import Floats, wilson
+from monitoring.canary_evidence import (
+    BIN,
+    Looks,
+    bounded_mean,
+    e_process,
+    quantile,
+    quantile_set,
+    unbounded_mean,
+)
+from monitoring.canary_looks import Pipeline, check_guardrail, observations, read_looks
+from monitoring.catalogue import CATALOGUE, Measure
+from monitoring.intervals import Floats, ratio_interval, wilson
 
 if TYPE_CHECKING:
     import duckdb
 
 Verdict = Literal["continue", "stop", "not_enough_data"]
-
-#: Rate ratios canary / control that the alternative mixes over, above the margin.
-_RATIOS = np.array([1.2, 1.5, 2.0, 2.5, 3.0, 5.0, 10.0])
-
-#: Observations a look holds at least.
-_LOOK = 100
+Test = Literal["counts", "bounded_mean", "unbounded_mean", "quantile"]
 
 GUARDRAILS = ("error_rate", "hallucination_rate")
+LEVEL = 0.95
+METHODS: Mapping[Test, str] = {
+    "counts": "conditional-binomial mixture e-process",
+    "bounded_mean": "empirical-Bernstein confidence sequence",
+    "unbounded_mean": "asymptotic confidence sequence",
+    "quantile": "beta-binomial confidence sequence of the control's quantile, conditional-binomial e-process above it",
+}
+#: Excess beyond which no bound is looked for.
+_FAR = (-0.95, 20.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,20 +48,58 @@ class CanaryRule:
     Attributes
     ----------
     alpha
-        A canary that is no worse is stopped with at most this probability, over all looks and both guardrails.
+        A canary that is no worse is stopped with at most this probability, over all looks and all guardrails.
     minimum_sample
-        Observations an arm before "continue" is said; a stop needs no minimum, its error is controlled anyway.
+        Observations an arm before "continue" is said; a stop needs no minimum, its error is controlled anyway (but
+        for means without bounds, whose test begins there).
     margin
-        Tolerated excess of the canary's rate as a share of the control's: 0.1 lets it be a tenth worse.
+        Tolerated excess of the canary as a share of the control's value: 0.1 lets it be a tenth worse.
+    guardrails
+        KPIs that are watched; the evidence that stops grows with their number (Bonferroni on e-values).
+    margins
+        Margin by KPI, where it is another.
+    since
+        By team and pipeline: only what was begun from this moment on counts (a person resumed the canary then).
     """
 
     alpha: float = 0.05
     minimum_sample: int = 200
     margin: float = 0.0
+    guardrails: tuple[str, ...] = GUARDRAILS
+    margins: Mapping[str, float] = field(default_factory=dict)
+    since: Mapping[Pipeline, pd.Timestamp] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not (0 < self.alpha < 1 and self.minimum_sample >= 1 and self.margin >= 0):
+        limits = (self.margin, *self.margins.values())
+        if not (0 < self.alpha < 1 and self.minimum_sample >= 1 and min(limits) >= 0 and self.guardrails):
             raise InputError.of("a canary rule has impossible limits", "Pass e.g. CanaryRule()", column="canary")
+        for name in (*self.guardrails, *self.margins):
+            check_guardrail(name)
+        if len(set(self.guardrails)) < len(self.guardrails) or not set(self.margins) <= set(self.guardrails):
+            raise InputError.of(
+                "guardrails stand twice, or a margin is for none of them",
+                "Name each guardrail once, and margins for guardrails only",
+                file="liftwerk.toml", column="content.canary.guardrails", value=", ".join(self.guardrails),
+            )  # fmt: skip
+
+    @property
+    def threshold(self) -> float:
+        """Evidence at which a guardrail stops the canary."""
+        return len(self.guardrails) / self.alpha
+
+    def margin_of(self, kpi: str) -> float:
+        """Tolerated excess on a KPI."""
+        return self.margins.get(kpi, self.margin)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmValue:
+    """A KPI in one arm, with an interval: Wilson, Student or delta method; for quantiles valid at every look."""
+
+    value: float
+    lower: float | None
+    upper: float | None
+    level: float = LEVEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +108,17 @@ class CanaryTest:
 
     Attributes
     ----------
-    control_n, control_events, canary_n, canary_events
-        Observations and bad ones.
+    control_n, canary_n
+        Observations.
+    control_events, canary_events
+        Bad ones; ``None`` where the KPI does not count.
+    control_value, canary_value
+        The KPI in each arm, ``None`` without observations.
+    margin
+        Tolerated excess.
+    excess_lower
+        Always-valid lower bound of the canary's excess as a share of the control's value, at level
+        1 - alpha / guardrails; positive is worse. ``None`` where the data allow none.
     e_value, e_max
         Evidence against "no worse" now and at its highest; a stop is latched at the highest.
     threshold
@@ -68,10 +130,15 @@ class CanaryTest:
     team: str
     pipeline: str
     kpi: str
+    method: str
     control_n: int
-    control_events: int
+    control_events: int | None
     canary_n: int
-    canary_events: int
+    canary_events: int | None
+    control_value: ArmValue | None
+    canary_value: ArmValue | None
+    margin: float
+    excess_lower: float | None
     e_value: float
     e_max: float
     threshold: float
@@ -79,19 +146,10 @@ class CanaryTest:
     verdict: Verdict
 
     def to_dict(self) -> dict[str, object]:
-        """Plain JSON values, rates with Wilson intervals."""
+        """Plain JSON values."""
         facts = asdict(self) | {"stopped_at": None if self.stopped_at is None else self.stopped_at.isoformat() + "Z"}
-        for arm, events, n in (
-            ("control", self.control_events, self.control_n),
-            ("canary", self.canary_events, self.canary_n),
-        ):
-            if n:
-                lower, upper = wilson(np.array([float(events)]), np.array([float(n)]), 0.95)
-                ends = {"lower": float(lower[0]), "upper": float(upper[0]), "level": 0.95}
-                facts[f"{arm}_rate"] = {"value": events / n} | ends
-            else:
-                facts[f"{arm}_rate"] = None
-        return facts
+        # the names these had when every guardrail was a rate
+        return facts | {"control_rate": facts["control_value"], "canary_rate": facts["canary_value"]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,104 +169,143 @@ class CanaryReport:
 
     def to_dict(self) -> dict[str, object]:
         """The content of ``canary.json``."""
+        since = [
+            {"team": team, "pipeline": pipeline, "since": f"{moment.isoformat()}Z"}
+            for (team, pipeline), moment in self.rule.since.items()
+        ]
         return {
             "verdict": self.verdict,
-            "rule": asdict(self.rule),
-            "method": "conditional-binomial mixture e-process, hourly or every 100 observations, Bonferroni",
+            "rule": asdict(replace(self.rule, since={})) | {"since": since},
+            "method": "anytime-valid tests by hour or 100 observations, error over all guardrails by Bonferroni",
             "tests": [test.to_dict() for test in self.tests],
         }
 
 
-def e_process(bad: NDArray[np.int64], n: NDArray[np.int64], margin: float = 0.0) -> Floats:
-    """Evidence that the canary's rate exceeds (1 + margin) × the control's, after each look.
-
-    Given the bad observations of a look, each lies in the canary with the canary's share of that look's observations
-    (shifted by the margin) if it is no worse; the likelihood ratio against a larger rate ratio is a supermartingale
-    whatever the rates do over time, so an outage that hits both arms is no evidence. Without replacement the counts are
-    hypergeometric, whose convex expectations lie below the binomial's (Hoeffding 1963). Mixed over rate ratios. By
-    Ville's inequality P(it ever reaches 1/alpha) ≤ alpha.
-
-    Parameters
-    ----------
-    bad, n
-        Bad and all observations of each look, shape (..., looks, 2): control, canary.
-
-    Returns
-    -------
-    array
-        Shape (..., looks).
-
-    Examples
-    --------
-    >>> e_process(np.array([[20, 20], [20, 60]]), np.array([[1000, 1000], [1000, 1000]])).round(1).tolist()
-    [0.2, 254.9]
-    """
-    control, canary = n[..., 0, None].astype(float), n[..., 1, None].astype(float) * (1.0 + margin)
-    both = (control > 0) & (canary > 0)
-    total = np.where(both, control + canary, 1.0)
-    share = np.where(both, canary / total, 0.5)
-    # odds of lying in the canary grow by the rate ratio
-    grown = 1.0 + share * (_RATIOS - 1.0)
-    step = bad[..., 1, None] * np.log(_RATIOS) - bad.sum(axis=-1)[..., None] * np.log(grown)
-    course = np.cumsum(np.where(both, step, 0.0), axis=-2)
-    return np.asarray(np.exp(np.minimum(course, 600.0)).mean(axis=-1))
-
-
 def read_canary(connection: duckdb.DuckDBPyConnection, rule: CanaryRule) -> CanaryReport:
     """Test every team's pipeline that has calls of an arm ``canary``, on the views of `monitoring.tables`."""
-    looks = connection.sql(
-        """SELECT kpi, coalesce(team, '(unknown)') AS team, coalesce(pipeline, '(unknown)') AS pipeline,
-               date_trunc('hour', start_ts) AS hour,
-               count(*) FILTER (WHERE arm = 'control') AS control_n, count(*) FILTER (WHERE arm = 'canary') AS canary_n,
-               coalesce(sum(bad) FILTER (WHERE arm = 'control'), 0) AS control_bad,
-               coalesce(sum(bad) FILTER (WHERE arm = 'canary'), 0) AS canary_bad
-           FROM (SELECT 'error_rate' AS kpi, team, pipeline, start_ts, arm, error AS bad FROM calls
-                 UNION ALL
-                 SELECT 'hallucination_rate', team, pipeline, start_ts, arm, CAST(value >= 0.5 AS DOUBLE)
-                 FROM scores WHERE name = 'hallucination')
-           WHERE arm IN ('control', 'canary') AND start_ts IS NOT NULL
-           GROUP BY ALL ORDER BY kpi, team, pipeline, hour"""
-    ).df()
-    running = looks.groupby(["team", "pipeline"])["canary_n"].transform("sum") > 0
-    tests = []
-    for (team, pipeline), part in looks[running].groupby(["team", "pipeline"], sort=True):
-        tests += [_test(str(team), str(pipeline), kpi, part[part["kpi"] == kpi], rule) for kpi in GUARDRAILS]
-    return CanaryReport(tests=tuple(tests), rule=rule)
+    running = connection.sql(
+        """SELECT DISTINCT coalesce(team, '(unknown)'), coalesce(pipeline, '(unknown)') FROM calls
+           WHERE arm = 'canary' ORDER BY ALL"""
+    ).fetchall()
+    tests: dict[tuple[Pipeline, str], CanaryTest] = {}
+    for kpi in rule.guardrails if running else ():
+        measure = CATALOGUE[kpi]
+        looks = read_looks(connection, measure, rule.since)
+        exact = _quantiles(connection, measure, rule.since)
+        for key in running:
+            tests[key, kpi] = _test(key, measure, looks.get(key), exact.get(key, {}), rule)
+    return CanaryReport(tests=tuple(tests[key, kpi] for key in running for kpi in rule.guardrails), rule=rule)
 
 
-def _merge_looks(looks: pd.DataFrame) -> pd.DataFrame:
-    """Join consecutive hours until each look holds `_LOOK` observations.
+def _quantiles(
+    connection: duckdb.DuckDBPyConnection, measure: Measure, since: Mapping[Pipeline, pd.Timestamp]
+) -> dict[Pipeline, dict[str, float]]:
+    """The exact quantile of each arm; empty for other KPIs."""
+    if measure.kind != "quantile":
+        return {}
+    rows = connection.sql(
+        f"""SELECT team, pipeline, arm, quantile_cont(y, {measure.quantile})
+            FROM ({observations(measure, since)}) GROUP BY ALL"""  # noqa: S608
+    ).fetchall()
+    found: dict[Pipeline, dict[str, float]] = {}
+    for team, pipeline, arm, value in rows:
+        found.setdefault((team, pipeline), {})[arm] = float(value)
+    return found
 
-    Within a look the traffic's split is taken as it turned out. In an hour with two observations that leaves nothing to
-    learn; with a hundred it costs a hundredth. Where to join depends on the traffic alone, so the error
-    stays controlled.
-    """
-    seen = looks["control_n"] + looks["canary_n"]
-    bucket = ((seen.cumsum() - seen) // _LOOK).rename("bucket")
-    sums = {name: (name, "sum") for name in ("control_n", "canary_n", "control_bad", "canary_bad")}
-    return looks.groupby(bucket).agg(hour=("hour", "last"), **sums).reset_index(drop=True)
+
+def kind_of(measure: Measure, looks: Looks) -> Test:
+    """Which test a KPI gets; scores on another scale than 0 to 1 have no known bound."""
+    if measure.kind in {"rate", "hits"}:
+        return "counts"
+    if measure.kind == "quantile":
+        return "quantile"
+    bounded = measure.kind == "mean" and measure.kpi.unit == "fraction" and looks.bounded
+    return "bounded_mean" if bounded else "unbounded_mean"
 
 
-def _test(team: str, pipeline: str, kpi: str, looks: pd.DataFrame, rule: CanaryRule) -> CanaryTest:
-    looks = _merge_looks(looks)
-    n = looks[["control_n", "canary_n"]].to_numpy(dtype=np.int64)
-    bad = looks[["control_bad", "canary_bad"]].to_numpy(dtype=np.int64)
-    course = e_process(bad, n, rule.margin)
-    threshold = len(GUARDRAILS) / rule.alpha
-    over = np.flatnonzero(course >= threshold)
-    seen = n.sum(axis=0)
-    verdict: Verdict = "continue" if seen.min() >= rule.minimum_sample else "not_enough_data"
+def evidence(measure: Measure, looks: Looks, rule: CanaryRule, margin: float) -> Floats:
+    """Evidence after each look that the canary is worse by more than ``margin``, shape (looks,)."""
+    sign = 1.0 if measure.kpi.direction == "lower" else -1.0
+    kind = kind_of(measure, looks)
+    if kind == "counts":
+        return e_process(looks.y, looks.n, margin)
+    if kind == "quantile":
+        return quantile(looks, margin, measure.quantile, rule.alpha / len(rule.guardrails))
+    if kind == "bounded_mean":
+        return bounded_mean(looks, margin, sign)
+    return unbounded_mean(looks, margin, sign, rule.minimum_sample)
+
+
+def _test(
+    key: Pipeline, measure: Measure, looks: Looks | None, exact: Mapping[str, float], rule: CanaryRule
+) -> CanaryTest:
+    looks = looks if looks is not None else Looks.empty()
+    kpi, kind = measure.kpi.id, kind_of(measure, looks)
+    course = evidence(measure, looks, rule, rule.margin_of(kpi))
+    over = np.flatnonzero(course >= rule.threshold)
+    seen, events = looks.n.sum(axis=0), looks.y.sum(axis=0)
+    enough: Verdict = "continue" if seen.min() >= rule.minimum_sample else "not_enough_data"
+    values = [_value(measure, kind, looks, arm, exact.get(name)) for arm, name in enumerate(("control", "canary"))]
     return CanaryTest(
-        team=team,
-        pipeline=pipeline,
+        team=key[0],
+        pipeline=key[1],
         kpi=kpi,
+        method=METHODS[kind],
         control_n=int(seen[0]),
-        control_events=int(bad[:, 0].sum()),
+        control_events=int(events[0]) if kind == "counts" else None,
         canary_n=int(seen[1]),
-        canary_events=int(bad[:, 1].sum()),
+        canary_events=int(events[1]) if kind == "counts" else None,
+        control_value=values[0],
+        canary_value=values[1],
+        margin=rule.margin_of(kpi),
+        excess_lower=_excess(measure, looks, rule) if seen.min() > 0 else None,
         e_value=float(course[-1]) if len(course) else 1.0,
         e_max=float(course.max()) if len(course) else 1.0,
-        threshold=threshold,
-        stopped_at=pd.Timestamp(looks["hour"].iloc[int(over[0])]) if len(over) else None,
-        verdict="stop" if len(over) else verdict,
+        threshold=rule.threshold,
+        stopped_at=pd.Timestamp(looks.ends[int(over[0])]) if len(over) else None,
+        verdict="stop" if len(over) else enough,
+    )
+
+
+def _excess(measure: Measure, looks: Looks, rule: CanaryRule) -> float | None:
+    """Largest margin at which the test would have stopped the canary: the bound of the confidence sequence."""
+
+    def stops(margin: float) -> bool:
+        return bool((evidence(measure, looks, rule, margin) >= rule.threshold).any())
+
+    low, high = _FAR if measure.kpi.direction == "lower" else (-5.0, 0.99)
+    if not stops(low):
+        return None
+    for _ in range(16):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if stops(middle) else (low, middle)
+    return low
+
+
+def _value(measure: Measure, kind: Test, looks: Looks, arm: int, exact: float | None) -> ArmValue | None:
+    sums = {name: getattr(looks, name)[:, arm].sum(keepdims=True) for name in ("n", "y", "x", "yy", "xx", "xy")}
+    n, y, x = (float(sums[name][0]) for name in ("n", "y", "x"))
+    if n == 0 or x == 0:
+        return None
+    if kind == "quantile":
+        lower, upper = _quantile_ends(looks, arm, measure.quantile)
+        return ArmValue(value=exact if exact is not None else float("nan"), lower=lower, upper=upper)
+    ends = wilson(sums["y"], sums["n"], LEVEL) if kind == "counts" else ratio_interval(sums, LEVEL)
+    lower, upper = (float(end[0]) if np.isfinite(end[0]) else None for end in ends)
+    return ArmValue(value=y / x, lower=lower, upper=upper)
+
+
+def _quantile_ends(looks: Looks, arm: int, share: float) -> tuple[float | None, float | None]:
+    """Confidence sequence of one arm's quantile, in whole bins."""
+    edges = np.unique(np.concatenate([looks.bins, looks.bins + 1]))
+    above = np.zeros((looks.size, len(edges)))
+    above[:, np.searchsorted(edges, looks.bins)] = looks.binned[:, arm]
+    above = above[:, ::-1].cumsum(axis=1)[:, ::-1].cumsum(axis=0)
+    possible = np.flatnonzero(quantile_set(above, looks.n[:, arm].cumsum(), share, 1.0 - LEVEL)[-1])
+    if not len(possible):
+        return None, None
+    first, last = int(possible[0]), int(possible[-1])
+    return (
+        float(np.exp(edges[first - 1] * BIN)) if first > 0 else None,
+        float(np.exp(edges[last] * BIN)) if last < len(edges) else None,
     )

@@ -11,9 +11,9 @@ from measurement.errors import InputError, Problem
 from measurement.kpis import Direction, Kpi
 
 #: How rows become a value with an interval.
-Kind = Literal["quantile", "rate", "mean", "total", "ratio", "hits", "per_hour"]
+Kind = Literal["quantile", "rate", "mean", "total", "ratio", "hits", "per_hour", "corrected"]
 #: Views that `monitoring.tables` builds: model calls, judged scores, outputs, published outputs, incidents.
-Source = Literal["calls", "scores", "outputs", "published", "incidents", "business"]
+Source = Literal["calls", "scores", "outputs", "published", "incidents", "business", "labels"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +155,21 @@ MEASURES: tuple[Measure, ...] = (
     _business("aov", "Average order value", "currency", "higher", "average order value"),
 )  # fmt: skip
 
-CATALOGUE: Mapping[str, Measure] = {measure.kpi.id: measure for measure in MEASURES}
+#: Not a sum of rows: `monitoring.judges` computes it from verdicts and people's labels together.
+CORRECTED = _measure(
+    (
+        "hallucination_rate_corrected",
+        "Hallucination rate, corrected",
+        "fraction",
+        "lower",
+        "hallucination rate behind the judge's verdicts, by its sensitivity and specificity on people's labels",
+    ),
+    "corrected",
+    "labels",
+    "value",
+)
+
+CATALOGUE: Mapping[str, Measure] = {measure.kpi.id: measure for measure in (*MEASURES, CORRECTED)}
 
 
 def check_objectives(objectives: Mapping[str, float]) -> None:

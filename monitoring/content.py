@@ -15,6 +15,8 @@ from measurement.kpis import KpiSeries
 from monitoring.canary import CanaryReport, CanaryRule, read_canary
 from monitoring.catalogue import CATALOGUE, check_objectives
 from monitoring.costs import cost_alerts
+from monitoring.error_budgets import ErrorBudget, error_budgets
+from monitoring.judges import calibration, corrected_rates, judge_checks, judged_counts
 from monitoring.objectives import hold_against, objective_alerts
 from monitoring.rollup import roll_up
 from monitoring.tables import ALL, Table, open_tables, parquet_files
@@ -39,6 +41,10 @@ class ContentReport:
         What someone should look at.
     checks
         Gates on the data.
+    budget_table
+        What is spent of each error budget; see `monitoring.error_budgets`.
+    judge_table
+        How well each judge version agrees with people; see `monitoring.judges`.
     currency, level
         Of amounts and of intervals.
     """
@@ -47,6 +53,8 @@ class ContentReport:
     canary_report: CanaryReport
     alert_table: pd.DataFrame
     checks: tuple[Check, ...]
+    budget_table: pd.DataFrame
+    judge_table: pd.DataFrame
     currency: str
     level: float
     method: str = "exact quantiles; Wilson, order-statistic, Student and delta-method intervals"
@@ -62,6 +70,14 @@ class ContentReport:
     def alerts(self) -> pd.DataFrame:
         """The content of ``alerts.csv``: day, kind, severity, team, model, kpi, value, limit, detail."""
         return self.alert_table.copy()
+
+    def budgets(self) -> pd.DataFrame:
+        """The content of ``error_budgets.csv``."""
+        return self.budget_table.copy()
+
+    def judges(self) -> pd.DataFrame:
+        """The content of ``judges.csv``."""
+        return self.judge_table.copy()
 
     def series(self, kpi: str, *, team: str = ALL, model: str = ALL) -> KpiSeries:
         """One KPI by day; a day on which nothing was judged reads ``None``.
@@ -94,6 +110,7 @@ def content_report(
     objectives: Mapping[str, float] | None = None,
     level: float = 0.95,
     canary_rule: CanaryRule | None = None,
+    budget: ErrorBudget | None = None,
 ) -> ContentReport:
     """KPIs, objectives, canary verdicts, alerts and checks from the contract's event tables.
 
@@ -109,6 +126,8 @@ def content_report(
         Limit by KPI id, in the KPI's unit.
     level
         Of the intervals.
+    canary_rule, budget
+        By default `CanaryRule` and `ErrorBudget`.
 
     Raises
     ------
@@ -133,19 +152,33 @@ def content_report(
     connection = open_tables(tables, currency)
     try:
         values = roll_up(connection, level=level, files=parquet_files(tables["gen_call"]))
+        counts = judged_counts(connection)
+        judges = calibration(counts, level=level)
+        values = _with_corrected(values, corrected_rates(counts, level=level))
         values["day"] = pd.to_datetime(values["day"]).dt.date
         table = hold_against(values, objectives)[list(KPI_COLUMNS)]
-        alerts = [objective_alerts(table), cost_alerts(connection)]
+        budgets = error_budgets(connection, objectives, budget or ErrorBudget(), level=level)
+        alerts = [objective_alerts(table), budgets.alerts, cost_alerts(connection)]
         return ContentReport(
             table=table,
             canary_report=read_canary(connection, canary_rule or CanaryRule()),
             alert_table=pd.concat([part for part in alerts if len(part)] or alerts[:1], ignore_index=True),
-            checks=_checks(connection, currency),
+            checks=(*_checks(connection, currency), *judge_checks(judges)),
+            budget_table=budgets.table,
+            judge_table=judges,
             currency=currency,
             level=level,
         )
     finally:
         connection.close()
+
+
+def _with_corrected(values: pd.DataFrame, corrected: pd.DataFrame) -> pd.DataFrame:
+    """The corrected rate behind the other KPIs of its day, team and model."""
+    if corrected.empty:
+        return values
+    both = pd.concat([part.assign(day=pd.to_datetime(part["day"])) for part in (values, corrected)], ignore_index=True)
+    return both.sort_values(["day", "team", "model"], kind="stable", ignore_index=True)
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[float, ...]:

@@ -24,7 +24,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "start_ts": "TIMESTAMP", "duration_ms": "DOUBLE", "span_id": "VARCHAR", "team": "VARCHAR", "model": "VARCHAR",
         "pipeline": "VARCHAR", "output_id": "VARCHAR", "arm": "VARCHAR", "error_type": "VARCHAR",
         "input_tokens": "DOUBLE", "output_tokens": "DOUBLE", "cache_read_tokens": "DOUBLE", "context_window": "DOUBLE",
-        "ttft_ms": "DOUBLE", "cost": "DOUBLE", "currency": "VARCHAR",
+        "ttft_ms": "DOUBLE", "cost": "DOUBLE", "currency": "VARCHAR", "prompt_version": "VARCHAR",
     },
     "gen_score": {
         "span_id": "VARCHAR", "output_id": "VARCHAR", "scored_ts": "TIMESTAMP", "name": "VARCHAR", "value": "DOUBLE",
@@ -44,6 +44,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     },
     "creative_variant": {
         "variant_id": "VARCHAR", "output_id": "VARCHAR", "experiment_id": "VARCHAR", "arm_id": "VARCHAR",
+        "valid_from": "TIMESTAMP", "valid_to": "TIMESTAMP",
     },
     "team_budget": {"team": "VARCHAR", "month": "VARCHAR", "amount": "DOUBLE", "currency": "VARCHAR"},
 }  # fmt: skip
@@ -147,8 +148,8 @@ def open_tables(tables: Mapping[str, Table], currency: str) -> duckdb.DuckDBPyCo
     connection.execute(
         f"""CREATE VIEW calls AS
         SELECT CAST(start_ts AS DATE) AS day, start_ts, coalesce(team, '(unknown)') AS team,
-               coalesce(model, '(unknown)') AS model, pipeline, arm, span_id, output_id, duration_ms, ttft_ms,
-               input_tokens, output_tokens, cache_read_tokens, context_window,
+               coalesce(model, '(unknown)') AS model, pipeline, prompt_version, arm, span_id, output_id,
+               duration_ms, ttft_ms, input_tokens, output_tokens, cache_read_tokens, context_window,
                CASE WHEN error_type IS NULL OR error_type = '' THEN 0.0 ELSE 1.0 END AS error,
                CASE WHEN currency IS NULL OR currency = '{home}' THEN cost END AS cost,
                currency, cost AS reported_cost

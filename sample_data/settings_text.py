@@ -143,6 +143,13 @@ touchpoints = "data/touchpoints.parquet"
 [content]                   # the generative pipeline
 tables = "data/content/"
 
+[content.canary]            # a canary that is worse is stopped until a person resumes it
+guardrails = ["error_rate", "hallucination_rate", "latency_p95", "cost_per_output"]
+margins = {latency_p95 = 0.10, cost_per_output = 0.10}
+
+[content.join]              # generated pieces followed to their creative tests; orders are worth the measured aov
+media_cost_per_decision = 0.012
+
 [content.objectives]        # a KPI beyond its objective is marked in kpis.csv
 latency_p95 = 9000.0        # milliseconds
 error_rate = 0.03

@@ -12,6 +12,8 @@ from app.markup.cards import Tile, masthead, note, section, small_title, tiles
 from app.reshape import ALL, by_day, choices, last_known, missed
 from app.scene import Scene
 from app.units import HIGHER_IS_BETTER, KPI_UNITS, duration_unit, writer
+from app.views.content_more import budgets, generators, judges
+from app.views.content_stops import stops
 from app.views.content_tables import alerts, canary, everyone, kpi_name
 from app.views.gates import do_not_act
 from measurement.store import RunRecord
@@ -22,7 +24,15 @@ _TILES = 6
 _GROUPS = {
     "speed": ("latency_p50", "latency_p95", "latency_p99", "ttft_p95", "throughput_per_hour", "error_rate"),
     "cost": ("cost_per_output", "cost_per_1k_tokens", "tokens", "context_utilisation", "cache_hit_share"),
-    "quality": ("hallucination_rate", "fact_score", "coverage", "readability", "entity_consistency", "brand_fit"),
+    "quality": (
+        "hallucination_rate",
+        "hallucination_rate_corrected",
+        "fact_score",
+        "coverage",
+        "readability",
+        "entity_consistency",
+        "brand_fit",
+    ),
     "safety": ("moderation_hits", "policy_violations", "audit_findings", "data_leaks", "time_to_recovery"),
     "business": (
         "time_to_publish",
@@ -59,8 +69,12 @@ def _chosen(scene: Scene, run: RunRecord, kpis: pd.DataFrame) -> None:
     one = kpis[(kpis["team"].astype(str) == team) & (kpis["model"].astype(str) == model)]
     order = _order(one)
     st.html(tiles([_tile(scene, kpi, one[one["kpi"] == kpi]) for kpi in order[:_TILES]]))
+    stops(scene)
     canary(scene, run)
+    budgets(scene, run, team)
     run_part(scene, "trends", _trends, scene, one, order)
+    judges(scene, run)
+    generators(scene, run)
 
 
 def _headline(scene: Scene, kpis: pd.DataFrame) -> str:

@@ -14,11 +14,13 @@ from app.names import readable
 from app.reshape import ALL
 from app.scene import Scene
 from app.units import KPI_UNITS, writer
+from decisions.canary_stops import CanaryStops
+from measurement.errors import LiftwerkError
 from measurement.store import RunRecord
 
 _ALERTS = ("day", "kind", "severity", "team", "model", "kpi", "value", "limit", "detail")
 _SHOWN = 20
-_VERDICTS: dict[str, Tone] = {"stop": "bad", "continue": "good", "not_enough_data": "warn"}
+_VERDICTS: dict[str, Tone] = {"stop": "bad", "continue": "good", "not_enough_data": "warn", "resumed": "warn"}
 
 
 def everyone(scene: Scene, name: str) -> str:
@@ -37,9 +39,22 @@ def canary(scene: Scene, run: RunRecord) -> None:
     st.html(section(scene.text("content.canary")))
     tests = report.get("tests", [])
     verdict = str(report["verdict"]) if tests else "none"
+    if verdict == "stop" and _resumed_since(scene, tests):
+        verdict = "resumed"
     st.html(note(scene.maybe(f"canary.{verdict}", verdict), _VERDICTS.get(verdict, "plain")))
     if tests:
         st.html(_canary_table(scene, tests))
+
+
+def _resumed_since(scene: Scene, tests: list[Mapping[str, Any]]) -> bool:
+    """Whether a person has let every canary go on that this run stopped."""
+    stops = CanaryStops.of(scene.workspace)
+    try:
+        let_go, standing = stops.resumed(), stops.standing()
+    except LiftwerkError:
+        return False  # a broken log is told above; the run's own verdict stays
+    stopped = {(str(test["team"]), str(test["pipeline"])) for test in tests if test["verdict"] == "stop"}
+    return not standing and stopped <= set(let_go)
 
 
 def _canary_table(scene: Scene, tests: list[Mapping[str, Any]]) -> str:
@@ -55,18 +70,20 @@ def _canary_table(scene: Scene, tests: list[Mapping[str, Any]]) -> str:
         Column(title=scene.text("content.verdict")),
     ]
 
-    def rate(found: Mapping[str, Any] | None) -> Cell:
+    def value(test: Mapping[str, Any], arm: str) -> Cell:
+        found = test.get(f"{arm}_value", test.get(f"{arm}_rate"))
         if found is None:
             return Cell(text="–")
-        ends = f"{words.percent(found['lower'], digits=1)} – {words.percent(found['upper'], digits=1)}"
-        return Cell(text=words.percent(found["value"], digits=1), below=ends)
+        write = writer(KPI_UNITS.get(str(test["kpi"]), "number"), words)
+        ends = f"{scene.end(found['lower'], write)} – {scene.end(found['upper'], write)}"
+        return Cell(text=write(found["value"]), below=ends)
 
     rows = [
         [
             Cell(text=f"{test['team']} · {test['pipeline']}"),
-            Cell(text=kpi_name(scene, str(test["kpi"]))),
-            rate(test["control_rate"]),
-            rate(test["canary_rate"]),
+            Cell(text=kpi_name(scene, str(test["kpi"])), below=_tolerated(scene, test)),
+            value(test, "control"),
+            value(test, "canary"),
             Cell(text=f"{words.number(test['e_max'], digits=1)} / {words.number(test['threshold'], digits=0)}"),
             Cell(
                 text=scene.maybe(f"canary_short.{test['verdict']}", str(test["verdict"])),
@@ -76,6 +93,12 @@ def _canary_table(scene: Scene, tests: list[Mapping[str, Any]]) -> str:
         for test in tests
     ]
     return table(columns, rows, label=scene.text("content.canary"))
+
+
+def _tolerated(scene: Scene, test: Mapping[str, Any]) -> str:
+    """The margin of a guardrail, where it has one."""
+    margin = float(test.get("margin") or 0.0)
+    return scene.text("content.margin", share=scene.wording.percent(margin)) if margin else ""
 
 
 def alerts(scene: Scene, run: RunRecord) -> None:
@@ -98,7 +121,9 @@ def alerts(scene: Scene, run: RunRecord) -> None:
     rows = []
     for _, line in shown.iterrows():
         kpi = str(line["kpi"])
-        write = writer("currency" if kpi == "cost" else KPI_UNITS.get(kpi, "number"), scene.wording)
+        burns = line["kind"] == "burn_rate"
+        unit = "currency" if kpi == "cost" else "ratio" if burns else KPI_UNITS.get(kpi, "number")
+        write = writer(unit, scene.wording)
         high = line["severity"] == "high"
         rows.append(
             [

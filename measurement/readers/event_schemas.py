@@ -88,6 +88,7 @@ CONTENT_TABLES: dict[str, tuple[EventColumn, ...]] = {
         "ttft_ms number not_negative",
         "cost number not_negative",
         "currency text currency",
+        "prompt_version text",
     ),
     "gen_score": event_columns(
         "span_id text",

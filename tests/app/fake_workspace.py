@@ -207,6 +207,78 @@ def _content(draft: RunDraft, rng: np.random.Generator) -> None:
          "verdict": "stop", **rates},
         {"team": "brand", "pipeline": "teasers", "kpi": "hallucination_rate", "e_max": 1.4, "threshold": 40.0,
          "verdict": "continue", "control_rate": rates["control_rate"], "canary_rate": None}]})  # fmt: skip
+    _frame(
+        draft,
+        "error_budgets.csv",
+        pd.DataFrame(
+            {
+                "team": ["(all)", "brand"],
+                "kpi": "error_rate",
+                "from": "2026-10-26",
+                "until": "2026-11-22",
+                "objective": 0.02,
+                "allowed_share": 0.02,
+                "events": [11_000, 4_000],
+                "bad": [150, 96],
+                "allowed_bad": [220.0, 80.0],
+                "spent": [0.68, 1.2],
+                "spent_lower": [0.58, 0.98],
+                "spent_upper": [0.8, 1.46],
+                "burn_rate": [0.4, 2.3],
+                "level": 0.95,
+            }
+        ),
+    )
+    _frame(
+        draft,
+        "judges.csv",
+        pd.DataFrame(
+            [
+                {
+                    "judge_version": "judge-2",
+                    "judged": 687,
+                    "labels": 117,
+                    "agreement": 0.99,
+                    "agreement_lower": 0.95,
+                    "agreement_upper": 0.998,
+                    "sensitivity": 0.93,
+                    "sensitivity_lower": 0.7,
+                    "sensitivity_upper": 0.99,
+                    "specificity": 1.0,
+                    "specificity_lower": 0.96,
+                    "specificity_upper": 1.0,
+                    "level": 0.95,
+                }
+            ]
+        ),
+    )
+    _frame(
+        draft,
+        "generators.csv",
+        pd.DataFrame(
+            {
+                "by": ["model", "model"],
+                "rank": [1, 2],
+                "model": ["lumen-large", "atlas-2"],
+                "prompt_version": "(all)",
+                "variants": [5, 3],
+                "experiments": [3, 2],
+                "decisions": [54_000, 9_700],
+                "lift": [0.17, -0.08],
+                "lift_lower": [0.04, -0.26],
+                "lift_upper": [0.3, 0.09],
+                "incremental_revenue": [26_600.0, -2_850.0],
+                "incremental_revenue_lower": [6_900.0, -8_800.0],
+                "incremental_revenue_upper": [46_300.0, 3_100.0],
+                "generation_cost": [0.36, 0.12],
+                "media_cost": [648.0, 117.0],
+                "per_euro": [41.1, -24.4],
+                "per_euro_lower": [10.7, -75.5],
+                "per_euro_upper": [71.4, 26.5],
+                "level": 0.95,
+            }
+        ),
+    )
     _frame(draft, "alerts.csv", pd.DataFrame({
         "day": ["2026-11-12", "2026-11-13"], "kind": ["objective", "cost_spike"], "severity": ["low", "high"],
         "team": ["brand", "(all)"], "model": ["(all)", "(all)"], "kpi": ["hallucination_rate", "cost"],

@@ -28,6 +28,9 @@ TABLES: dict[str, type[Section]] = {
     "[journeys]": settings.JourneysSection,
     "[content]": settings.ContentSection,
     "[content.canary]": settings.CanarySection,
+    "[content.join]": settings.JoinSection,
+    "[content.error_budget]": settings.ErrorBudgetSection,
+    "[[content.error_budget.alerts]]": settings.BurnAlertSection,
     "[access]": AccessSection,
     "[platforms.NAME]": PlatformSection,
 }

@@ -46,6 +46,7 @@ CONTRACT_KPIS = [
     "time_to_resolution",
     "clv_shift",
     "aov",
+    "hallucination_rate_corrected",
 ]
 
 
@@ -235,7 +236,7 @@ def test_objectives_and_breaches(report):
     assert (facts["breached"].astype(bool) == (facts["value"] < 0.99)).all()
     assert table.loc[table["kpi"] == "tokens", ["objective", "breached"]].isna().all(axis=None)
     alerts = report.alerts()
-    sure = alerts[alerts["kpi"] == "latency_p95"]
+    sure = alerts[(alerts["kpi"] == "latency_p95") & (alerts["kind"] == "objective")]
     keyed = table.set_index(["day", "team", "model", "kpi"])
     assert len(sure) > 0
     for row in sure.itertuples():

@@ -1,0 +1,99 @@
+"""Do the intervals of the KPI table cover? Simulated days with known truth, nominal 95%.
+
+Run: python benchmarks/content_coverage.py --days 4000
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+import pandas as pd
+
+from monitoring.intervals import quantile_ranks, wilson
+from monitoring.judges import corrected_posterior
+
+LEVEL = 0.95
+
+
+def rates(rng, days, rate):
+    """Wilson over days of 300 to 3,000 outputs."""
+    n = rng.integers(300, 3000, days).astype(float)
+    lower, upper = wilson(rng.binomial(n.astype(int), rate).astype(float), n, LEVEL)
+    return np.mean((lower <= rate) & (rate <= upper))
+
+
+def quantiles(rng, days, q, *, heavy):
+    """Interpolated order statistics over days of 400 to 1,500 calls, log-normal or with a Pareto tail."""
+    hits = []
+    for n in rng.integers(400, 1500, days):
+        values = np.sort(1.0 + rng.pareto(1.5, n) if heavy else np.exp(0.5 * rng.standard_normal(n)))
+        true = (1.0 - q) ** (-1.0 / 1.5) if heavy else np.exp(0.5 * _normal_quantile(q))
+        ranks = [float(end[0]) for end in quantile_ranks(np.array([n]), q, LEVEL)]
+        at = np.arange(1, n + 1)
+        lower = np.interp(ranks[0], at, values) if np.isfinite(ranks[0]) else -np.inf
+        upper = np.interp(ranks[1], at, values) if np.isfinite(ranks[1]) else np.inf
+        hits.append(lower <= true <= upper)
+    return np.mean(hits)
+
+
+def _normal_quantile(q):
+    from scipy import special
+
+    return float(special.ndtri(q))
+
+
+def judged(rng, studies, rate, catch, alarm, *, labels=400, per_day=150, audited=0.1, days=8):
+    """Corrected rates of days, each study with a calibration of its own; also the judge's own Wilson interval.
+
+    Covered: the rate that the day's outputs were drawn with, and the share that people would find had they labelled
+    every output.
+    """
+    drawn, found, naive, width = [], [], [], []
+    for _ in range(studies):
+        truth = rng.random((days, per_day)) < rate
+        verdict = np.where(truth, rng.random(truth.shape) < catch, rng.random(truth.shape) < alarm)
+        label = rng.random(truth.shape) < audited
+        before = rng.random(labels) < rate
+        early = np.where(before, rng.random(labels) < catch, rng.random(labels) < alarm)
+        all_truth = np.concatenate([before, truth[label]])
+        all_verdict = np.concatenate([early, verdict[label]])
+        pairs = pd.DataFrame({
+            "tp": [np.sum(all_truth & all_verdict)], "fn": [np.sum(all_truth & ~all_verdict)],
+            "fp": [np.sum(~all_truth & all_verdict)], "tn": [np.sum(~all_truth & ~all_verdict)],
+        })  # fmt: skip
+        bad, labelled = (truth & label).sum(axis=1).astype(float), label.sum(axis=1).astype(float)
+        flagged, alone = (verdict & ~label).sum(axis=1).astype(float), (~label).sum(axis=1).astype(float)
+        _, lower, upper = corrected_posterior(bad, labelled, flagged[:, None], alone[:, None], pairs, LEVEL)
+        drawn += list((lower <= rate) & (rate <= upper))
+        share = truth.mean(axis=1)
+        found += list((lower <= share) & (share <= upper))
+        width += list(upper - lower)
+        low, high = wilson(verdict.sum(axis=1).astype(float), np.full(days, float(per_day)), LEVEL)
+        naive += list((low <= rate) & (rate <= high))
+    return np.mean(drawn), np.mean(found), np.mean(naive), np.mean(width)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--days", type=int, default=4000)
+    days, begun = parser.parse_args().days, time.process_time()
+    print("| interval | truth | covered |\n|---|---|---|")
+    for number, rate in enumerate((0.005, 0.01, 0.03, 0.1, 0.3)):
+        print(f"| Wilson | rate {rate:.1%} | {rates(np.random.default_rng([1, number]), days, rate):.1%} |")
+    for number, (q, heavy) in enumerate([(q, heavy) for q in (0.5, 0.95, 0.99) for heavy in (False, True)]):
+        words = "Pareto, shape 1.5" if heavy else "log-normal"
+        found = quantiles(np.random.default_rng([2, number]), days, q, heavy=heavy)
+        print(f"| order statistics | p{q * 100:g}, {words} | {found:.1%} |")
+    print("\n| rate | sensitivity | false alarms | covers the rate | what people find | judge's Wilson | width |")
+    print("|---|---|---|---|---|---|---|")
+    cases = ((0.02, 0.9, 0.02), (0.05, 0.8, 0.05), (0.05, 0.95, 0.01), (0.15, 0.8, 0.05), (0.3, 0.7, 0.15))
+    for number, (rate, catch, alarm) in enumerate(cases):
+        drawn, found, naive, width = judged(np.random.default_rng([3, number]), days // 8, rate, catch, alarm)
+        print(f"| {rate:.0%} | {catch:.0%} | {alarm:.0%} | {drawn:.1%} | {found:.1%} | {naive:.1%} | {width:.3f} |")
+    print(f"\n{days} days a row; {time.process_time() - begun:.0f} CPU-s")
+
+
+if __name__ == "__main__":
+    main()

@@ -19,7 +19,8 @@ from monitoring.intervals import (
     ratio_interval,
     wilson,
 )
-from monitoring.leaves import Leaf, leaves_of_parquet, leaves_of_query, members, order_statistics
+from monitoring.callpass import CallTotals, read_calls, sum_names
+from monitoring.leaves import Leaf, at_ranks, leaves_of_query, members, order_statistics
 from monitoring.tables import ALL
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 KEYS = ("day", "team", "model")
 VALUE_COLUMNS = (*KEYS, "kpi", "value", "lower", "upper", "n")
-#: Columns of calls whose quantiles are read past SQL where the calls lie in Parquet files.
-_QUICK = ("duration_ms", "ttft_ms")
 #: The totals beside the finest groups: over models, over teams, over both.
 _GROUPS = (("day", "team", "model"), ("day", "team"), ("day", "model"), ("day",))
 
@@ -39,25 +38,27 @@ def kpi_sql(measures: Sequence[Measure]) -> str:
     Gives day, team, model (totals read ``(all)``) and for measure i the columns ``n{i}``, ``y{i}`` and what its
     interval needs. Runs on the views of `monitoring.tables.open_tables`.
     """
-    fields, names = [], []
+    fields = []
     for number, measure in enumerate(measures):
         y, x, only = f"({measure.value})", f"({measure.per})", ""
         # aggregates skip NULL by themselves; a FILTER costs a pass over the rows
         if measure.kind == "ratio" or measure.where != "TRUE":
             needed = f"{y} IS NOT NULL" + (f" AND {x} IS NOT NULL" if measure.kind == "ratio" else "")
             only = f" FILTER (WHERE ({measure.where}) AND {needed})"
-        sums = {"n": f"count({y})", "y": f"sum({y})"}
-        if measure.kind == "mean":
-            sums["yy"] = f"sum({y} * {y})"
-        elif measure.kind == "ratio":
-            sums |= {"x": f"sum({x})", "yy": f"sum({y} * {y})", "xx": f"sum({x} * {x})", "xy": f"sum({x} * {y})"}
-        fields += [f"{sql}{only} AS {name}{number}" for name, sql in sums.items()]
-        names += [f"{name}{number}" for name in sums]
+        sums = {"n": f"count({y})", "y": f"sum({y})", "x": f"sum({x})", "yy": f"sum({y} * {y})",
+                "xx": f"sum({x} * {x})", "xy": f"sum({x} * {y})"}  # fmt: skip
+        fields += [f"{sums[name]}{only} AS {name}{number}" for name in sum_names(measure)]
     source = measures[0].source
-    # sums add up: the rows are read once, the totals come from the finest groups; assembled from the catalogue alone
+    # the rows are read once; assembled from the catalogue alone
+    finest = f"(SELECT day, team, model, {', '.join(fields)} FROM {source} GROUP BY day, team, model)"  # noqa: S608
+    return totals_sql(measures, finest)
+
+
+def totals_sql(measures: Sequence[Measure], finest: str) -> str:
+    """Totals over models and teams of a table of the finest groups: sums add up."""
+    names = [f"{name}{number}" for number, measure in enumerate(measures) for name in sum_names(measure)]
     return f"""SELECT day, {_all("team")}, {_all("model")}, {", ".join(f"sum({name}) AS {name}" for name in names)}
-FROM (SELECT day, team, model, {", ".join(fields)} FROM {source} GROUP BY day, team, model)
-GROUP BY {_grouping_sets(source)}"""  # noqa: S608
+FROM {finest} GROUP BY {_grouping_sets(measures[0].source)}"""  # noqa: S608 - names of this module
 
 
 def quantile_sql(measure: Measure) -> str:
@@ -76,21 +77,26 @@ def roll_up(connection: duckdb.DuckDBPyConnection, *, level: float, files: Seque
     level
         Of the intervals.
     files
-        Where all calls lie in Parquet files: their quantiles are read past SQL.
+        Where all calls lie in Parquet files: they are read past SQL.
     """
     parts = []
+    quick = call_totals(connection, files) if files else None
     sums = [measure for measure in MEASURES if measure.kind != "quantile" and measure.source != "business"]
-    for _, group in groupby(sorted(sums, key=lambda m: m.source), key=lambda m: m.source):
+    span = _span(connection) if quick is None else (quick.first, quick.last)
+    for source, group in groupby(sorted(sums, key=lambda m: m.source), key=lambda m: m.source):
         measures = list(group)
-        table = connection.sql(kpi_sql(measures)).df()
+        sql = kpi_sql(measures)
+        if quick is not None and source in {"calls", "outputs"}:
+            connection.register("finest_groups", quick.sums if source == "calls" else quick.outputs)
+            sql = totals_sql(measures, "finest_groups")
+        table = connection.sql(sql).df()
         if len(table):
-            hours = _hours(connection, table)
+            hours = hours_seen(table["day"], span)
             parts += [_from_sums(measure, table, str(number), hours, level) for number, measure in enumerate(measures)]
     quantiles = [measure for measure in MEASURES if measure.kind == "quantile"]
-    quick = (leaves_of_parquet(files, _QUICK) if files else None) or {}
     for (source, value), group in groupby(quantiles, key=lambda m: (m.source, m.value)):
-        direct = source == "calls" and value in quick
-        leaves = quick[value] if direct else leaves_of_query(connection, source, value)
+        direct = quick is not None and source == "calls" and value in quick.leaves
+        leaves = quick.leaves.pop(value) if quick and direct else leaves_of_query(connection, source, value)
         parts += _quantiles(leaves, list(group), level)
     parts.append(_business(connection))
     filled = [part for part in parts if len(part)]
@@ -112,14 +118,28 @@ def _grouping_sets(source: str) -> str:
     return "GROUPING SETS (" + ", ".join(f"({', '.join(group)})" for group in groups) + ")"
 
 
-def _hours(connection: duckdb.DuckDBPyConnection, table: pd.DataFrame) -> Floats:
-    """Hours of each row's day that the log covers: the first and the last day are partial."""
-    first, last = connection.sql("SELECT min(start_ts), max(start_ts) FROM calls").fetchall()[0]
-    if first is None:
-        return np.full(len(table), 24.0)
-    day = table["day"].to_numpy(dtype="datetime64[s]")
-    begin = np.maximum(day, np.datetime64(first, "s"))
-    end = np.minimum(day + np.timedelta64(1, "D"), np.datetime64(last, "s"))
+def call_totals(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> CallTotals | None:
+    """One pass over the files; ``None`` where they are not in plain columns."""
+    home = connection.sql("SELECT home FROM workspace").fetchall()[0][0]
+    measures = [measure for measure in MEASURES if measure.source == "calls" and measure.kind != "quantile"]
+    return read_calls(files, measures, home)
+
+
+def _span(connection: duckdb.DuckDBPyConnection) -> tuple[int | None, int | None]:
+    """The first and the last start of a call, microseconds since 1970."""
+    sql = "SELECT epoch_us(min(start_ts)), epoch_us(max(start_ts)) FROM calls"
+    first, last = connection.sql(sql).fetchall()[0]
+    return first, last
+
+
+def hours_seen(days: pd.Series[pd.Timestamp], span: tuple[int | None, int | None]) -> Floats:
+    """Hours of each day that the log covers: the first and the last day are partial."""
+    first, last = span
+    if first is None or last is None:
+        return np.full(len(days), 24.0)
+    day = days.to_numpy(dtype="datetime64[s]")
+    begin = np.maximum(day, np.datetime64(first // 1_000_000, "s"))
+    end = np.minimum(day + np.timedelta64(1, "D"), np.datetime64(last // 1_000_000, "s"))
     # a log of a single moment would divide by zero: a minute is the least
     return np.asarray(np.maximum((end - begin) / np.timedelta64(1, "h"), 1.0 / 60.0), dtype=float)
 
@@ -158,13 +178,18 @@ def _quantiles(leaves: Mapping[Leaf, Floats], measures: Sequence[Measure], level
     parts = []
     for group in _GROUPS if leaves else ():
         found = members(leaves, [KEYS.index(name) for name in group])
-        sizes = np.array([sum(len(leaf) for leaf in leaf_set) for leaf_set in found.values()])
+        sizes = np.array([sum(map(len, leaf_set)) for leaf_set in found.values()])
+        distinct, place = np.unique(sizes, return_inverse=True)
         keys = pd.DataFrame(list(found), columns=list(group)).reindex(columns=list(KEYS), fill_value=ALL)
         keys["day"] = pd.to_datetime(keys["day"], unit="D")
         for measure in measures:
-            ranks = np.stack([1.0 + (sizes - 1) * measure.quantile, *quantile_ranks(sizes, measure.quantile, level)])
-            ends = [order_statistics(one, rank) for one, rank in zip(found.values(), ranks.T, strict=True)]
-            value, low, high = np.array(ends).T
+            ends = [end[place] for end in quantile_ranks(distinct, measure.quantile, level)]
+            ranks = np.stack([1.0 + (sizes - 1) * measure.quantile, *ends], axis=1)
+            if group == KEYS:
+                values = at_ranks([leaf for (leaf,) in found.values()], ranks)
+            else:
+                values = np.array([order_statistics(*one) for one in zip(found.values(), ranks, strict=True)])
+            value, low, high = values.T
             parts.append(keys.assign(kpi=measure.kpi.id, value=value, lower=low, upper=high, n=sizes))
     return parts
 

@@ -48,12 +48,14 @@ def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent,
     tables = content_tables(workspace)
     from monitoring.canary import CanaryRule
     from monitoring.content import content_report
+    from monitoring.daily import DayRollups
 
     progress(0.4, "measuring the content pipeline")
     report = content_report(
         tables,
         currency=workspace.settings.workspace.currency,
         objectives=section.objectives,
+        rollups=DayRollups(workspace.root / "content" / "rollups"),
         canary_rule=CanaryRule() if section.canary is None else CanaryRule(**section.canary.model_dump()),
     )
     with RunStore(workspace.runs).write("content", seed=seed, options={}, inputs=inputs) as draft:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from monitoring.catalogue import MEASURES, Measure
+from monitoring.catalogue import MEASURES, Measure, Source
 from monitoring.intervals import (
     Floats,
     count_interval,
@@ -19,7 +20,7 @@ from monitoring.intervals import (
     ratio_interval,
     wilson,
 )
-from monitoring.callpass import CallTotals, read_calls, sum_names
+from monitoring.callpass import COUNTS, CallTotals, read_calls, sum_names
 from monitoring.leaves import Leaf, at_ranks, leaves_of_query, members, order_statistics
 from monitoring.tables import ALL
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 KEYS = ("day", "team", "model")
 VALUE_COLUMNS = (*KEYS, "kpi", "value", "lower", "upper", "n")
+SOURCES: tuple[Source, ...] = ("calls", "scores", "outputs", "published", "incidents", "business")
 #: The totals beside the finest groups: over models, over teams, over both.
 _GROUPS = (("day", "team", "model"), ("day", "team"), ("day", "model"), ("day",))
 
@@ -67,7 +69,42 @@ def quantile_sql(measure: Measure) -> str:
 FROM {measure.source} WHERE ({measure.value}) IS NOT NULL AND {measure.where} GROUP BY day, team, model"""  # noqa: S608 - the catalogue
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFacts:
+    """What is known of all calls beside the KPIs.
+
+    Attributes
+    ----------
+    table
+        Columns day, team, model, ``calls``, ``no_cost`` (without error), ``foreign`` (in other money), ``backwards``
+        (ends before it starts), ``spent``.
+    outputs
+        How many outputs there are.
+    undated
+        Calls without a start.
+    first, last
+        Of all starts, microseconds since 1970.
+    """
+
+    table: pd.DataFrame
+    outputs: int
+    undated: int
+    first: int | None
+    last: int | None
+
+
 def roll_up(connection: duckdb.DuckDBPyConnection, *, level: float, files: Sequence[Path] = ()) -> pd.DataFrame:
+    """All KPIs as rows of `VALUE_COLUMNS`; see `rolled_up`."""
+    return rolled_up(connection, level=level, files=files)[0]
+
+
+def rolled_up(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    level: float,
+    files: Sequence[Path] = (),
+    sources: Collection[Source] = SOURCES,
+) -> tuple[pd.DataFrame, CallTotals | None]:
     """All KPIs as rows of `VALUE_COLUMNS`; a group without observations has no row, so unknown never reads as 0.
 
     Parameters
@@ -78,10 +115,18 @@ def roll_up(connection: duckdb.DuckDBPyConnection, *, level: float, files: Seque
         Of the intervals.
     files
         Where all calls lie in Parquet files: they are read past SQL.
+    sources
+        Those whose KPIs are wanted.
+
+    Returns
+    -------
+    DataFrame, CallTotals or None
+        The KPIs, and what the pass over the files found (its leaves are used up).
     """
     parts = []
-    quick = call_totals(connection, files) if files else None
-    sums = [measure for measure in MEASURES if measure.kind != "quantile" and measure.source != "business"]
+    quick = call_totals(connection, files) if files and "calls" in sources else None
+    asked = [measure for measure in MEASURES if measure.source in sources]
+    sums = [measure for measure in asked if measure.kind != "quantile" and measure.source != "business"]
     span = _span(connection) if quick is None else (quick.first, quick.last)
     for source, group in groupby(sorted(sums, key=lambda m: m.source), key=lambda m: m.source):
         measures = list(group)
@@ -93,12 +138,27 @@ def roll_up(connection: duckdb.DuckDBPyConnection, *, level: float, files: Seque
         if len(table):
             hours = hours_seen(table["day"], span)
             parts += [_from_sums(measure, table, str(number), hours, level) for number, measure in enumerate(measures)]
-    quantiles = [measure for measure in MEASURES if measure.kind == "quantile"]
+    quantiles = [measure for measure in asked if measure.kind == "quantile"]
     for (source, value), group in groupby(quantiles, key=lambda m: (m.source, m.value)):
         direct = quick is not None and source == "calls" and value in quick.leaves
         leaves = quick.leaves.pop(value) if quick and direct else leaves_of_query(connection, source, value)
         parts += _quantiles(leaves, list(group), level)
-    parts.append(_business(connection))
+    if "business" in sources:
+        parts.append(_business(connection))
+    return in_order(parts), quick
+
+
+def facts_of(found: CallTotals) -> CallFacts:
+    """The facts of one pass."""
+    names = [*KEYS, *COUNTS, "spent"]
+    return CallFacts(
+        table=found.sums[names], outputs=int(found.outputs_by_day.sum()), undated=found.undated, first=found.first,
+        last=found.last,
+    )  # fmt: skip
+
+
+def in_order(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Rows of `VALUE_COLUMNS` by day, team, model and the catalogue's order."""
     filled = [part for part in parts if len(part)]
     if not filled:
         return pd.DataFrame(columns=list(VALUE_COLUMNS))

@@ -1,4 +1,4 @@
-"""CPU time and memory of the daily KPI table, and of one more day, over many model calls in Parquet, as `liftwerk content` computes it.
+"""CPU time and memory of the daily KPI table over many model calls in Parquet, and of one more day.
 
 Run: python benchmarks/content_speed.py --calls 10_000_000
 """
@@ -6,7 +6,7 @@ Run: python benchmarks/content_speed.py --calls 10_000_000
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import resource
 import tempfile
 import time
@@ -80,11 +80,11 @@ def new_day(path, folder, options):
     """The same calls kept by day, and one day more: none of its outputs is on another day, then half of them."""
     days = split(path, folder / "calls")
     last = pq.read_table(days[-1])
-    one_day = datetime.timedelta(days=1)
+    one_day = dt.timedelta(days=1)
     rollups = DayRollups(folder / "rollups")
     rollups.update(days, [], currency="EUR", level=0.95)
     for number, shared in enumerate([False] * options.repeats + [True]):
-        file = days[-1].with_name(f"{datetime.date.fromisoformat(days[-1].stem) + (number + 1) * one_day}.parquet")
+        file = days[-1].with_name(f"{dt.date.fromisoformat(days[-1].stem) + (number + 1) * one_day}.parquet")
         start = pc.add(last["start_ts"], pa.scalar((number + 1) * one_day, pa.duration("us")))
         made = last.set_column(last.schema.get_field_index("start_ts"), "start_ts", start)
         if not shared:

@@ -60,7 +60,7 @@ def _parsed(sql: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
 
 
-def _value(node: ast.expr, columns: Mapping[str, Floats]) -> Value:
+def _value(node: ast.expr, columns: Mapping[str, Floats]) -> Value:  # noqa: PLR0911 - one for each form
     match node:
         case ast.Constant(value=float() | int() as number):
             return float(number)

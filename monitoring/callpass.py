@@ -177,7 +177,7 @@ class _Pass:
         sums += [everyone, *(leaf.total(fact.astype(float)) if fact.any() else 0.0 * everyone for fact in facts)]
         sums.append(leaf.total(np.nan_to_num(columns["cost"])))
         stacked = np.stack(sums)
-        for place, key in leaf.keys():
+        for place, key in leaf.named():
             before = self.sums.get(key)
             self.sums[key] = stacked[:, place].copy() if before is None else before + stacked[:, place]
 
@@ -187,7 +187,7 @@ class _Pass:
         for name in SORTED:
             values = columns[name][order]
             holes, begin = bool(np.isnan(values).any()), 0
-            for place, key in leaf.keys():
+            for place, key in leaf.named():
                 one = values[begin : begin + leaf.rows[place]]
                 begin += leaf.rows[place]
                 one = one[~np.isnan(one)] if holes else one
@@ -240,7 +240,7 @@ class _Leaves:
         places = zip(there.tolist(), day.tolist(), team_code.tolist(), model_code.tolist(), strict=True)
         self._keys = [(place, (first + d, team[1][t], model[1][m])) for place, d, t, m in places]
 
-    def keys(self) -> list[tuple[int, Leaf]]:
+    def named(self) -> list[tuple[int, Leaf]]:
         """Code and name of the leaves that have rows, by code."""
         return self._keys
 

@@ -17,8 +17,8 @@ from monitoring.callpass import COUNTS
 from monitoring.canary import CanaryReport, CanaryRule, read_canary
 from monitoring.catalogue import CATALOGUE, check_objectives
 from monitoring.costs import cost_alerts
-from monitoring.objectives import hold_against, objective_alerts
 from monitoring.daily import BY_DAY, DayRollups
+from monitoring.objectives import hold_against, objective_alerts
 from monitoring.rollup import SOURCES, CallFacts, facts_of, in_order, rolled_up
 from monitoring.tables import ALL, Table, open_tables, parquet_files
 
@@ -180,7 +180,8 @@ def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[float, ...]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Counts:
     """Calls: all, without cost, in other money, ending before they start, without a start; outputs; days, first to last
-    and with calls."""
+    and with calls.
+    """
 
     calls: float
     no_cost: float

@@ -35,10 +35,12 @@ class TeamBudget:
 def daily_costs(connection: duckdb.DuckDBPyConnection, facts: CallFacts | None) -> pd.DataFrame:
     """Columns day, team, cost."""
     if facts is not None:
-        return facts.table.groupby(["day", "team"], as_index=False)["spent"].sum().rename(columns={"spent": "cost"})
-    return connection.sql(
+        spent: pd.DataFrame = facts.table.groupby(["day", "team"])["spent"].sum().rename("cost").reset_index()
+        return spent
+    costs: pd.DataFrame = connection.sql(
         "SELECT day, team, sum(cost) AS cost FROM calls WHERE cost IS NOT NULL GROUP BY ALL ORDER BY day, team"
     ).df()
+    return costs
 
 
 def cost_alerts(connection: duckdb.DuckDBPyConnection, facts: CallFacts | None = None) -> pd.DataFrame:

@@ -26,8 +26,8 @@ from measurement.store import code_version, write_atomically, write_parquet
 from monitoring.callpass import COUNTS
 from monitoring.catalogue import MEASURES, Source
 from monitoring.encoding import dictionary_of, hashes_of
-from monitoring.intervals import count_interval
 from monitoring.intake.verdicts import UNPLACED
+from monitoring.intervals import count_interval
 from monitoring.rollup import KEYS, VALUE_COLUMNS, CallFacts, hours_seen, rolled_up
 from monitoring.tables import Table, open_tables
 
@@ -134,8 +134,8 @@ class DayRollups:
             calls = [path for path in files[day] if path.parent.name == "calls"]
             state.days[day] = _Day(stamps=_stamps(files[day]), span=_span(calls))
             write_atomically(self.folder / "outputs" / f"{day}.npy", _outputs_of(calls).tobytes())
-        for day in state.days.values():
-            day.shares = [other for other in day.shares if other not in changed | gone]
+        for kept in state.days.values():
+            kept.shares = [other for other in kept.shares if other not in changed | gone]
         for day in changed:
             mine = _Screen(self._hashes(day))
             for other in state.days:
@@ -157,7 +157,13 @@ class DayRollups:
         if tree["version"] != version:
             return _State(level=level)
         days = {day: _Day(**values) for day, values in tree["days"].items()}
-        return _State(level=level, days=days, loose=(tree["loose"][0], tree["loose"][1]), kpis=kpis.to_pandas(), facts=facts.to_pandas())
+        return _State(
+            level=level,
+            days=days,
+            loose=(tree["loose"][0], tree["loose"][1]),
+            kpis=kpis.to_pandas(),
+            facts=facts.to_pandas(),
+        )
 
     def _write(self, state: _State, version: str) -> None:
         """The state last: a job that was killed before does its days once more."""

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from monitoring.callpass import COUNTS, CallTotals, read_calls, sum_names
 from monitoring.catalogue import MEASURES, Measure, Source
 from monitoring.intervals import (
     Floats,
@@ -20,7 +21,6 @@ from monitoring.intervals import (
     ratio_interval,
     wilson,
 )
-from monitoring.callpass import COUNTS, CallTotals, read_calls, sum_names
 from monitoring.leaves import Leaf, at_ranks, leaves_of_query, members, order_statistics
 from monitoring.tables import ALL
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 KEYS = ("day", "team", "model")
 VALUE_COLUMNS = (*KEYS, "kpi", "value", "lower", "upper", "n")
+#: Columns of `VALUE_COLUMNS` as arrays of one length, ``kpi`` one name for all.
+Rows = dict[str, Any]
 SOURCES: tuple[Source, ...] = ("calls", "scores", "outputs", "published", "incidents", "business")
 #: The totals beside the finest groups: over models, over teams, over both.
 _GROUPS = (("day", "team", "model"), ("day", "team"), ("day", "model"), ("day",))
@@ -123,7 +125,7 @@ def rolled_up(
     DataFrame, CallTotals or None
         The KPIs, and what the pass over the files found (its leaves are used up).
     """
-    parts = []
+    parts: list[Rows] = []
     quick = call_totals(connection, files) if files and "calls" in sources else None
     asked = [measure for measure in MEASURES if measure.source in sources]
     sums = [measure for measure in asked if measure.kind != "quantile" and measure.source != "business"]
@@ -134,18 +136,20 @@ def rolled_up(
         if quick is not None and source in {"calls", "outputs"}:
             connection.register("finest_groups", quick.sums if source == "calls" else quick.outputs)
             sql = totals_sql(measures, "finest_groups")
-        table = connection.sql(sql).df()
-        if len(table):
-            hours = hours_seen(table["day"], span)
+        frame = connection.sql(sql).df()
+        if len(frame):
+            table = {name: frame[name].to_numpy() for name in frame.columns}
+            hours = hours_seen(frame["day"], span)
             parts += [_from_sums(measure, table, str(number), hours, level) for number, measure in enumerate(measures)]
     quantiles = [measure for measure in asked if measure.kind == "quantile"]
     for (source, value), group in groupby(quantiles, key=lambda m: (m.source, m.value)):
         direct = quick is not None and source == "calls" and value in quick.leaves
         leaves = quick.leaves.pop(value) if quick and direct else leaves_of_query(connection, source, value)
         parts += _quantiles(leaves, list(group), level)
+    frames = [_frame(parts)]
     if "business" in sources:
-        parts.append(_business(connection))
-    return in_order(parts), quick
+        frames.append(_business(connection))
+    return in_order(frames), quick
 
 
 def facts_of(found: CallTotals) -> CallFacts:
@@ -155,6 +159,15 @@ def facts_of(found: CallTotals) -> CallFacts:
         table=found.sums[names], outputs=int(found.outputs_by_day.sum()), undated=found.undated, first=found.first,
         last=found.last,
     )  # fmt: skip
+
+
+def _frame(parts: Sequence[Rows]) -> pd.DataFrame:
+    if not parts:
+        return pd.DataFrame(columns=list(VALUE_COLUMNS))
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in VALUE_COLUMNS if name != "kpi"}
+    number = np.repeat(np.arange(len(parts)), [len(part["n"]) for part in parts])
+    names = np.array([part["kpi"] for part in parts], dtype=object)
+    return pd.DataFrame({**columns, "kpi": names[number]})
 
 
 def in_order(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -204,10 +217,10 @@ def hours_seen(days: pd.Series[pd.Timestamp], span: tuple[int | None, int | None
     return np.asarray(np.maximum((end - begin) / np.timedelta64(1, "h"), 1.0 / 60.0), dtype=float)
 
 
-def _from_sums(measure: Measure, table: pd.DataFrame, number: str, hours: Floats, level: float) -> pd.DataFrame:
+def _from_sums(measure: Measure, table: Rows, number: str, hours: Floats, level: float) -> Rows:
     names = [name for name in ("n", "y", "x", "yy", "xx", "xy") if name + number in table]
-    keep = (table["n" + number] > 0).to_numpy()
-    sums = {name: table[name + number].to_numpy(dtype=float)[keep] for name in names}
+    keep = table["n" + number] > 0
+    sums = {name: table[name + number].astype(float)[keep] for name in names}
     n, y = sums["n"], sums["y"]
     unknown = np.full(len(n), np.nan)
     value, lower, upper = y, unknown, unknown
@@ -224,24 +237,27 @@ def _from_sums(measure: Measure, table: pd.DataFrame, number: str, hours: Floats
     elif measure.kind == "per_hour":
         lower, upper = (end / hours[keep] for end in count_interval(y, level))
         value = y / hours[keep]
-    rows = table.loc[keep, list(KEYS)].assign(
-        kpi=measure.kpi.id, value=value, lower=lower, upper=upper, n=n.astype(int)
-    )
     if measure.kpi.unit == "fraction":
-        rows[["lower", "upper"]] = rows[["lower", "upper"]].clip(0.0, 1.0)
-    finite: pd.DataFrame = rows[np.isfinite(rows["value"])]
-    return finite
+        lower, upper = np.clip(lower, 0.0, 1.0), np.clip(upper, 0.0, 1.0)
+    rows = {name: table[name][keep] for name in KEYS}
+    rows |= {"value": value, "lower": lower, "upper": upper, "n": n.astype(int)}
+    finite = np.isfinite(value)
+    return {**{name: column[finite] for name, column in rows.items()}, "kpi": measure.kpi.id}
 
 
-def _quantiles(leaves: Mapping[Leaf, Floats], measures: Sequence[Measure], level: float) -> list[pd.DataFrame]:
+def _quantiles(leaves: Mapping[Leaf, Floats], measures: Sequence[Measure], level: float) -> list[Rows]:
     """Exact quantiles (linear interpolation, as NumPy and DuckDB's quantile_cont) with order-statistic intervals."""
     parts = []
     for group in _GROUPS if leaves else ():
         found = members(leaves, [KEYS.index(name) for name in group])
         sizes = np.array([sum(map(len, leaf_set)) for leaf_set in found.values()])
         distinct, place = np.unique(sizes, return_inverse=True)
-        keys = pd.DataFrame(list(found), columns=list(group)).reindex(columns=list(KEYS), fill_value=ALL)
-        keys["day"] = pd.to_datetime(keys["day"], unit="D")
+        places = {name: place for place, name in enumerate(group)}
+        keys: Rows = {
+            name: np.array([key[places[name]] if name in places else ALL for key in found], dtype=object)
+            for name in KEYS
+        }
+        keys["day"] = keys["day"].astype(np.int64).astype("datetime64[D]").astype("datetime64[s]")
         for measure in measures:
             ends = [end[place] for end in quantile_ranks(distinct, measure.quantile, level)]
             ranks = np.stack([1.0 + (sizes - 1) * measure.quantile, *ends], axis=1)
@@ -250,7 +266,7 @@ def _quantiles(leaves: Mapping[Leaf, Floats], measures: Sequence[Measure], level
             else:
                 values = np.array([order_statistics(*one) for one in zip(found.values(), ranks, strict=True)])
             value, low, high = values.T
-            parts.append(keys.assign(kpi=measure.kpi.id, value=value, lower=low, upper=high, n=sizes))
+            parts.append({**keys, "kpi": measure.kpi.id, "value": value, "lower": low, "upper": high, "n": sizes})
     return parts
 
 

@@ -11,7 +11,6 @@ from monitoring.intake.gathered import Gathered, empty_row
 from monitoring.intake.otlp import hex_id
 from monitoring.intake.scores import numeric_score, score_source
 
-
 _END_OF_TIME = 2**63
 
 

@@ -108,7 +108,9 @@ VALUES = st.one_of(
         max_leaves=5,
     ),
 )  # fmt: skip
-QUICK = settings(max_examples=int(os.environ.get("LIFTWERK_FUZZ", "50")), deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(
+    max_examples=int(os.environ.get("LIFTWERK_FUZZ", "50")), deadline=None, suppress_health_check=list(HealthCheck)
+)
 
 
 def places(tree, path=()):
@@ -206,7 +208,9 @@ def test_any_cell_of_a_csv_download(data):
             writer = csv.DictWriter(stream, cells)
             writer.writeheader()
             writer.writerows(rows)
-        file.write_bytes(file.read_bytes() + data.draw(st.sampled_from([b"", b"\xff\xfe,a\n", b"," * 60 + b"1\n", b'"'])))
+        file.write_bytes(
+            file.read_bytes() + data.draw(st.sampled_from([b"", b"\xff\xfe,a\n", b"," * 60 + b"1\n", b'"']))
+        )
         into = Gathered(file="a.csv")
         take_csv(file, into)
     calls = call_table(into.leaves(), RULES)
@@ -214,16 +218,24 @@ def test_any_cell_of_a_csv_download(data):
 
 
 @QUICK
-@given(text=st.text(max_size=60), number=st.sampled_from(["1", "NaN", "+Inf", "1e400", "x", "1 2 3", "1 1e300", "1 99999999999999999"]))
+@given(
+    text=st.text(max_size=60),
+    number=st.sampled_from(["1", "NaN", "+Inf", "1e400", "x", "1 2 3", "1 1e300", "1 99999999999999999"]),
+)
 def test_any_line_of_prometheus(text, number):
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "a.prom"
         sample = 'a_total{m="n"} '
-        lines = [sample + "1 1772445600", text.replace("\n", " ").replace("\r", " "), sample + number, sample + "5 1772445700"]
+        lines = [
+            sample + "1 1772445600",
+            text.replace("\n", " ").replace("\r", " "),
+            sample + number,
+            sample + "5 1772445700",
+        ]
         file.write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
         samples, aside = read_counters(file, "a.prom")
     assert len(samples) >= 2
-    assert set(one.line for one in aside) <= {2, 3}
+    assert {one.line for one in aside} <= {2, 3}
     increase(samples)
 
 
@@ -238,7 +250,9 @@ def test_a_day_store_takes_the_worst_of_every_format(tmp_path):
     assert store.lines() == len(lines) + 2
     ids = {one for day in store.calls for one in pq.read_table(day)["span_id"].to_pylist()}
     assert {f"{number:016x}" for number in (1, 2)} <= ids
-    assert sum("nested too deeply" in one.reason for one in report.aside) >= sum(map(len, map(places, FORMATS.values())))
+    assert sum("nested too deeply" in one.reason for one in report.aside) >= sum(
+        map(len, map(places, FORMATS.values()))
+    )
 
 
 def test_the_key_is_never_readable_by_others_and_made_once(tmp_path, monkeypatch):
@@ -246,7 +260,7 @@ def test_the_key_is_never_readable_by_others_and_made_once(tmp_path, monkeypatch
     link = os.link
 
     def watched(source, target):
-        modes.append(stat.S_IMODE(os.stat(source).st_mode))
+        modes.append(stat.S_IMODE(source.stat().st_mode))
         link(source, target)
 
     monkeypatch.delenv("LIFTWERK_PSEUDONYM_KEY", raising=False)

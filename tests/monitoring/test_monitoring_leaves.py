@@ -7,10 +7,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from monitoring.content import content_report
 from monitoring.arithmetic import evaluate
 from monitoring.callpass import read_calls
 from monitoring.catalogue import MEASURES
+from monitoring.content import content_report
 from monitoring.encoding import hashes_of
 from monitoring.leaves import order_statistics
 from simulation.content import simulate_content
@@ -63,7 +63,9 @@ def _spoilt(seed, rows=4_000):
             "ttft_ms": holes(rng.lognormal(5, 1, rows)).astype(float),
             "team": holes(rng.choice(["web", "shop", "Ärzte", ""], rows)),
             "model": holes(rng.choice(["m1", "m2", "m3"], rows)),
-            "output_id": holes(np.array([f"{n:x}" * (1 + n % 40) for n in rng.integers(0, rows // 3, rows)], dtype=object)),
+            "output_id": holes(
+                np.array([f"{n:x}" * (1 + n % 40) for n in rng.integers(0, rows // 3, rows)], dtype=object)
+            ),
             "error_type": rng.choice(np.array([None, "", "timeout"], dtype=object), rows),
             "currency": rng.choice(np.array([None, "EUR", "USD"], dtype=object), rows, p=[0.3, 0.6, 0.1]),
             "input_tokens": holes(rng.integers(0, 3, rows)).astype(float),

@@ -179,9 +179,7 @@ def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Counts:
-    """Calls: all, without cost, in other money, ending before they start, without a start; outputs; days, first to last
-    and with calls.
-    """
+    """Calls: all, without cost, in other money, ending before they start, without a start; outputs; days without."""
 
     calls: float
     no_cost: float
@@ -233,6 +231,7 @@ def _checks(connection: duckdb.DuckDBPyConnection, currency: str, facts: CallFac
         """SELECT (SELECT count(*) FROM gen_output_raw WHERE published_ts < requested_ts)
                 + (SELECT count(*) FROM gen_incident_raw WHERE resolved_ts < opened_ts)""",
     )
+    backwards += counts.backwards
     (versions,) = _one(
         connection,
         """SELECT coalesce(max(versions), 0) FROM (SELECT count(DISTINCT judge_version) AS versions
@@ -250,7 +249,7 @@ def _checks(connection: duckdb.DuckDBPyConnection, currency: str, facts: CallFac
             remedy="Have more outputs judged for hallucination: the rate rests on few", blocking=False,
         ),
         _share("scores_without_output", lost, scored, 0.05, "Give scores the span_id or output_id of what they judge"),
-        _share("clock_order", counts.backwards + backwards, calls, 0.001, "Ends before starts: put the clocks of the senders right"),
+        _share("clock_order", backwards, calls, 0.001, "Ends before starts: put the clocks of the senders right"),
         Check(
             name="days_without_calls", passed=silent <= 2, value=silent, limit=2.0,
             remedy="Days are missing from the log: see whether the export broke", blocking=False,

@@ -36,20 +36,31 @@ def queries():
 def spark_sql(text):
     """DuckDB's dialect → Spark's."""
     text = text.replace('"', "")
-    text = re.sub(r"max\((?:row)?\((.+?), model\)\)\[2\]", r"max(struct(\1 AS c, model AS m)).m", text, flags=re.IGNORECASE)
+    text = re.sub(
+        r"max\((?:row)?\((.+?), model\)\)\[2\]", r"max(struct(\1 AS c, model AS m)).m", text, flags=re.IGNORECASE
+    )
     text = re.sub(r"hash\(output_id\)", "output_id", text)  # the id itself: a hash only makes it quick
     text = re.sub(r"quantile_cont\(", "percentile(", text)
-    text = re.sub(r"epoch\((\w+\.)?(\w+) - (\w+\.)?(\w+)\)", r"(unix_micros(\1\2) - unix_micros(\3\4)) / 1000000.0", text)
-    return sqlglot.transpile(text, read="spark" if "struct(" in text or "unix_micros" in text else "duckdb", write="spark")[0]
+    text = re.sub(
+        r"epoch\((\w+\.)?(\w+) - (\w+\.)?(\w+)\)", r"(unix_micros(\1\2) - unix_micros(\3\4)) / 1000000.0", text
+    )
+    return sqlglot.transpile(
+        text, read="spark" if "struct(" in text or "unix_micros" in text else "duckdb", write="spark"
+    )[0]
 
 
 def main():
     folder = Path(sys.argv[1])
     tables = {file.stem: file for file in folder.glob("*.parquet")}
     duck = open_tables(tables, "EUR")
-    spark = SparkSession.builder.master("local[2]").config("spark.sql.session.timeZone", "UTC").config(
-        "spark.ui.enabled", "false"
-    ).config("spark.sql.shuffle.partitions", "4").config("spark.sql.parquet.inferTimestampNTZ.enabled", "true").getOrCreate()
+    spark = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.shuffle.partitions", "4")
+        .config("spark.sql.parquet.inferTimestampNTZ.enabled", "true")
+        .getOrCreate()
+    )
     spark.sparkContext.setLogLevel("ERROR")
     for name in COLUMNS:
         raw = folder / "raw" / f"{name}.parquet"
@@ -67,7 +78,14 @@ def main():
     found = {}
     for name, text in queries():
         ours, theirs = rows(duck.sql(text).df()), rows(spark.sql(spark_sql(text)).toPandas())
-        gap = max((_gap(ours[key][column], theirs[key][column]) for key in ours.keys() & theirs.keys() for column in ours[key]), default=0)
+        gap = max(
+            (
+                _gap(ours[key][column], theirs[key][column])
+                for key in ours.keys() & theirs.keys()
+                for column in ours[key]
+            ),
+            default=0,
+        )
         found[name] = {"rows": len(ours), "same_keys": ours.keys() == theirs.keys(), "gap": gap}
     sys.stdout.write(json.dumps(found) + "\n")
 
@@ -76,7 +94,10 @@ def rows(frame):
     """Key → values."""
     frame["day"] = frame["day"].astype(str).str[:10]
     keyed = frame.set_index(["day", "team", "model"]).astype(float)
-    return {key: dict(zip(keyed.columns, values, strict=True)) for key, values in zip(keyed.index, keyed.to_numpy(), strict=True)}
+    return {
+        key: dict(zip(keyed.columns, values, strict=True))
+        for key, values in zip(keyed.index, keyed.to_numpy(), strict=True)
+    }
 
 
 def _gap(one, other):

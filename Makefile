@@ -7,7 +7,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 BENCHES := bench-mmm bench-recovery bench-lifts bench-stability bench-sbc bench-geo bench-budget bench-bandits bench-content bench-attribution bench-paths bench-app bench-job
-.PHONY: help env demo test test-all lint format lock docs sample bench clean $(BENCHES)
+.PHONY: help env demo test test-all test-oidc lint format lock docs sample bench clean $(BENCHES)
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ test: env ## the quick suite, under 12 minutes on 2 cores
 
 test-all: env ## everything, the slow tests too
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "slow or not slow" $(ARGS)
+
+test-oidc: env ## sign-in with OpenID Connect against a provider of its own (authlib beside the environment)
+	@.uv/bin/uv pip install --quiet --python $(BIN)/python --target .oidc "authlib>=1.6" "httpx>=0.28"
+	@PYTHONPATH=.oidc $(BIN)/python -m pytest -q tests/app/test_app_oidc.py $(ARGS)
 
 lint: env ## ruff, mypy --strict, the import contracts of the house
 	@$(BIN)/ruff check .
@@ -92,4 +96,4 @@ bench-job: env ## a newcomer's two commands, from a fresh clone with empty cache
 	@$(BIN)/python benchmarks/main_job.py $(ARGS)
 
 clean: ## remove what can be made again
-	@rm -rf .venv .uv dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .uv .oidc dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -41,12 +41,25 @@ class View:
 
 def run_view(view: View, scene: Scene) -> None:
     """Draw a page; whatever goes wrong ends in words and a remedy, never in a traceback."""
+    _drawn(scene, view.id, view.show, scene)
+
+
+@st.fragment
+def run_part(scene: Scene, name: str, show: Callable[..., None], *things: object) -> None:
+    """Draw a part of a page that is drawn anew by itself when one of its own controls is touched.
+
+    ``show`` is called with ``things``; errors end as those of a page do.
+    """
+    _drawn(scene, name, show, *things)
+
+
+def _drawn(scene: Scene, name: str, show: Callable[..., None], *things: object) -> None:
     try:
-        view.show(scene)
+        show(*things)
     except LiftwerkError as error:
         show_problems(scene.wording, error)
     except Exception:  # noqa: BLE001 - the last line of defence: a page never shows a traceback
-        _LOG.exception("the page %s could not be drawn", view.id)
+        _LOG.exception("%s could not be drawn", name)
         st.html(
             state(
                 title=scene.text("state.fault_title"),

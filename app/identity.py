@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import getpass
 import os
+import time
 from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 
+from decisions.claims import person_of_claims
 from decisions.people import Person, UserFile
 from decisions.throttle import Throttle
 from decisions.tickets import COOKIE, Tickets, server_key
@@ -71,9 +73,4 @@ def machine_user() -> str:
 
 def _oidc_person(workspace: Workspace) -> Person | None:
     user: Any = st.user
-    if not user.is_logged_in:
-        return None
-    # An address the provider has not verified is somebody's claim, not a name.
-    address = str(user.get("email") or "") if user.get("email_verified", True) else ""
-    name = address or str(user.get("sub") or "")
-    return Person(name=name[:80], role=workspace.settings.access.role_of(address) if address else "viewer", via="oidc")
+    return person_of_claims(user.to_dict(), workspace.settings.access, time.time()) if user.is_logged_in else None

@@ -12,6 +12,7 @@ import streamlit as st
 from app import artifacts
 from app.brief import Brief, read_brief
 from app.reshape import by_date
+from decisions.anchors import verify_with_exports
 from decisions.approval import AuditEntry, AuditLog, Verification
 from decisions.labels import neutral
 from decisions.scenario import Outcome, Wishes
@@ -156,7 +157,7 @@ def brief(workspace: Workspace, week: str, language: str) -> Brief:
 
 def verification(workspace: Workspace) -> Verification:
     """Whether the audit log is as it was written: looked at anew every time, for this is the question."""
-    return AuditLog(workspace.audit_log).verify()
+    return verify_with_exports(AuditLog(workspace.audit_log), workspace.exports)[0]
 
 
 def safe_csv(table: pd.DataFrame) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -40,11 +41,16 @@ VIEWS = (
     View(id="audit", path="audit", show=audit_page.show),
 )
 SIDEBAR_PIXELS = 216
+#: The browser tab's sign as text of the page itself: nothing more is asked for.
+MARK = "data:image/svg+xml," + quote(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="M8 1 15 14H1z" fill="none" stroke="#0B5C6B" '
+    'stroke-width="1.4"/><path d="M8 1v13H1z" fill="#0B5C6B"/></svg>'
+)
 
 
 def main() -> None:
     """Draw the page the address asks for."""
-    st.set_page_config(page_title="liftwerk", page_icon="◭", layout="wide", initial_sidebar_state=SIDEBAR_PIXELS)
+    st.set_page_config(page_title="liftwerk", page_icon=MARK, layout="wide", initial_sidebar_state=SIDEBAR_PIXELS)
     st.html(style_sheet())
     try:
         scene = open_scene()

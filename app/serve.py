@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from pathlib import Path
@@ -31,10 +32,37 @@ def oidc_secrets() -> dict[str, Any]:  # what Streamlit takes as secrets: text i
 
 
 def _warm() -> None:
-    """Heavy libraries are read while the first person signs in, not while they wait for a plan."""
+    """Heavy libraries are read while the first person signs in, not while they wait for a page or a plan."""
+    import importlib
+    import pkgutil
+
+    import app.views
     from decisions.scenario import warm_up
 
+    for page in pkgutil.iter_modules(app.views.__path__):
+        importlib.import_module(f"app.views.{page.name}")
+    _first_figure()
     warm_up()
+    # Streamlit collects garbage after every drawing of a page; what was read by now stays, and looking through it
+    # each time took longer than most pages.
+    gc.collect()
+    gc.freeze()
+
+
+def _first_figure() -> None:
+    """Plotly reads its rules with the first figure of a process, and Babel its formats with the first amount."""
+    import plotly.io
+
+    from app.figures.canvas import Style
+    from app.figures.intervals import Row, interval_rows
+    from app.theme import LIGHT
+    from measurement.wording import load_wording
+
+    for locale in ("en_GB", "de_DE"):
+        words = load_wording("app", locale, "EUR")
+        row = Row(name="a", value=1.0, lower=0.5, upper=1.5, colour=LIGHT.gain)
+        figure = interval_rows([row], Style(palette=LIGHT, wording=words), title="", text=words.money)
+        plotly.io.to_json(figure, validate=False)
 
 
 threading.Thread(target=_warm, name="warm-up", daemon=True).start()

@@ -76,32 +76,6 @@ class Calibration:
             for row in rows.to_dict("records")
         ]
 
-    def spread_to(self, parts: pd.DataFrame, *, credit: str = "value") -> pd.DataFrame:
-        """Calibrated credit of campaigns, creatives or key words: each part's credit times its channel's factor.
-
-        Parameters
-        ----------
-        parts
-            Columns ``channel`` and the one named by ``credit``.
-        credit
-            Column to calibrate.
-
-        Returns
-        -------
-        The parts with ``calibrated``. Lift proves the channel's sum; how it divides within a channel is still credit.
-
-        Raises
-        ------
-        InputError
-            For a channel that was not calibrated.
-        """
-        unknown = sorted(set(parts["channel"]) - set(self.factors))
-        if unknown:
-            raise InputError.of(
-                "this channel has no calibration factor", "Calibrate every channel", column="channel", value=unknown[0]
-            )
-        return parts.assign(calibrated=parts[credit] * parts["channel"].map(self.factors))
-
 
 def reconcile(
     credit: pd.DataFrame,

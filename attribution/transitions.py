@@ -104,7 +104,7 @@ def count_transitions(table: PathTable, *, order: int = 1, buckets: bool = False
     moves, steps = _tally(table, _Moves(base=base, order=order), buckets=buckets)
     final, last = _tally(table, _Ends(base=base, order=order), buckets=buckets)
     before, after = moves // width, (moves // width * base + moves % width + 1) % base**order
-    history = np.unique(np.concatenate([np.zeros(1, dtype=np.int64), before, after, final]))
+    history = _distinct(np.concatenate([np.zeros(1, dtype=np.int64), before, after, final]), base**order)
     at_end = [np.zeros((len(history), *sums.shape[1:])) for sums in last]
     for sums, found in zip(at_end, last, strict=True):
         sums[np.searchsorted(history, final)] = found
@@ -217,6 +217,7 @@ def _sums(weights: list[FloatArray | None], cell: IntArray, size: int) -> list[F
 
 
 def _distinct(codes: IntArray, size: int) -> IntArray:
+    """Values below ``size`` that occur, ascending; by a table where it is small, as `np.unique` loads `numpy.ma`."""
     if size <= _TABLE:
         return np.flatnonzero(np.bincount(codes)).astype(np.int64)
     return np.unique(codes).astype(np.int64)

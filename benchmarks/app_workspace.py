@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+import sample_data
 from decisions.approval import AuditLog, sha256
+from jobs.content import run_content
+from jobs.creatives import run_creatives
+from jobs.geo_read import run_geo_read
 from measurement.checks import Check
 from measurement.curves import ResponseCurves
 from measurement.readers.curves_table import write_curves
 from measurement.store import RunStore
+from measurement.workspace import Workspace
 
 GEOS, WEEKS, CHANNELS, DRAWS = 40, 156, 10, 400
 SETTINGS = """[workspace]
@@ -29,7 +35,23 @@ outcome = "revenue"
 [budget]
 total = 1000000.0
 max_change = 0.25
+[creatives]
+decisions = "data/creative_decisions.parquet"
+rewards = "data/creative_rewards.parquet"
+[content]
+tables = "data/content/"
+[content.objectives]
+latency_p95 = 9000.0
+hallucination_rate = 0.08
+cost_per_output = 0.10
 """
+TEST = """channel = "channel_03"
+treated = ["Geo 03", "Geo 11", "Geo 24", "Geo 30"]
+start = 2026-08-03
+end = 2026-09-13
+kind = "scale_up"
+"""
+_LOGS = ("creative_decisions.parquet", "creative_rewards.parquet", "content")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +78,22 @@ def build(root: Path) -> Path:
     for week, share in (("2026-W47", 0.7), ("2026-W48", 1.0)):
         planned = world.current + (proposed - world.current) * share
         _decision(root, week, world.names, world.current, planned, world.roas)
+    _other_jobs(root)
     return root
+
+
+def _other_jobs(root: Path) -> None:
+    """Creatives and content of the sample workspace, and a geo test on the panel: quick jobs, really run."""
+    logs = Path(sample_data.__file__).parent / "workspace" / "data"
+    for name in _LOGS:
+        copy = shutil.copytree if (logs / name).is_dir() else shutil.copyfile
+        copy(logs / name, root / "data" / name)
+    (root / "geo_tests").mkdir()
+    (root / "geo_tests" / "test.toml").write_text(TEST, encoding="utf-8")
+    workspace = Workspace.open(root)
+    run_creatives(workspace, seed=7)
+    run_content(workspace, seed=7)
+    run_geo_read(workspace, root / "geo_tests" / "test.toml", seed=7)
 
 
 def _inputs(root: Path, rng: np.random.Generator) -> World:

@@ -22,6 +22,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from budget_optimizer.clash import NoPlanInTimeError
 from budget_optimizer.constraints import Rule, compile_rules, money
 from budget_optimizer.objective import Goal
 from budget_optimizer.pieces import grid_points, shapes_of, view_values
@@ -31,7 +32,6 @@ from budget_optimizer.rows import Row, RowMatrix, bounds_from, row_matrix
 from budget_optimizer.search import FEASIBLE, Effort, Found, Search, with_exact_runs
 from measurement.checks import Check
 from measurement.curves import FloatArray, ResponseCurves
-from measurement.errors import InputError
 from measurement.estimates import Estimate, Interval
 from measurement.plans import Allocation
 
@@ -190,7 +190,7 @@ class Allocator:
 
             raise clash_error(curves, rows, self.goal)
         if found.spend is None:
-            raise InputError.of(
+            raise NoPlanInTimeError.of(
                 "no plan that meets the rules was found in time",
                 "Raise time_limit, or loosen a rule",
                 column="budget",

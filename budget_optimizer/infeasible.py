@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from budget_optimizer.constraints import money
+from budget_optimizer.clash import Clash, ClashError, Step, Verb
 from budget_optimizer.objective import Goal
 from budget_optimizer.rows import Row, RowMatrix, row_matrix
 from budget_optimizer.search import Effort
@@ -27,74 +27,53 @@ Oracle = Callable[[Sequence[int]], bool]
 _TOLERANCE = 1e-7
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clash:
-    """Rules that cannot hold together.
-
-    Attributes
-    ----------
-    rules
-        Names of the smallest set: without any one of them the others can be met.
-    mend
-        Rule name → by how much money its limit must give way; the cheapest way to make the plan possible.
-    advice
-        The mend in words, e.g. ``"lower 'tv at least 5,000' by 700"``, one a rule of ``mend``.
-    """
-
-    rules: tuple[str, ...]
-    mend: dict[str, float]
-    advice: tuple[str, ...] = ()
-
-    @property
-    def sentence(self) -> str:
-        """What to change, in one sentence without a full stop."""
-        return f"The cheapest mend: {' and '.join(self.advice)}" if self.advice else "Loosen one of these rules"
-
-
-def _advice(row: Row, amount: float) -> str:
+def _step(row: Row, amount: float) -> Step:
     """How one row gives way by a signed amount (positive: its left side is too large)."""
-    if row.outcome:
-        return f"lower the target '{row.name}' (it falls short by an outcome of {money(abs(amount))})"
     signs = {size > 0 for size in row.spend.values()}
-    if row.equal:
+    verb: Verb = "loosen"
+    if row.outcome:
+        verb = "lower_target"
+    elif row.equal:
         verb = "raise" if amount > 0 else "lower"
     elif len(signs) == 1:
         verb = "raise" if signs == {True} else "lower"
-    else:
-        verb = "loosen"
-    return f"{verb} '{row.name}' by {money(abs(amount))}"
+    return Step(verb=verb, rule=row.name, amount=abs(amount))
 
 
 def _clash(rows: Sequence[Row], chosen: Sequence[int], mend: dict[int, float]) -> Clash:
+    names = tuple(rows[index].name for index in sorted(chosen))
     return Clash(
-        rules=tuple(rows[index].name for index in sorted(chosen)),
+        rules=names,
         mend={rows[index].name: abs(amount) for index, amount in mend.items()},
-        advice=tuple(_advice(rows[index], amount) for index, amount in mend.items()),
+        steps=tuple(_step(rows[index], amount) for index, amount in mend.items()),
+        short=_short_names(rows, names),
     )
 
 
-def _short_names(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+def _short_names(rows: Sequence[Row], names: Sequence[str]) -> tuple[tuple[str, int], ...]:
     """The names of a clash; three and more rows of one family count as that family."""
     family = {row.name: row.family for row in rows}
     counts = Counter(family.get(name, "") for name in names)
-    result: dict[str, None] = {}
+    result: dict[tuple[str, int], None] = {}
     for name in names:
         kin = family.get(name, "")
         many = bool(kin) and counts[kin] >= 3
-        result[f"{kin} ({counts[kin]} channels)" if many else name] = None
-    return list(result)
+        result[(kin, counts[kin]) if many else (name, 1)] = None
+    return tuple(result)
 
 
-def clash_error(curves: ResponseCurves, rows: Sequence[Row], goal: Goal) -> InputError:
+def clash_error(curves: ResponseCurves, rows: Sequence[Row], goal: Goal) -> ClashError:
     """The clash as an error for the user of the rules (exit status 2)."""
     clash = find_clash(curves, rows, goal)
-    error = InputError.of(
-        f"these rules cannot hold together: {'; '.join(_short_names(rows, clash.rules))}",
+    named = (f"{name} ({count} channels)" if count > 1 else name for name, count in clash.short)
+    problems = InputError.of(
+        f"these rules cannot hold together: {'; '.join(named)}",
         clash.sentence,
         column="budget",
         value=f"{len(clash.rules)} rules",
-    )
-    assert isinstance(error, InputError)  # noqa: S101 - `of` is a constructor of its own class
+    ).problems
+    error = ClashError(problems)
+    error.clash = clash
     return error
 
 

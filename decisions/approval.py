@@ -5,8 +5,8 @@ form (keys sorted, no blanks); ``hash`` is the SHA-256 of the line without it, a
 before (64 zeros for the first). Beside the log lies ``head.json`` with the number of lines and the last hash, so
 that a log which was cut short is found out as well. A line is first written to ``pending.json``: what a killed writer
 leaves behind the head is the beginning of that line and nothing else, so that added bytes are told from a stopped
-write. A chain that was rewritten as a whole, head included, can only be found by comparing with a head kept elsewhere:
-every export carries the head as it was when it was written.
+write. A chain that was cut short or rewritten as a whole, head included, can only be found by comparing with a head
+kept elsewhere: every export quotes its line of the log, and `decisions.anchors` compares.
 """
 
 from __future__ import annotations

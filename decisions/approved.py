@@ -102,6 +102,17 @@ def withdraw_approved(exports: Path, week: str) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def approved_lines(exports: Path, week: str) -> list[str] | None:
+    """Hashes of the log's lines that the approved files name, ``None`` where there are no such files."""
+    try:
+        tree = json.loads((exports / folder_name(week) / "approval.json").read_text(encoding="utf-8"))
+        return [str(one["hash"]) for one in tree["approvals"]]
+    except FileNotFoundError:
+        return None if not (exports / folder_name(week)).exists() else []
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
 def approval_document(standing: Standing, current: Mapping[str, float], currency: str) -> dict[str, Any]:
     """``approval.json``: who approved what, and the lines of the audit log that say so."""
     return {

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 _INITIALS = frozenset({"tv", "ctv", "ooh", "dooh", "seo", "sea", "crm", "pr", "dm"})
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+#: The signs with which a spreadsheet's formula, or a call to another program, begins; the wide ones of East Asian
+#: keyboards too, and control characters that hide one.
+_FORMULA = ("=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠", "\t", "\r", "\n", "\x00")
 
 
 def label(name: str) -> str:
@@ -23,7 +25,7 @@ def label(name: str) -> str:
 
 def looks_like_formula(text: str) -> bool:
     """Whether a spreadsheet would try to compute the text."""
-    return text.startswith(_FORMULA)
+    return text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA)
 
 
 def neutral(text: str) -> str:

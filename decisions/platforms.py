@@ -42,9 +42,18 @@ def campaign_weeks(platform: PlatformSection, budget: Mapping[str, float]) -> di
 
 
 def campaign_days(platform: PlatformSection, budget: Mapping[str, float]) -> dict[str, float]:
-    """One daily amount by campaign: the week's seventh, down to the cent, so that seven days never overspend."""
+    """One daily amount by campaign: seven days of a channel's campaigns never cost more than its week.
+
+    A campaign has one amount for every day, so a week that seven does not divide cannot be met: what is left over is
+    less than seven cents a channel, however many campaigns it has, and no amounts in whole cents come closer.
+    """
     weeks = campaign_weeks(platform, budget)
-    return {name: (round(money * 100) // DAYS) / 100 for name, money in weeks.items()}
+    found: dict[str, float] = {}
+    for channel in dict.fromkeys(one.channel for one in platform.campaigns):
+        names = [one.name for one in platform.campaigns if one.channel == channel]
+        day = round(budget[channel] * 100) // DAYS / 100
+        found |= to_cents({name: weeks[name] / DAYS for name in names}, day)
+    return {name: found[name] for name in weeks}
 
 
 def campaign_amounts(platform: PlatformSection, budget: Mapping[str, float]) -> dict[str, float]:

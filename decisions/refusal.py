@@ -39,4 +39,14 @@ class Refusal(InputError):  # noqa: N818 - an answer, not a fault
     def sentence(self, words: Wording) -> str:
         """What was refused and what to do, in the language of the decisions' catalogue ``words``."""
         parts = (f"refusal.{self.rule}", f"refusal_remedy.{self.rule}")
-        return " ".join(words.text(part, **self.facts) for part in parts)
+        facts = {name: _in_words(name, value, words) for name, value in self.facts.items()}
+        return " ".join(words.text(part, **facts) for part in parts)
+
+
+def _in_words(name: str, value: str, words: Wording) -> str:
+    """Roles, deeds and money as people of the language write them; everything else as it is."""
+    if name == "missing":
+        return words.money(float(value), digits=2, signed=True)
+    if name == "role":
+        return words.messages.get(f"role_name.{value}", value)
+    return words.messages.get(f"deed_name.{value}", value) if name == "deed" else value

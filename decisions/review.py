@@ -15,7 +15,8 @@ from typing import Any
 
 from decisions.amounts import total_of
 from decisions.approval import AuditEntry, AuditLog, sha256
-from decisions.approved import publish_approved, withdraw_approved
+from decisions.approved import approved_lines, publish_approved, withdraw_approved
+from decisions.locking import locked
 from decisions.people import Deed, Person
 from decisions.refusal import Refusal
 from decisions.standing import Standing, moved_money, standing_of
@@ -27,6 +28,7 @@ from measurement.workspace import Workspace
 _LONGEST_REASON = 500
 _SHORTEST_REASON = 3
 _MOST_MONEY = 1e12
+_SETTLING = ".settling"
 
 
 class Review:
@@ -74,7 +76,7 @@ class Review:
             found = self._found(entries, person, "approve", week, version)
             if not found.actionable:
                 raise Refusal.by("gates_failed")
-            if found.document != sha256({key: value for key, value in document.items() if key != "audit"}):
+            if found.document != _hash(document):
                 raise Refusal.by("export_changed", week=week)
             if found.stage in ("approved", "rejected"):
                 raise Refusal.by(f"already_{found.stage}")
@@ -138,15 +140,35 @@ class Review:
         return self.settled(week)
 
     def settled(self, week: str) -> Standing:
-        """The standing, with the approved files in place exactly where the week is approved (safe to repeat)."""
-        found = self.standing(week)
-        if found is None:
-            raise Refusal.by("nothing_recommended", week=week)
-        if found.stage == "approved":
-            publish_approved(self.exports, found, self.document(week), self.settings)
-        else:
-            withdraw_approved(self.exports, week)
-        return found
+        """The standing, with the approved files in place exactly where the week is approved (safe to repeat).
+
+        Whoever settles last has read the log last: an approval and a rejection at once cannot leave the files of the
+        one beside the log of the other.
+
+        Raises
+        ------
+        Refusal
+            Nothing was recommended, or the export is not the one that was approved: its files are removed then.
+        """
+        with locked(self.exports / _SETTLING):
+            found = self.standing(week)
+            if found is None:
+                raise Refusal.by("nothing_recommended", week=week)
+            if found.stage != "approved":
+                withdraw_approved(self.exports, week)
+                return found
+            document = self.document(week)
+            if found.document != _hash(document):
+                withdraw_approved(self.exports, week)
+                raise Refusal.by("export_changed", week=week)
+            publish_approved(self.exports, found, document, self.settings)
+            return found
+
+    def in_place(self, standing: Standing) -> bool:
+        """Whether the approved files are there exactly where the log says so: a stopped server may have left others."""
+        there = approved_lines(self.exports, standing.week)
+        wanted = [entry.hash for entry in standing.approvals] if standing.stage == "approved" else None
+        return there == wanted
 
     def document(self, week: str) -> dict[str, Any]:
         """``decision.json`` of a week.
@@ -179,6 +201,11 @@ class Review:
         return found
 
 
+def _hash(document: Mapping[str, Any]) -> str:
+    """As the log keeps it: the decision without its own line in the log."""
+    return sha256({key: value for key, value in document.items() if key != "audit"})
+
+
 def checked_budget(budget: Mapping[str, float], recommended: Mapping[str, float]) -> dict[str, float]:
     """Amounts to the cent: every channel once, none below zero, the recommended total.
 
@@ -191,16 +218,14 @@ def checked_budget(budget: Mapping[str, float], recommended: Mapping[str, float]
         raise Refusal.by("channels")
     amounts: dict[str, float] = {}
     for name in recommended:
-        try:
-            money = float(budget[name])
-        except (TypeError, ValueError):
-            money = math.nan
+        given = budget[name]
+        money = float(given) if isinstance(given, int | float) and not isinstance(given, bool) else math.nan
         if not 0 <= money < _MOST_MONEY:
             raise Refusal.by("amount", channel=name)
         amounts[name] = round(money, 2)
     missing = round(total_of(list(recommended.values())) - total_of(list(amounts.values())), 2)
     if missing:
-        raise Refusal.by("total", missing=f"{missing:+,.2f}")
+        raise Refusal.by("total", missing=f"{missing:+.2f}")
     return amounts
 
 

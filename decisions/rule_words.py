@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from budget_optimizer.clash import Clash, Step
 from decisions.labels import label
 from measurement.wording import Wording
 
@@ -61,6 +62,24 @@ def rule_in_words(name: str, words: Wording) -> str:
         parts = {part: _written(part, text, words) for part, text in found.groupdict().items()}
         return words.text(f"budget_rule.{key}", **parts)
     return name
+
+
+def clash_in_words(clash: Clash, words: Wording) -> tuple[str, str]:
+    """Which rules cannot hold together, and what to change, a sentence each in the language of ``words``."""
+    names = [
+        words.text("clash.family", rule=rule_in_words(name, words), count=count)
+        if count > 1
+        else rule_in_words(name, words)
+        for name, count in clash.short
+    ]
+    steps = words.text("clash.and").join(_step(step, words) for step in clash.steps)
+    mend = words.text("clash.mend", steps=steps) if steps else words.text("clash.loosen_one")
+    return words.text("clash.rules", rules="; ".join(names)), mend
+
+
+def _step(step: Step, words: Wording) -> str:
+    amount = words.money(step.amount, digits=0 if abs(step.amount) >= 100 else 2)
+    return words.text(f"clash.{step.verb}", rule=rule_in_words(step.rule, words), amount=amount)
 
 
 def _written(part: str, text: str, words: Wording) -> str:

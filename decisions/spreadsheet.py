@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -266,7 +267,7 @@ def _methods_sheet(page: Sheet, decision: WeekDecision, words: Wording, stabilit
         page.text(1, words.text(f"word.{word}"), font_color=BAD if word == "failed" else INK, **rule)
         for column, name in ((2, "value"), (3, "limit")):
             value = check.get(name)
-            if isinstance(value, int | float) and not isinstance(value, bool):
+            if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
                 page.number(column, value, num_format="0.####" if abs(value) < 1000 else "#,##0", **rule)
             else:
                 page.text(column, "" if value is None else str(value), align="right", **rule)

@@ -66,9 +66,12 @@ class Candidate:
         What the checks found in it.
     before, after
         Extents of the panel that is there and of the new one, ``None`` where one cannot be read.
+    seen
+        Hash of the file they were compared with.
     """
 
     content: bytes
+    seen: str
     problems: tuple[Problem, ...]
     before: Extent | None
     after: Extent | None
@@ -125,9 +128,11 @@ def examine(workspace: Workspace, person: Person, name: str, content: bytes) -> 
         settings = workspace.settings.model_copy(update={"panel_section": section})
         reading = load_panel(replace(workspace, settings=settings))
     problems = tuple(replace(problem, file=Path(problem.file).name) for problem in reading.problems)
+    seen = _file_hash(file)
     now = load_panel(workspace).panel
     return Candidate(
         content=content,
+        seen=seen,
         problems=problems,
         before=None if now is None else Extent.of(now),
         after=None if reading.panel is None else Extent.of(reading.panel),
@@ -140,7 +145,7 @@ def put_in_place(workspace: Workspace, person: Person, candidate: Candidate, rea
     Raises
     ------
     Refusal
-        Role, data with errors, no reason.
+        Role, data with errors, no reason, or somebody else replaced the file meanwhile.
     """
     file = panel_file(workspace)
     subject = file.relative_to(workspace.root.resolve()).as_posix()
@@ -149,6 +154,8 @@ def put_in_place(workspace: Workspace, person: Person, candidate: Candidate, rea
         person.must("upload")
         if not candidate.sound:
             raise Refusal.by("upload_unsound")
+        if _file_hash(file) != candidate.seen:
+            raise Refusal.by("upload_outdated")
         text = checked_reason(reason, needed=True)
         old = file.read_bytes() if file.is_file() else b""
         if old:
@@ -166,6 +173,10 @@ def put_in_place(workspace: Workspace, person: Person, candidate: Candidate, rea
         }
 
     return AuditLog(workspace.audit_log).append_checked("uploaded", subject, person.name, check)
+
+
+def _file_hash(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes() if file.is_file() else b"").hexdigest()
 
 
 def _unpacked(content: bytes, ending: str) -> int:

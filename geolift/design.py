@@ -93,6 +93,7 @@ class GeoDesigns:
                 "aa_rejection": design.aa_rejection,
                 "mde_outcome": design.mde_outcome,
                 "detectable_iroas": design.detectable_iroas,
+                "chosen_aa_rejection": self.fresh_aa_rejection,
             }
             for rank, design in enumerate(self.designs, start=1)
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from scipy.stats import norm
 
 from geolift.estimators import Comparison, Fit
@@ -12,6 +13,9 @@ from geolift.spend import TestSpend
 from geolift.test_plan import GeoTest
 from measurement.errors import InputError
 from measurement.estimates import Estimate, Interval, LiftEstimate
+
+#: A standard error below this share of the outcome is rounding: the donors reproduce the treated geos.
+ROUNDING = 1e-12
 
 
 def lift_estimate(
@@ -28,7 +32,7 @@ def lift_estimate(
     fit_method = test.estimator or "synthetic_control"
     quantile = float(norm.ppf(0.5 + level / 2))
     error = max((interval.upper - interval.lower) / 2 / quantile, fit.pre_rmse / math.sqrt(comparison.post))
-    if not error > 0:
+    if not error > ROUNDING * float(np.abs(comparison.treated).mean()):
         raise InputError.of(
             "the donors reproduce the treated geos exactly, so that no error can be estimated",
             "Check that the treated geos are not sums or copies of donors",

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geolift.calibration import AaRate, aa_rate
+from geolift.chosen import chosen_aa_rate
 from geolift.estimators import Comparison, Estimator, Fit
 from geolift.handover import as_json, finite, lift_estimate
 from geolift.inference import TestResult, rejection_level
@@ -52,6 +53,9 @@ class GeoReadout:
         What the test cost.
     aa
         The test's rejection rate where nothing was tested, ``None`` where the history is too short to say.
+    aa_chosen
+        The same for sets that were chosen because their donors followed them closely; ``None`` for other tests than
+        the default one, or where the history is too short.
     robustness
         Other readings of the same data.
     base
@@ -77,6 +81,7 @@ class GeoReadout:
     dates: pd.DatetimeIndex
     spend: TestSpend
     aa: AaRate | None
+    aa_chosen: AaRate | None
     robustness: Robustness
     base: float
     cells: tuple[CellReading, ...]
@@ -147,6 +152,7 @@ class GeoReadout:
             "iroas": None if iroas is None else as_json(iroas),
             "p_value": self.result.p_value,
             "aa_rejection": None if self.aa is None else self.aa.to_dict(),
+            "aa_rejection_chosen": None if self.aa_chosen is None else self.aa_chosen.to_dict(),
             "pre_fit": {
                 "periods": pre,
                 "rmse": self.fit.pre_rmse,
@@ -221,12 +227,13 @@ def read_geo_test(panel: Panel, test: GeoTest, *, estimator: Estimator | None = 
             seed=seed,
             **_effort(found.estimator.name, result.method),
         )
+    chosen = _chosen_rate(found, comparison.post, size, alpha=rejection_level(test.level), seed=seed)
     others = robustness(found.estimator, comparison, size=size, seed=seed)
     checks = (
         *data_checks(panel, test, comparison, spend, found.constant),
         *fit_checks(comparison, fit, fixed_effects=bool(fit.options.get("fixed_effects", True))),
         *middle_check(result, fit.att),
-        *calibration_check(aa),
+        *calibration_check(aa, chosen),
         *others.checks(result, level=test.level),
     )
     lift = lift_estimate(test, comparison, fit, result, spend, panel.currency)
@@ -241,6 +248,7 @@ def read_geo_test(panel: Panel, test: GeoTest, *, estimator: Estimator | None = 
         dates=panel.dates[: len(comparison.treated)],
         spend=spend,
         aa=aa,
+        aa_chosen=chosen,
         robustness=others,
         cells=found.cells,
         running=running,
@@ -259,6 +267,12 @@ _AA_EFFORT = {
     "synthetic_did": {"ends": 4, "sets": 30},
     "augmented": {"ends": 8, "sets": 20},
 }
+
+
+def _chosen_rate(found: Measured, post: int, size: int, *, alpha: float, seed: int) -> AaRate | None:
+    if found.estimator.name != "synthetic_control" or found.result.method != "block_conformal":
+        return None
+    return chosen_aa_rate(found.history, size=size, post=post, alpha=alpha, seed=seed)
 
 
 def _effort(estimator: str, method: str) -> Mapping[str, int]:

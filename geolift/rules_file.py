@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from geolift.candidates import SetRules
 from measurement.errors import InputError, Problem, shorten
+from measurement.toml_files import read_toml
 
 _KNOWN = {
     "sizes": "sizes = [2, 3, 4]",
@@ -31,12 +31,7 @@ def read_rules(file: Path) -> SetRules:
     """
     if not file.is_file():
         raise InputError.of("there is no such file of rules", "Pass the path of a .toml file", file=str(file))
-    try:
-        tree = tomllib.loads(file.read_bytes().decode("utf-8-sig"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError.of(
-            f"the rules are not valid TOML: {error}", "Mend that line; lists need [brackets]", file=file.name
-        ) from error
+    tree, _ = read_toml(file, "the rules are")
     problems = []
     for name, value in tree.items():
         if name not in _KNOWN:

@@ -66,18 +66,21 @@ def choice_stretches(history: FloatArray, members: NDArray[np.intp], *, seed: in
     if periods < SHORTEST or len(sample) < FEWEST or geos - size < 2:
         return np.ones(len(members)), None
     half = periods // 2
-    first = _log_error(history, sample, fitted=half, judged=slice(half))
-    second = _log_error(history, sample, fitted=half, judged=slice(half, None))
+    first = log_errors(history, sample, fitted=half, judged=slice(half))
+    second = log_errors(history, sample, fitted=half, judged=slice(half, None))
     away = first - first.mean()
     spread = float(away @ away)
     reliability = float(np.clip(away @ second / spread, 0.0, 1.0)) if spread > 0 else 1.0
-    usual = float(_log_error(history, sample, fitted=periods, judged=slice(None)).mean())
-    own = _log_error(history, members, fitted=periods, judged=slice(None))
+    usual = float(log_errors(history, sample, fitted=periods, judged=slice(None)).mean())
+    own = log_errors(history, members, fitted=periods, judged=slice(None))
     return np.asarray(np.maximum(np.exp((1 - reliability) * (usual - own)), 1.0), dtype=np.float64), reliability
 
 
-def _log_error(history: FloatArray, members: NDArray[np.intp], *, fitted: int, judged: slice) -> FloatArray:
-    """Log of each set's root mean square error relative to its level, shape (N,)."""
+def log_errors(history: FloatArray, members: NDArray[np.intp], *, fitted: int, judged: slice) -> FloatArray:
+    """Log of each set's root mean square error relative to its level, shape (N,).
+
+    Weights are fitted on the first ``fitted`` periods of ``history`` (G, T); ``judged`` are the periods that count.
+    """
     series = history[members].mean(axis=1)
     allowed = np.ones((len(members), len(history)), dtype=np.bool_)
     np.put_along_axis(allowed, members, False, axis=1)

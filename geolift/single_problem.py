@@ -11,13 +11,16 @@ import numpy as np
 
 from geolift.active_set import Flags, Places, Reals, _append, _exchange, _settle, _steepest, compiled, compiled_sums
 
+#: Donors taken in beside the steepest one, and how steep they must be, as a share of its descent below the level.
+COMPANY, NEARLY = 2, 0.5
+
 
 @compiled_sums
 def _centre(target: Reals, donors: Reals, aim: Reals, pool: Reals, squares: Reals) -> float:
-    """Target and donors less the donors' mean, into ``aim`` and ``pool``; returns the scale, NaN where not finite.
+    """Target and donors less the donors' mean, into ``aim`` and ``pool``; returns ``aim``'s square, NaN if not finite.
 
     ``squares`` (J,) receives the sum of squares of each row of ``pool``. Since Σ w = 1, moving donors and target by one
-    common series, and scaling all alike, leaves the minimiser unchanged.
+    common series leaves the minimiser unchanged. Nothing is scaled: every limit below is relative to these squares.
     """
     count, periods = donors.shape
     aim[:] = 0.0
@@ -38,21 +41,7 @@ def _centre(target: Reals, donors: Reals, aim: Reals, pool: Reals, squares: Real
     for t in range(periods):
         aim[t] = target[t] - aim[t]
         own += aim[t] * aim[t]
-    if not np.isfinite(total + own):
-        return np.nan
-    return float(np.sqrt(total / (count * periods)) if total > 0.0 else np.sqrt(own / periods))
-
-
-@compiled_sums
-def _divide(aim: Reals, pool: Reals, squares: Reals, scale: float) -> None:
-    """Bring everything to the scale one, in place."""
-    factor = 1.0 / scale
-    for j in range(pool.shape[0]):
-        squares[j] *= factor * factor
-        for t in range(pool.shape[1]):
-            pool[j, t] *= factor
-    for t in range(aim.shape[0]):
-        aim[t] *= factor
+    return float(own) if np.isfinite(total + own) else np.nan
 
 
 @compiled
@@ -97,29 +86,45 @@ def _products(pool: Reals, donor: int, members: Places, size: int, gram: Reals) 
 
 
 @compiled
+def _enter(
+    factor: Reals,
+    size: int,
+    gram: Reals,
+    members: Places,
+    donor: int,
+    shift: float,
+    shifted: Reals,
+    weights: Reals,
+    work: Reals,
+) -> int:
+    """Take ``donor`` in, by exchange where it depends on the members; returns the new size, 0 where neither works."""
+    if _append(factor, size, gram, members, donor, shift, shifted, work):
+        return size + 1
+    left = _exchange(factor, size, members, donor, weights, work)
+    return left + 1 if _append(factor, left, gram, members, donor, shift, shifted, work) else 0
+
+
+@compiled
 def solve_single(target: Reals, donors: Reals, allowed: Flags, ridge: float, weights: Reals, told: Reals) -> None:
     """Minimise ``½ ‖y − wX‖² + ½ ridge ‖w‖²`` over the simplex of the allowed donors (all where ``allowed`` is empty).
 
     ``weights`` (J,) receives the solution; ``told`` (4,) the duality gap and the objective, both in the unit of the
-    data, the gap that is rounding, and the number of steps (negative where a value is not finite).
+    data, the gap over the objective (0 where it is rounding), and the number of steps (negative where a value is not
+    finite).
     """
     count, periods = donors.shape
     aim, pool = np.empty(periods), np.empty((count, periods))
     squares = np.empty(count)
-    scale = _centre(target, donors, aim, pool, squares)
-    if np.isnan(scale):
+    square = _centre(target, donors, aim, pool, squares)
+    if np.isnan(square):
         told[3] = -1.0
         return
-    if scale == 0.0:
-        scale = 1.0
-    _divide(aim, pool, squares, scale)
     mask = allowed if allowed.shape[0] == count else np.ones(count, dtype=np.bool_)
-    penalty = ridge / (scale * scale)
     linear, rest = np.dot(pool, aim), np.empty(periods)
     gram, factor = np.empty((count, count)), np.empty((count + 1, count + 1))
     members, work, shifted = np.zeros(count + 1, dtype=np.int64), np.empty((3, count + 1)), np.empty(count)
-    trace, largest, square = squares.sum() + count * penalty, squares.max(), np.dot(aim, aim)
-    enter = _first(gram, squares, linear, mask, penalty)
+    trace, rounding = squares.sum() + count * ridge, np.finfo(np.float64).eps * (square + squares.max())
+    enter = _first(gram, squares, linear, mask, ridge)
     shift = trace / count if trace > 0.0 else 1.0
     shifted[:] = linear + shift
     weights[:] = 0.0
@@ -131,23 +136,34 @@ def solve_single(target: Reals, donors: Reals, allowed: Flags, ridge: float, wei
         slope = np.dot(pool, rest)
         level, own = 0.0, 0.0
         for j in range(count):
-            slope[j] = penalty * weights[j] - slope[j]
+            slope[j] = ridge * weights[j] - slope[j]
         for k in range(size):
             level += weights[members[k]] * slope[members[k]]
             own += weights[members[k]] * weights[members[k]]
         enter = _steepest(slope, mask, level)
         gap = 0.0 if enter < 0 else level - slope[enter]
-        value = 0.5 * error + 0.5 * penalty * own
+        value = 0.5 * error + 0.5 * ridge * own
         stalls = stalls + 1 if value >= previous else 0
-        if enter < 0 or stalls > 5 or weights[enter] > 0.0 or gap <= max(1e-12 * value, 2e-16 * (square + largest)):
+        if enter < 0 or stalls > 5 or weights[enter] > 0.0 or gap <= max(1e-12 * value, rounding):
             break
         previous, steps = min(previous, value), steps + 1
         _products(pool, enter, members, size, gram)
-        if not _append(factor, size, gram, members, enter, shift, shifted, work):
-            size = _exchange(factor, size, members, enter, weights, work)
-            if not _append(factor, size, gram, members, enter, shift, shifted, work):
+        size = _enter(factor, size, gram, members, enter, shift, shifted, weights, work)
+        if size == 0:  # the weights have moved since the gap was taken
+            gap = np.inf
+            break
+        # Beside the steepest donor those nearly as steep: fewer passes over the data. One that should not have come
+        # goes at a step of length zero, and one at least stays, so that each pass descends.
+        for _ in range(COMPANY):
+            slope[members[size - 1]] = np.inf
+            donor = _steepest(slope, mask, level - NEARLY * gap)
+            if donor < 0 or weights[donor] > 0.0:
                 break
-        size = _settle(factor, size + 1, members, weights, work)
-    told[0], told[1] = min(max(gap, 0.0), value) * scale * scale, value * scale * scale
-    told[2] = np.finfo(np.float64).eps * (square + largest) * scale * scale
+            _products(pool, donor, members, size, gram)
+            if not _append(factor, size, gram, members, donor, shift, shifted, work):
+                break
+            size += 1
+        size = _settle(factor, size, members, weights, work)
+    told[0], told[1] = min(max(gap, 0.0), value), value
+    told[2] = told[0] / told[1] if told[0] > rounding else 0.0
     told[3] = steps

@@ -26,12 +26,15 @@ from geolift.switchback_schedule import plan_of
 from geolift.test_plan import GeoTest
 from geolift.verdict import Verdict, detectable_lift, judge
 from measurement.checks import Check, healthy
+from measurement.errors import InputError
 from measurement.estimates import Estimate, Interval, LiftEstimate
 from measurement.panel import Panel
 
 FloatArray = NDArray[np.float64]
 #: Simulated tests behind the A/A rate.
 AA_TESTS = 200
+#: A standard error below this share of the outcome is the rounding of the sums, not an error of measurement.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -208,6 +211,14 @@ def _estimate(
 
     ends = sorted((total(result.interval.lower), total(result.interval.upper)))
     level = test.level
+    error = (ends[1] - ends[0]) / 2 / float(norm.ppf(0.5 + level / 2))
+    if not error > ROUNDING * float(np.abs(outcome).sum()):
+        raise InputError.of(
+            "the pairs of blocks all say exactly the same, so that no error can be estimated",
+            "Check that the panel's outcome was measured in every block, and not filled in, rounded or shared out",
+            column="outcome",
+            value=f"lift {result.lift:.2%} in each of {result.pairs} pairs",
+        )
     whole = Estimate(
         value=total(result.lift),
         interval=Interval(lower=ends[0], upper=ends[1], level=level, kind="confidence"),
@@ -221,7 +232,7 @@ def _estimate(
         end=test.end,
         incremental_outcome=whole,
         incremental_spend=float("nan") if spend is None else spend,
-        standard_error=(ends[1] - ends[0]) / 2 / float(norm.ppf(0.5 + level / 2)),
+        standard_error=error,
         iroas=iroas_of(whole, spend),
         p_value=result.p_value,
         design=test.kind,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, cast
 
 from measurement.errors import InputError, Problem, shorten
+from measurement.toml_files import read_toml
 
 _FIELDS = {
     "channel": str,
@@ -85,19 +85,7 @@ def placed(problem: Problem, file: str, text: str) -> Problem:
 def _parse(file: Path) -> tuple[dict[str, Any], str]:
     if not file.is_file():
         raise InputError.of("there is no such geo test file", "Pass the path of a .toml file", file=str(file))
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-        return tomllib.loads(text), text
-    except UnicodeDecodeError as error:
-        raise InputError.of("the test is not UTF-8 text", "Save the file as UTF-8", file=file.name) from error
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        raise InputError.of(
-            f"the test is not valid TOML: {str(error).split(' (at')[0]}",
-            "Mend that line; text needs quotes, lists need [brackets]",
-            file=file.name,
-            line=int(line[1]) if line else None,
-        ) from error
+    return read_toml(file, "the test is")
 
 
 def _type_problems(tree: dict[str, Any], file: str, text: str) -> list[Problem]:

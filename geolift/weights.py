@@ -8,7 +8,9 @@ data and not from the solver's own state.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,10 +99,10 @@ def simplex_least_squares(
     >>> simplex_least_squares(np.array([1.0, 2.0, 3.0]), donors).weights.round(3)
     array([[0.5, 0.5, 0. ]])
     """
-    rows = np.asarray(targets, dtype=np.float64)
+    rows = np.asarray(targets, dtype=np.float64, order="C")
     if rows.ndim < 2:
         rows = rows.reshape(1, -1)
-    matrix = np.asarray(donors, dtype=np.float64)
+    matrix = np.asarray(donors, dtype=np.float64, order="C")
     _check(rows, matrix, allowed)
     if len(rows) == 1:
         alone = _alone(rows[0], matrix, allowed, ridge)
@@ -161,20 +163,25 @@ _NOT_FINITE = ("values are missing or infinite", "Fill or drop those periods")
 _EVERY: BoolArray = np.zeros(0, dtype=np.bool_)
 
 
-def _alone(target: FloatArray, donors: FloatArray, allowed: BoolArray | None, ridge: float) -> SimplexWeights | None:
-    """One right-hand side in one compiled call; ``None`` where its certificate falls short and refinement is due."""
+@cache
+def _single() -> Callable[[FloatArray, FloatArray, BoolArray, float, FloatArray, FloatArray], None]:
+    """The compiled solver of one problem; numba is imported when it is first asked for."""
     from geolift.single_problem import solve_single
 
+    return solve_single
+
+
+def _alone(target: FloatArray, donors: FloatArray, allowed: BoolArray | None, ridge: float) -> SimplexWeights | None:
+    """One right-hand side in one compiled call; ``None`` where its certificate falls short and refinement is due."""
     mask = _EVERY if allowed is None else np.ascontiguousarray(allowed[0], dtype=np.bool_)
     weights, told = np.empty((1, len(donors))), np.empty(4)
-    solve_single(np.ascontiguousarray(target), np.ascontiguousarray(donors), mask, float(ridge), weights[0], told)
-    gap, objective, rounding, steps = told.tolist()
+    _single()(target, donors, mask, float(ridge), weights[0], told)
+    _, _, relative, steps = told.tolist()
     if steps < 0:
         raise InputError.of(*_NOT_FINITE, column="donors")
-    if gap > max(CERTIFIED_GAP / 10 * objective, rounding):
+    if relative > CERTIFIED_GAP / 10:
         return None
-    relative = np.array([gap / objective if gap > rounding else 0.0])
-    return SimplexWeights(weights=weights, objective=told[1:2], gap=told[:1], relative_gap=relative)
+    return SimplexWeights(weights=weights, objective=told[1:2], gap=told[:1], relative_gap=told[2:3])
 
 
 def _solve(targets: FloatArray, donors: FloatArray, mask: BoolArray, *, penalty: float, warm: bool) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import pandas as pd
 from jobs.runs import read_document
 from measurement.errors import InputError
 from measurement.settings import JourneysSection
-from measurement.store import RunRecord
+from measurement.store import RunRecord, RunStore
 from measurement.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 KIND = "attribution"
 LEDGER = "private_ledger.parquet"
+#: ε of reports that were removed since.
+SPENT = ".epsilon-spent"
 #: Tables of a run that a report which stands takes over as they are.
 TABLES = ("credit.csv", "transitions.csv", "flow.csv", "time_to_convert.csv", "campaign_shares.csv")
 
@@ -83,7 +86,7 @@ def attribution_report(
             release={
                 "stands": False,
                 "epsilon": found.epsilon,
-                "epsilon_spent": _spent(previous) + found.epsilon,
+                "epsilon_spent": epsilon_spent(workspace, previous) + found.epsilon,
                 "conversions": found.conversions,
                 "value": found.value,
             },
@@ -136,11 +139,21 @@ def _exact(section: JourneysSection, touchpoints: pd.DataFrame, released: Releas
     return AttributionReport(tables=tables, release=release, released=released)
 
 
-def _spent(previous: RunRecord | None) -> float:
-    """ε of the reports before: budgets of successive reports add up."""
-    if previous is None:
-        return 0.0
-    return float(read_document(previous, "release.json").get("epsilon_spent", 0.0))
+def epsilon_spent(workspace: Workspace, previous: RunRecord | None) -> float:
+    """ε of the reports before: budgets of successive reports add up, those of reports that are gone too."""
+    before = 0.0 if previous is None else float(read_document(previous, "release.json").get("epsilon_spent", 0.0))
+    gone = workspace.runs / KIND / SPENT
+    return max(before, float(gone.read_text(encoding="utf-8")) if gone.is_file() else 0.0)
+
+
+def remove_reports(workspace: Workspace) -> None:
+    """Take every report away; what they spent of ε stays spent, for they have left the house."""
+    folder = workspace.runs / KIND
+    spent = epsilon_spent(workspace, RunStore(workspace.runs).latest(KIND))
+    shutil.rmtree(folder)
+    if spent > 0:
+        folder.mkdir(parents=True)
+        (folder / SPENT).write_text(repr(spent), encoding="utf-8")
 
 
 def _ledger(record: RunRecord) -> Ledger | None:

@@ -186,10 +186,11 @@ def weekly(session: Session, week: str | None, *, again: bool) -> int:
 
 def audit_verify(session: Session) -> int:
     """``liftwerk audit verify``."""
+    from decisions.anchors import verify_with_exports
     from decisions.approval import AuditLog
 
     workspace = session.workspace()
-    found = AuditLog(workspace.audit_log).verify()
+    found, quotes = verify_with_exports(AuditLog(workspace.audit_log), workspace.exports)
     if found.line is not None:
         raise InputError.of(
             f"the audit log is broken here: {found.fault}",
@@ -197,8 +198,10 @@ def audit_verify(session: Session) -> int:
             file="audit/log.jsonl",
             line=found.line,
         )
-    session.screen.line(f"The audit log is sound. Lines: {found.entries}, head: {found.head}")
-    session.screen.result({"status": "done", "entries": found.entries, "head": found.head})
+    session.screen.line(
+        f"The audit log is sound. Lines: {found.entries}, quoted by exports: {quotes}, head: {found.head}"
+    )
+    session.screen.result({"status": "done", "entries": found.entries, "quoted": quotes, "head": found.head})
     return DONE
 
 

@@ -65,6 +65,9 @@ OIDC_VARIABLES = (
     "LIFTWERK_SECRET",
 )
 
+#: What ``st.login`` imports when somebody signs in, and ``liftwerk[oidc]`` brings.
+OIDC_LIBRARIES = ("authlib", "httpx")
+
 
 def _must_know_its_service() -> None:
     missing = [name for name in OIDC_VARIABLES if not os.environ.get(name)]
@@ -75,9 +78,9 @@ def _must_know_its_service() -> None:
             column="access.sign_in",
             value="oidc",
         )
-    if find_spec("authlib") is None:
+    if any(find_spec(library) is None for library in OIDC_LIBRARIES):
         raise InputError.of(
-            "the library for sign-in services is not installed",
+            "the libraries for sign-in services are not installed",
             'Run `pip install "liftwerk[oidc]"`',
             column="access.sign_in",
             value="oidc",

@@ -13,6 +13,8 @@ from pathlib import Path
 from bandits.service.sqlite_store import forget_units
 from decisions.approval import AuditLog
 from jobs.attribute import run_attribute
+from jobs.attribute_report import KIND as ATTRIBUTION
+from jobs.attribute_report import remove_reports
 from jobs.content import run_content
 from jobs.content_intake import call_rules, day_store, take_spans
 from jobs.creatives import run_creatives
@@ -39,7 +41,7 @@ from monitoring.intake.store import LEDGER
 #: Kinds of run that rest on single people's events, with what makes them anew.
 REBUILT: dict[str, Callable[..., RunRecord]] = {
     "creatives": run_creatives,
-    "attribution": run_attribute,
+    ATTRIBUTION: run_attribute,
     "content": run_content,
 }
 #: Written by liftwerk itself: words are taken out there, entries stay.
@@ -170,7 +172,10 @@ def _rebuild(workspace: Workspace, *, seed: int, progress: Progress) -> dict[str
         if not folder.is_dir():
             continue
         progress(number / len(REBUILT), f"{kind} anew")
-        shutil.rmtree(folder)
+        if kind == ATTRIBUTION:
+            remove_reports(workspace)
+        else:
+            shutil.rmtree(folder)
         try:
             told[kind] = run(workspace, seed=seed).id
         except InputError as none:

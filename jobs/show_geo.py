@@ -31,6 +31,12 @@ def show_designs(screen: Screen, workspace: Workspace, record: RunRecord) -> Non
         screen.title(f"Designs for {title}")
         _table(screen, words, table.head(10), first="rank", power="power_at_target")
         _best(screen, words, table.iloc[0].to_dict(), str(options.get("kind", "scale_up")))
+        if "chosen_aa_rejection" in table:
+            screen.line(
+                "In windows that did not choose them, tests of such sets find something without any lift in "
+                f"{words.percent(table['chosen_aa_rejection'].iloc[0])} of the cases; the readout widens its interval "
+                "for that, and says how often it still happens."
+            )
     _certificates(screen, record)
     show_run(screen, workspace, record)
 
@@ -112,7 +118,8 @@ def _switchback(screen: Screen, words: Wording, record: RunRecord, title: str) -
 def show_readout(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
     """What a test measured: the verdict in words, then the figures."""
     words, readout = words_of(workspace), read_document(record, "readout.json")
-    outcome, iroas, alarms = readout["incremental_outcome"], readout["iroas"], readout.get("aa_rejection")
+    outcome, iroas = readout["incremental_outcome"], readout["iroas"]
+    alarms, chosen = readout.get("aa_rejection"), readout.get("aa_rejection_chosen")
     rows = [
         ("effect a period and geo", words.number(readout["att"], digits=3)),
         ("lift", words.percent(readout["lift_percent"] / 100, digits=1)),
@@ -122,6 +129,8 @@ def show_readout(screen: Screen, workspace: Workspace, record: RunRecord) -> Non
     ]
     if alarms:
         rows.append(("false alarms of this test on this panel", words.percent(alarms["rate"], digits=1)))
+    if chosen:
+        rows.append(("the same for geos chosen for their fit", words.percent(chosen["rate"], digits=1)))
     screen.title(
         f"{label(str(readout['channel']))} in {', '.join(readout['treated'])}, {readout['start']} to {readout['end']}"
     )

@@ -100,6 +100,7 @@ def run_weekly(
         creatives = run_creatives(workspace, seed=seed, progress=part(progress, 0.8, 0.85), again=again)
     if settings.content is not None and (settings.content.tables or settings.content.spans):
         content = run_content(workspace, seed=seed, progress=part(progress, 0.85, 0.9), again=again)
+    unread += _attribute(workspace, seed=seed, again=again)
     stability = Stability.of_risk(settings.budget.risk if settings.budget is not None else "balanced")
     source = source_of_fit(workspace, model, decided)
     steady = steady_plan(workspace, source, stability, seed=seed, progress=part(progress, 0.9, 0.97), again=again)
@@ -169,9 +170,26 @@ def _read_tests(
     return records, unread
 
 
-def _unread(file: Path, problems: Sequence[Problem]) -> Check:
+def _attribute(workspace: Workspace, *, seed: int, again: bool) -> list[Check]:
+    """Path attribution, where there are journeys; no decision rests on it, so that a fault is a hint.
+
+    With noise every report spends some of the privacy budget: those are left to ``liftwerk attribute``.
+    """
+    section = workspace.settings.journeys
+    if section is None or section.epsilon is not None:
+        return []
+    from jobs.attribute import run_attribute
+
+    try:
+        run_attribute(workspace, seed=seed, again=again)
+    except InputError as error:
+        return [_unread(Path(section.touchpoints), error.problems, name="paths_attributed")]
+    return []
+
+
+def _unread(file: Path, problems: Sequence[Problem], *, name: str = "geo_test_read") -> Check:
     return Check(
-        name="geo_test_read",
+        name=name,
         passed=False,
         value=file.name,
         limit=None,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from measurement.settings_section import Money, Section, Share
+
+#: What a spreadsheet would compute: a campaign's name has to stand in a file as it is, or the platform makes a new one.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
 class AccessSection(Section):
@@ -18,6 +21,8 @@ class AccessSection(Section):
     sign_in: Literal["auto", "file", "oidc"] = "auto"
     two_approvers_above: Money | None = None
     roles: dict[str, Literal["viewer", "analyst", "approver"]] = Field(default_factory=dict)
+    #: The sign-in service verifies every address itself and does not say so in its tokens.
+    trust_email: bool = False
 
     def role_of(self, address: str) -> Literal["viewer", "analyst", "approver"]:
         """Role of a person who signed in with OIDC, by e-mail address; those not named may read."""
@@ -31,6 +36,15 @@ class CampaignSection(Section):
     name: Annotated[str, Field(min_length=1)]
     channel: str
     share: Share | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _no_formula(cls, name: str) -> str:
+        if name.strip().startswith(_FORMULA):
+            raise ValueError(
+                f"a spreadsheet would compute the campaign name {name!r}; begin it with a letter, in the account too"
+            )
+        return name
 
 
 class PlatformSection(Section):

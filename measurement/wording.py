@@ -6,8 +6,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from types import MappingProxyType
 
 from babel import Locale
 from babel.dates import format_date
@@ -89,8 +91,14 @@ def load_wording(package: str, locale: str, currency: str) -> Wording:
     return Wording(
         locale=locale,
         currency=currency,
-        messages=read_catalogue(resources.files(package) / "wording" / f"{language}.toml"),
+        messages=_catalogue(package, language),
     )
+
+
+@cache
+def _catalogue(package: str, language: str) -> Mapping[str, str]:
+    """Catalogues are part of the program: read once a process, for a page asks for two of them at every click."""
+    return MappingProxyType(read_catalogue(resources.files(package) / "wording" / f"{language}.toml"))
 
 
 def read_catalogue(file: Traversable) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 from measurement.errors import InputError, Problem, shorten
 from measurement.settings import PLACED, SETTINGS_FILE, Settings, known_keys
 from measurement.settings_section import one_of
+from measurement.toml_files import read_toml
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Workspace:
 
     def setting_line(self, setting: str) -> int | None:
         """Line of ``liftwerk.toml`` on which a dotted setting stands, e.g. ``"panel.channels.tv.spend"``."""
-        return line_of_setting(self.file.read_text(encoding="utf-8"), setting.split("."))
+        return line_of_setting(self.file.read_text(encoding="utf-8-sig"), setting.split("."))
 
     @property
     def runs(self) -> Path:
@@ -79,22 +79,7 @@ class Workspace:
 
 def read_settings(file: Path) -> Settings:
     """Parse and validate a settings file; see `Workspace.open`."""
-    try:
-        text = file.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError.of(
-            "the settings are not UTF-8 text", "Save the file as UTF-8", file=file.name, value=f"byte {error.start}"
-        ) from error
-    try:
-        tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        raise InputError.of(
-            f"the settings are not valid TOML: {str(error).split(' (at')[0]}",
-            "Mend that line; text needs quotes, tables need [brackets]",
-            file=file.name,
-            line=int(line[1]) if line else None,
-        ) from error
+    tree, text = read_toml(file, "the settings are")
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:

@@ -25,6 +25,7 @@ import os
 import numpy as np
 import pandas as pd
 
+from attribution.campaigns import campaign_credit
 from attribution.journeys import JourneyOptions, build_paths
 from attribution.privacy import person_transitions, publishable_transitions, release
 from attribution.published import flow, time_to_convert, withhold
@@ -117,14 +118,13 @@ pd.Series(
 ).round(2).rename("error")
 
 # %% [markdown]
-# Calibrated credit is usable inside a channel: a campaign's part times the channel's factor. How the credit divides
+# Calibrated credit is usable inside a channel: a campaign's share of the channel's credit, times the
+# channel's factor. How the credit divides
 # within the channel is still credit, not proof.
 
 # %%
-campaigns = pd.DataFrame(
-    {"channel": ["search", "search"], "campaign": ["brand", "generic"], "value": [9_000.0, 4_000.0]}
-)
-found.spread_to(campaigns).round(0)
+campaigns = pd.DataFrame({"channel": ["search", "search"], "campaign": ["brand", "generic"], "share": [9 / 13, 4 / 13]})
+campaign_credit(campaigns, found.table).round(2)
 
 # %% [markdown]
 # ## What may be published

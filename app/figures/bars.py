@@ -55,4 +55,4 @@ def bars(
         tickfont={"size": 13, "color": style.palette.ink},
         ticklabelstandoff=8,
     )
-    return figure
+    return figure.done()

@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.canvas import Style, blank, label_axis, money_text, padded, title_y
+from app.figures.drawing import Drawing
 from app.units import short_money
 
 
@@ -82,7 +83,7 @@ def frontier_line(
     label_axis(figure.update_yaxes, high, text=_money(style, high))
     title_y(figure, words.y, style)
     figure.update_xaxes(showgrid=False)
-    return figure
+    return figure.done()
 
 
 def _money(style: Style, span: tuple[float, float]) -> Callable[[float], str]:
@@ -91,7 +92,7 @@ def _money(style: Style, span: tuple[float, float]) -> Callable[[float], str]:
     return style.wording.money if narrow else money_text(style, max(abs(span[0]), abs(span[1])))
 
 
-def _spot(figure: go.Figure, spot: Spot, style: Style) -> None:
+def _spot(figure: Drawing, spot: Spot, style: Style) -> None:
     colours = style.palette
     colour = colours.ink if spot.hollow else colours.loss
     figure.add_scatter(
@@ -175,7 +176,7 @@ def waterfall(
         tickfont={"size": 13, "color": colours.ink},
         ticklabelstandoff=8,
     )
-    return figure
+    return figure.done()
 
 
 def _short_signed(style: Style, value: float) -> str:
@@ -220,4 +221,4 @@ def heat_map(table: pd.DataFrame, style: Style, *, x: str, title: str) -> go.Fig
     figure.update_xaxes(showgrid=False, title={"text": x}, tickangle=-40)
     figure.update_yaxes(showgrid=False, autorange="reversed", tickfont={"size": 13, "color": colours.ink})
     title_y(figure, title, style)
-    return figure
+    return figure.done()

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 from babel.dates import format_date
 from numpy.typing import NDArray
 
+from app.figures.drawing import Drawing
 from app.theme import BODY_FONT, Palette
 from app.units import short_money
 from measurement.wording import Wording
 
 #: Beyond this many points a line is thinned to what a screen can show.
 MAX_POINTS = 5000
+#: A longer stretch of time is named by its months, a shorter one by its days.
+_DAYS_OF_MONTHS = 250
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,40 +30,39 @@ class Style:
     wording: Wording
 
 
-def blank(style: Style, *, height: int, left: int = 64, right: int = 24, top: int = 34, bottom: int = 48) -> go.Figure:
+def blank(style: Style, *, height: int, left: int = 64, right: int = 24, top: int = 34, bottom: int = 48) -> Drawing:
     """An empty figure in the house's look."""
     colours = style.palette
-    figure = go.Figure(layout={"template": go.layout.Template()})  # Plotly's own look weighs 7 kB a figure
-    figure.update_layout(
-        height=height,
-        margin={"l": left, "r": right, "t": top, "b": bottom},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": BODY_FONT, "size": 13, "color": colours.ink},
-        separators=",." if style.wording.language == "de" else ".,",
-        showlegend=False,
-        hovermode="closest",
-        hoverlabel={
-            "bgcolor": colours.panel,
-            "bordercolor": colours.line,
-            "font": {"color": colours.ink, "family": BODY_FONT},
-        },
-        dragmode=False,
-        bargap=0.35,
-    )
     axis = {
         "showgrid": True,
         "gridcolor": colours.line,
-        "gridwidth": 1,
         "zeroline": False,
         "tickfont": {"color": colours.muted, "size": 12},
         "title": {"font": {"color": colours.muted, "size": 12}},
         "fixedrange": True,
         "automargin": True,
     }
-    figure.update_xaxes(**axis)
-    figure.update_yaxes(**axis)
-    return figure
+    return Drawing(
+        {
+            "height": height,
+            "margin": {"l": left, "r": right, "t": top, "b": bottom},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"family": BODY_FONT, "size": 13, "color": colours.ink},
+            "separators": ",." if style.wording.language == "de" else ".,",
+            "showlegend": False,
+            "hovermode": "closest",
+            "hoverlabel": {
+                "bgcolor": colours.panel,
+                "bordercolor": colours.line,
+                "font": {"color": colours.ink},
+            },
+            "dragmode": False,
+            "bargap": 0.35,
+            "xaxis": axis,
+            "yaxis": axis,
+        }
+    )
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
@@ -96,7 +97,7 @@ def label_axis(
         axis(title={"text": title})
 
 
-def title_y(figure: go.Figure, title: str, style: Style) -> None:
+def title_y(figure: Drawing, title: str, style: Style) -> None:
     """The vertical axis' title with its unit, written level above the axis: nobody tilts their head."""
     figure.add_annotation(
         name="y title",
@@ -106,7 +107,7 @@ def title_y(figure: go.Figure, title: str, style: Style) -> None:
         y=1,
         yref="paper",
         yanchor="bottom",
-        xshift=-figure.layout.margin.l + 4,
+        xshift=-figure.layout["margin"]["l"] + 4,
         yshift=8,
         text=title,
         showarrow=False,
@@ -121,14 +122,19 @@ def money_text(style: Style, top: float) -> Callable[[float], str]:
     return lambda value: short_money(value, style.wording)
 
 
-def label_dates(figure: go.Figure, dates: pd.DatetimeIndex, style: Style, *, title: str, wanted: int = 6) -> None:
+def label_dates(figure: Drawing, dates: pd.DatetimeIndex, style: Style, *, title: str, wanted: int = 6) -> None:
     """A date axis whose ticks are written in the page's language."""
-    step = max(math.ceil((len(dates) - 1) / max(wanted - 1, 1)), 1)
-    chosen = dates[::step]
-    pattern = (
-        "MMM yyyy" if (dates[-1] - dates[0]).days > 250 else "d. MMM" if style.wording.language == "de" else "d MMM"
-    )
+    if (dates[-1] - dates[0]).days > _DAYS_OF_MONTHS:
+        chosen, pattern = _months(dates, wanted), "MMM yyyy"
+    else:
+        chosen = dates[:: max(math.ceil((len(dates) - 1) / max(wanted - 1, 1)), 1)]
+        pattern = "d. MMM" if style.wording.language == "de" else "d MMM"
+    # Left to itself the axis would grow to hold the labels at the lines' ends, which have the margin: on a phone that
+    # is more than the data keep.
+    air = (dates[-1] - dates[0]) * 0.01 or pd.Timedelta(days=1)
     figure.update_xaxes(
+        type="date",
+        range=[dates[0] - air, dates[-1] + air],
         tickmode="array",
         tickvals=list(chosen),
         ticktext=[format_date(day.date(), pattern, locale=style.wording.locale) for day in chosen],
@@ -137,6 +143,13 @@ def label_dates(figure: go.Figure, dates: pd.DatetimeIndex, style: Style, *, tit
         ticks="outside",
         tickcolor=style.palette.line,
     )
+
+
+def _months(dates: pd.DatetimeIndex, wanted: int) -> pd.DatetimeIndex:
+    """First days of months, so that equal distances on the axis carry equal steps of its names."""
+    months = pd.date_range(dates[0], dates[-1], freq="MS", normalize=True)
+    step = next((months_apart for months_apart in (1, 2, 3, 6) if len(months) <= wanted * months_apart), 12)
+    return months[::step]
 
 
 def padded(

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.canvas import Style, blank, label_axis, money_text, padded, title_y
+from app.figures.drawing import Drawing
 from app.theme import translucent
 
 
@@ -49,14 +50,13 @@ def response_curve(
             fillcolor=translucent(colours.accent, 0.18),
             hoverinfo="skip",
         )
-    money = style.wording.money
     figure.add_scatter(
         x=grid,
         y=mean,
         mode="lines",
         line={"color": colours.accent, "width": 2.2},
-        customdata=[f"{money(x)} → {money(y)}" for x, y in zip(grid, mean, strict=True)],
-        hovertemplate="%{customdata}<extra></extra>",
+        # Written by the browser: a page shows a curve for each of ten channels.
+        hovertemplate=f"%{{x:,.0f}} → %{{y:,.0f}} {style.wording.currency}<extra></extra>",
     )
     more = proposed is None or proposed >= today
     here = (today, float(np.interp(today, grid, mean)))
@@ -70,7 +70,7 @@ def response_curve(
     label_axis(figure.update_yaxes, span, text=money_text(style, span[1]), wanted=4)
     title_y(figure, words.y, style)
     figure.update_xaxes(showgrid=False)
-    return figure
+    return figure.done()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class Mark:
     left: bool
 
 
-def _mark(figure: go.Figure, style: Style, place: tuple[float, float], mark: Mark) -> None:
+def _mark(figure: Drawing, style: Style, place: tuple[float, float], mark: Mark) -> None:
     colours = style.palette
     colour = colours.ink if mark.hollow else colours.loss
     figure.add_scatter(

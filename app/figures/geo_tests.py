@@ -59,7 +59,7 @@ def placebo_lines(table: pd.DataFrame, style: Style, words: AxisWords, window: W
     label_axis(figure.update_yaxes, padded([*own, *ends], zero=True), text=words.text)
     title_y(figure, words.y, style)
     label_dates(figure, pd.DatetimeIndex(wide.index), style, title=words.x)
-    return figure
+    return figure.done()
 
 
 def power_lines(
@@ -123,4 +123,4 @@ def power_lines(
     label_axis(figure.update_xaxes, (0.0, top), text=text, title=titles[0])
     label_axis(figure.update_yaxes, (0.0, 1.04), text=text)
     title_y(figure, titles[1], style)
-    return figure
+    return figure.done()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from app.figures.canvas import Style, blank, label_axis, padded
+from app.figures.drawing import Drawing
 from app.theme import translucent
 
 
@@ -91,10 +92,10 @@ def interval_rows(
         ticklabelstandoff=10,
         range=[-0.6, len(rows) - 0.4],
     )
-    return figure
+    return figure.done()
 
 
-def _reference(figure: go.Figure, reference: Reference, style: Style) -> None:
+def _reference(figure: Drawing, reference: Reference, style: Style) -> None:
     figure.add_vline(x=reference.value, line={"color": style.palette.ink, "width": 1, "dash": "dot"})
     figure.add_annotation(
         x=reference.value,

@@ -75,7 +75,7 @@ def credit_methods(
         ticklabelstandoff=10,
     )
     figure.update_layout(showlegend=True, legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"})
-    return figure
+    return figure.done()
 
 
 def path_flow(steps: pd.DataFrame, style: Style, *, names: Mapping[str, str], title: Callable[[int], str]) -> go.Figure:
@@ -144,7 +144,7 @@ def path_flow(steps: pd.DataFrame, style: Style, *, names: Mapping[str, str], ti
             xanchor="left",
             font={"color": style.palette.muted, "size": 12},
         )
-    return figure
+    return figure.done()
 
 
 def _across(column: int, deepest: int) -> float:

@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.canvas import Style, blank, label_axis, label_dates, padded, spread, thin, title_y
+from app.figures.drawing import Drawing
 from app.theme import translucent
 
 
@@ -92,7 +93,7 @@ def against_model(
     label_axis(figure.update_yaxes, span, text=words.text)
     title_y(figure, words.y, style)
     label_dates(figure, pd.DatetimeIndex(kept["date"]), style, title=words.x)
-    return figure
+    return figure.done()
 
 
 def stacked(
@@ -138,7 +139,7 @@ def stacked(
     label_axis(figure.update_yaxes, span, text=words.text)
     title_y(figure, words.y, style)
     label_dates(figure, pd.DatetimeIndex(kept.index), style, title=words.x)
-    return figure
+    return figure.done()
 
 
 def trend(
@@ -194,7 +195,7 @@ def trend(
     label_axis(figure.update_yaxes, span, text=words.text, wanted=4)
     title_y(figure, words.y, style)
     label_dates(figure, pd.DatetimeIndex(kept["date"]), style, title=words.x, wanted=4)
-    return figure
+    return figure.done()
 
 
 def cumulative(
@@ -240,10 +241,10 @@ def cumulative(
     label_axis(figure.update_yaxes, span, text=words.text)
     title_y(figure, words.y, style)
     label_dates(figure, pd.DatetimeIndex(table["date"]), style, title=words.x)
-    return figure
+    return figure.done()
 
 
-def _band(figure: go.Figure, table: pd.DataFrame, fill: str) -> None:
+def _band(figure: Drawing, table: pd.DataFrame, fill: str) -> None:
     figure.add_scatter(x=table["date"], y=table["upper"], mode="lines", line={"width": 0}, hoverinfo="skip")
     figure.add_scatter(
         x=table["date"],
@@ -257,7 +258,7 @@ def _band(figure: go.Figure, table: pd.DataFrame, fill: str) -> None:
 
 
 def _line(
-    figure: go.Figure,
+    figure: Drawing,
     table: pd.DataFrame,
     column: str,
     text: Callable[[float], str],
@@ -277,7 +278,7 @@ def _line(
 
 
 def _end_labels(
-    figure: go.Figure,
+    figure: Drawing,
     x: pd.Timestamp,
     labels: Sequence[tuple[str, float, str]],
     *,
@@ -293,11 +294,9 @@ def _end_labels(
         )
 
 
-def shade(figure: go.Figure, window: Window, style: Style) -> None:
+def shade(figure: Drawing, window: Window, style: Style) -> None:
     """Shade a stretch of time and name it at its upper left."""
-    figure.add_vrect(
-        x0=window.start, x1=window.end, fillcolor=translucent(style.palette.ink, 0.06), line_width=0, layer="below"
-    )
+    figure.add_vrect(x0=window.start, x1=window.end, fillcolor=translucent(style.palette.ink, 0.06))
     figure.add_annotation(
         x=window.start,
         y=1,

@@ -7,13 +7,14 @@ import streamlit as st
 
 from app import chart, loaders
 from app.figures.timelines import AxisWords, trend
-from app.frame import need_run
+from app.frame import need_run, run_part
 from app.markup.cards import Tile, masthead, note, section, small_title, tiles
 from app.reshape import ALL, by_day, choices, last_known, missed
 from app.scene import Scene
 from app.units import HIGHER_IS_BETTER, KPI_UNITS, duration_unit, writer
 from app.views.content_tables import alerts, canary, everyone, kpi_name
 from app.views.gates import do_not_act
+from measurement.store import RunRecord
 
 _KPIS = ("day", "team", "model", "kpi", "value", "lower", "upper", "n", "objective", "breached")
 _TILES = 6
@@ -48,13 +49,18 @@ def show(scene: Scene) -> None:
         masthead(kicker=scene.text("page.content"), headline=_headline(scene, kpis), lead=scene.text("content.lead"))
     )
     do_not_act(scene, run)
+    run_part(scene, "content", _chosen, scene, run, kpis)
+    alerts(scene, run)
+
+
+def _chosen(scene: Scene, run: RunRecord, kpis: pd.DataFrame) -> None:
+    """What hangs on the team and the model that were chosen."""
     team, model = _filters(scene, kpis)
     one = kpis[(kpis["team"].astype(str) == team) & (kpis["model"].astype(str) == model)]
     order = _order(one)
     st.html(tiles([_tile(scene, kpi, one[one["kpi"] == kpi]) for kpi in order[:_TILES]]))
     canary(scene, run)
-    _trends(scene, one, order)
-    alerts(scene, run)
+    run_part(scene, "trends", _trends, scene, one, order)
 
 
 def _headline(scene: Scene, kpis: pd.DataFrame) -> str:

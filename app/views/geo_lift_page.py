@@ -12,7 +12,7 @@ from app import chart, loaders
 from app.figures.bars import bars
 from app.figures.canvas import money_text
 from app.figures.timelines import AxisWords, LineNames, Window, against_model, cumulative
-from app.frame import need_run
+from app.frame import need_run, run_part
 from app.markup.cards import Tile, Tone, masthead, note, section, state, tiles
 from app.markup.table import Cell, Column, table
 from app.names import listed, readable
@@ -49,9 +49,12 @@ def show(scene: Scene) -> None:
         tests = newest_tests(
             [(run, loaders.run_document(run, "readout.json")) for run in loaders.runs(scene.workspace, "geo_readout")]
         )
-        chosen = _choose(scene, tests)
-        _readout(scene, *tests[chosen])
+        run_part(scene, "readout", _chosen, scene, tests)
     _designs(scene)
+
+
+def _chosen(scene: Scene, tests: list[tuple[RunRecord, Mapping[str, Any]]]) -> None:
+    _readout(scene, *tests[_choose(scene, tests)])
 
 
 def _choose(scene: Scene, tests: list[tuple[RunRecord, Mapping[str, Any]]]) -> int:
@@ -103,12 +106,13 @@ def _facts(scene: Scene, readout: Mapping[str, Any]) -> dict[str, str]:
 
 def _tiles(scene: Scene, readout: Mapping[str, Any]) -> list[Tile]:
     words, outcome = scene.wording, readout["incremental_outcome"]
+    lift = words.percent(float(readout["lift_percent"]) / 100, digits=1, signed=True)
     shown = [
         Tile(
             label=scene.text("geo_lift.incremental"),
             value=words.money(float(outcome["value"]), signed=True),
             note=f"{scene.end(outcome['lower'], scene.short)} – {scene.end(outcome['upper'], scene.short)}",
-            aside=scene.text("geo_lift.lift", lift=words.number(float(readout["lift_percent"]), digits=1, signed=True)),
+            aside=scene.text("geo_lift.lift", lift=lift),
         )
     ]
     iroas, spend = readout.get("iroas"), readout.get("incremental_spend")
@@ -126,21 +130,24 @@ def _tiles(scene: Scene, readout: Mapping[str, Any]) -> list[Tile]:
         Tile(
             label=scene.text("geo_lift.p_value"),
             value=words.number(float(readout["p_value"]), digits=3),
-            note=_alarm_rate(scene, alarms) if alarms else "",
+            note=_alarm_rate(scene, alarms, readout.get("aa_rejection_chosen")) if alarms else "",
             aside=_estimator(scene, readout["estimator"]),
         )
     )
     return shown
 
 
-def _alarm_rate(scene: Scene, alarms: Mapping[str, Any]) -> str:
+def _alarm_rate(scene: Scene, alarms: Mapping[str, Any], chosen: Mapping[str, Any] | None) -> str:
     """How often this panel rejects when nothing happened: the honest companion of a p-value."""
     words = scene.wording
-    return scene.text(
+    plain = scene.text(
         "geo_lift.aa_rate",
         rate=words.percent(float(alarms["rate"]), digits=1),
         alpha=words.percent(float(alarms["alpha"])),
     )
+    if not chosen:
+        return plain
+    return plain + scene.text("geo_lift.aa_rate_chosen", rate=words.percent(float(chosen["rate"]), digits=1))
 
 
 def _estimator(scene: Scene, given: Mapping[str, Any]) -> str:

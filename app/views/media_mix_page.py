@@ -10,7 +10,7 @@ from app.figures.canvas import money_text
 from app.figures.curves import CurveWords, response_curve
 from app.figures.intervals import Reference, Row, interval_rows
 from app.figures.timelines import AxisWords, LineNames, against_model, stacked
-from app.frame import need_run
+from app.frame import need_run, run_part
 from app.markup.cards import masthead, note, section, small_title
 from app.markup.table import Cell, Column, table
 from app.names import readable
@@ -34,6 +34,7 @@ _CHANNELS = (
     "marginal_roas_upper",
     "level",
 )
+_CURVES_SHOWN = 3
 _CURVES = ("channel", "spend", "mean", "lower", "upper", "current_spend")
 _PLAN = ("channel", "week", "proposed")
 _FIT = ("date", "geo", "observed", "mean", "lower", "upper")
@@ -53,10 +54,10 @@ def show(scene: Scene) -> None:
         return
     do_not_act(scene, run)
     channels = loaders.run_table(run, "channels.csv", _CHANNELS).sort_values("contribution", ascending=False)
-    _contributions(scene, run, channels)
+    run_part(scene, "contributions", _contributions, scene, run, channels)
     _returns(scene, channels)
-    _curves(scene, run, channels)
-    _fit(scene, run)
+    run_part(scene, "curves", _curves, scene, run, channels)
+    run_part(scene, "fit", _fit, scene, run)
 
 
 def _contributions(scene: Scene, run: RunRecord, channels: pd.DataFrame) -> None:
@@ -183,16 +184,14 @@ def _curves(scene: Scene, run: RunRecord, channels: pd.DataFrame) -> None:
         today=scene.text("media_mix.today"),
         proposed=scene.text("media_mix.proposed"),
     )
-    names = [str(name) for name in channels["channel"]]
+    today_by = {str(name): float(rows["current_spend"].iloc[0]) for name, rows in curves.groupby("channel")}
+    names = [str(name) for name in channels["channel"] if str(name) in today_by]
+    names = _shown_curves(scene, names, {name: abs(proposed.get(name, 0.0) - today_by[name]) for name in names})
     for start in range(0, len(names), 3):
         for side, name in zip(st.columns(3, gap="medium"), names[start : start + 3], strict=False):
-            one = curves[curves["channel"] == name]
-            if one.empty:
-                continue
+            one, today, planned = curves[curves["channel"] == name], today_by[name], proposed.get(name)
             with side:
                 st.html(small_title(readable(name)))
-                today = float(one["current_spend"].iloc[0])
-                planned = proposed.get(name)
                 says = scene.text(
                     "media_mix.curve_says" if planned is not None else "media_mix.curve_says_today",
                     today=scene.wording.money(today),
@@ -200,6 +199,22 @@ def _curves(scene: Scene, run: RunRecord, channels: pd.DataFrame) -> None:
                 )
                 figure = response_curve(one, scene.style, words, today=today, proposed=planned)
                 chart.draw(scene, figure, name=f"curve_{name}", says=says, data=one)
+
+
+def _shown_curves(scene: Scene, names: list[str], changes: dict[str, float]) -> list[str]:
+    """The channels with the largest changes, until others are chosen: ten charts at once keep a browser busy."""
+    if len(names) <= _CURVES_SHOWN:
+        return names
+    largest = sorted(names, key=lambda name: -changes[name])[:_CURVES_SHOWN]
+    chosen = st.pills(
+        scene.text("media_mix.which_curves"),
+        names,
+        selection_mode="multi",
+        default=largest,
+        format_func=readable,
+        key="media_mix_curves",
+    )
+    return [name for name in names if name in chosen]
 
 
 def _fit(scene: Scene, run: RunRecord) -> None:

@@ -12,10 +12,11 @@ from app.markup.table import Cell, Column, table
 from app.names import readable
 from app.scene import Scene
 from app.views.decide_bar import on_act, show_notice
-from decisions.scenario import Outcome, Wishes
+from budget_optimizer.clash import ClashError, NoPlanInTimeError
+from decisions.rule_words import clash_in_words
+from decisions.scenario import SECONDS, Outcome, Wishes
 from decisions.standing import Standing
 from measurement.curves import ResponseCurves
-from measurement.errors import LiftwerkError
 from measurement.settings import BudgetSection
 
 _RISKS = ("cautious", "balanced", "bold")
@@ -38,10 +39,15 @@ def show(scene: Scene) -> None:
     wishes = _wishes(scene, curves, budget)
     try:
         outcome = loaders.scenario(scene.workspace, curves, wishes)
-    except LiftwerkError as error:
+    except ClashError as error:
         st.html(state(title=scene.text("planner.clash"), body=scene.text("planner.clash_body"), tone="bad"))
-        for problem in error.problems:
-            st.html(note(f"{problem.message}. {problem.remedy}.", "bad"))
+        for sentence in clash_in_words(error.clash, scene.decided):
+            st.html(note(sentence, "bad"))
+        return
+    except NoPlanInTimeError:
+        seconds = scene.wording.number(SECONDS, digits=1)
+        body = scene.text("planner.late", seconds=seconds)
+        st.html(state(title=scene.text("planner.late_title"), body=body, tone="warn"))
         return
     st.html(tiles(_tiles(scene, outcome)))
     st.html(note(_proof(scene, outcome), "good"))

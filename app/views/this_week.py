@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app import chart, loaders
+from app.acting import put_right
 from app.brief import Brief, ChannelLine, NextTest, Range
 from app.figures.intervals import Reference, Row, interval_rows
 from app.frame import nothing_yet
@@ -63,6 +64,8 @@ def show(scene: Scene) -> None:
 
 def _top(scene: Scene, brief: Brief) -> None:
     words = scene.wording
+    standing = loaders.standing(scene.workspace, brief.week)
+    put_right(scene, standing)
     kicker = scene.text("week.kicker", week=brief.week, start=words.date(brief.monday), end=words.date(brief.sunday))
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="week_bar"):
         st.html(kicker_line(kicker), width="stretch")
@@ -71,7 +74,6 @@ def _top(scene: Scene, brief: Brief) -> None:
         _downloads(scene, scene.workspace.exports / brief.week)
     show_notice()
     tone: Tone = "plain" if brief.healthy else "bad"
-    standing = loaders.standing(scene.workspace, brief.week)
     left, right = st.columns([5, 4], gap="large", vertical_alignment="top")
     with left:
         st.html(masthead(headline=headline(scene, brief), lead=lead(scene, brief), tone=tone))

@@ -14,6 +14,13 @@ from decisions.upload import Candidate, Extent, examine, panel_file, put_in_plac
 from measurement.errors import LiftwerkError
 
 _NOTICE = "lw_upload"
+#: Streamlit's own button speaks English alone, and repeats what the label says.
+_BUTTON = (
+    "<style>.st-key-upload_file [data-testid=stFileUploaderDropzoneInstructions]{{display:none}}"
+    ".st-key-upload_file [data-testid=stFileUploaderDropzone] button p{{font-size:0}}"
+    ".st-key-upload_file [data-testid=stFileUploaderDropzone] button p::after"
+    '{{content:"{word}";font-size:.95rem}}</style>'
+)
 
 
 def upload_panel(scene: Scene) -> None:
@@ -29,6 +36,7 @@ def upload_panel(scene: Scene) -> None:
     except LiftwerkError as error:
         st.html(note(in_words(scene, error)))
         return
+    st.html(_BUTTON.format(word=scene.text("upload.button")))
     given = st.file_uploader(scene.text("upload.choose", ending=ending), type=[ending[1:]], key="upload_file")
     if given is None or scene.person is None:
         return

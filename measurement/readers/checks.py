@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from measurement.errors import Problem
+from measurement.errors import InputError, Problem
 from measurement.readers.events import load_content_tables, load_creatives, load_touchpoints
 from measurement.readers.findings import Findings
 from measurement.readers.inputs import GEO_TESTS, geo_test_files
 from measurement.readers.panel_columns import suggest
 from measurement.readers.panel_table import PanelReading, load_panel
+from measurement.toml_files import read_toml
 from measurement.workspace import Workspace, line_of_setting
 
 _GEO_TEST_KINDS = ("go_dark", "scale_up", "new")
@@ -81,14 +81,9 @@ def _check_geo_test(file: Path, workspace: Workspace, reading: PanelReading) -> 
     """What would keep a geo test from being read; the estimator's own needs are checked when it is read."""
     found = Findings(f"{GEO_TESTS}/{file.name}")
     try:
-        text = file.read_bytes().decode("utf-8-sig")
-        test = tomllib.loads(text)
-    except UnicodeDecodeError:
-        found.add("the test is not UTF-8 text", "Save the file as UTF-8")
-        return found.problems
-    except tomllib.TOMLDecodeError as error:
-        found.add(f"the test is not valid TOML: {error}", "Mend that line; text needs quotes, lists need [brackets]")
-        return found.problems
+        test, text = read_toml(file, "the test is", named=f"{GEO_TESTS}/{file.name}")
+    except InputError as error:
+        return list(error.problems)
     for key, kind in (("channel", str), ("treated", list), ("start", dt.date), ("end", dt.date)):
         if key not in test:
             found.add(f"'{key}' is missing", f"Add {key} = …", column=key)

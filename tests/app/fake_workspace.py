@@ -143,6 +143,7 @@ def _geo(draft: RunDraft, rng: np.random.Generator, channel: str, effect: float)
         "estimator": {"name": "synthetic_control", "fixed_effects": True},
         "donor_weights": {"Niedersachsen": 0.41, "Hessen": 0.27, "Berlin": 0.19, "Sachsen": 0.13},
         "aa_rejection": {"rate": 0.094, "lower": 0.06, "upper": 0.14, "windows": 320, "alpha": 0.1},
+        "aa_rejection_chosen": {"rate": 0.13, "lower": 0.07, "upper": 0.22, "windows": 60, "alpha": 0.1},
         "placebo": {"sets": 320, "set_p_value": 0.02, "other_estimators": {"did": value / 16 - 6e3},
                     "in_time_att": 120.0, "in_time_p_value": 0.62},
         "cells": [_cell("Hamburg", value * 0.6), _cell("Bremen", value * 0.4)], "verdict": {"rule": "lift" if effect else "no_lift",

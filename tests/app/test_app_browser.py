@@ -111,3 +111,24 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Any, address: str, path: s
     assert width <= 390
     assert visit.strangers(address) == []
     visit.context.close()
+
+
+HOSTILE = ("<img src=x onerror=window.hit=1>", "<script>window.hit=1</script>", '"><svg onload=window.hit=1>', "=1+1")
+
+
+@pytest.mark.slow
+def test_names_that_are_programs_run_nowhere(
+    browser: Any, fake: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, served: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(fake, "CHANNELS", (*HOSTILE, *fake.CHANNELS[len(HOSTILE) :]))
+    monkeypatch.setattr(fake, "GEOS", (*HOSTILE, *fake.GEOS[len(HOSTILE) :]))
+    with served(fake.build(tmp_path / "workspace")) as url:
+        visit = Visit(browser, "light", (1440, 2600))
+        for path in ("", "what-changed", "planner", *PAGES, "audit"):
+            visit.page.goto(f"{url}/{path}?lang=en")
+            visit.page.wait_for_selector("h1.lw-headline", timeout=60_000)
+            visit.page.wait_for_timeout(2500)
+            assert visit.page.evaluate("window.hit === undefined"), path
+            assert not visit.page.query_selector_all("img[src=x], svg[onload]"), path
+        assert visit.strangers(url) == []
+        visit.context.close()

@@ -76,7 +76,7 @@ def test_a_figure_names_its_axes_and_has_no_holes_in_its_layout(name: str) -> No
 def test_german_figures_use_german_separators_and_words() -> None:
     figure = _all_figures(STYLE)["against"]
     assert figure.layout.separators == ",."
-    assert any("Mai" in text for text in figure.layout.xaxis.ticktext)
+    assert any(text.startswith(("Dez.", "Juni", "Okt.")) for text in figure.layout.xaxis.ticktext)
     english = _all_figures(Style(palette=LIGHT, wording=ENGLISH))["against"]
     assert english.layout.separators == ".,"
 
@@ -193,3 +193,49 @@ def test_amounts_that_lie_close_are_written_in_full() -> None:
     figure = frontier_line(close, STYLE, PlaneWords(x="x", y="y"), [], x="total", y="outcome")
     assert len(set(figure.layout.xaxis.ticktext)) == len(figure.layout.xaxis.ticktext)
     assert len(set(figure.layout.yaxis.ticktext)) == len(figure.layout.yaxis.ticktext)
+
+
+def _redrawn(x: object) -> object:
+    from app.figures.drawing import Drawing
+
+    drawing = Drawing({})
+    drawing.add_scatter(x=x, y=np.arange(len(x), dtype=np.float64), fill=None)
+    return drawing.done().data[0]
+
+
+def test_long_lines_with_equal_steps_are_sent_as_start_and_step() -> None:
+    weeks = pd.date_range("2023-12-04", periods=156, freq="7D")
+    line = _redrawn(weeks)
+    assert line.x is None
+    assert pd.Timestamp(line.x0) + pd.Timedelta(milliseconds=line.dx) * 155 == weeks[-1]
+    grid = np.linspace(5.0, 200_000.0, 60)
+    line = _redrawn(grid)
+    assert line.x is None
+    np.testing.assert_allclose(line.x0 + line.dx * np.arange(60), grid)
+
+
+@pytest.mark.parametrize(
+    ("x", "kept"),
+    [
+        (pd.date_range("2023-12-04", periods=156, freq="7D").delete(7), "2023-12-04"),
+        (pd.date_range("2024-01-01", periods=60, freq="7h"), None),
+        (pd.date_range("2024-01-01", periods=30, freq="D"), None),
+        (np.linspace(0, 1, 60) ** 2, None),
+    ],
+)
+def test_other_lines_keep_every_place(x: object, kept: str | None) -> None:
+    line = _redrawn(x)
+    assert len(line.x) == len(x)
+    assert line.x[0] == kept if kept else pd.Series(line.x).equals(pd.Series(x))
+
+
+def test_dates_of_long_lines_are_named_by_months_of_equal_distance() -> None:
+    from app.figures.canvas import blank, label_dates
+
+    drawing = blank(STYLE, height=100)
+    label_dates(drawing, pd.date_range("2023-12-04", periods=156, freq="7D"), STYLE, title="")
+    places = pd.DatetimeIndex(drawing.layout["xaxis"]["tickvals"])
+    assert 3 <= len(places) <= 6
+    assert set(places.day) == {1}
+    months = places.year * 12 + places.month
+    assert len(set(np.diff(months))) == 1

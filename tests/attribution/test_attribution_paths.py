@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attribution.campaigns import campaign_credit
 from attribution.journeys import JourneyOptions, build_paths, journeys_expression
 from attribution.order import choose_order
 from attribution.paths import paths_from_strings, read_path_table
@@ -176,7 +177,9 @@ def test_calibration_follows_proof_and_leaves_the_rest_unearned():
     assert rows["disagrees"][list("abcd")].tolist() == [True, True, False, False]
     assert rows["calibrated"].sum() == pytest.approx(400)
     assert rows.loc[NOT_INCREMENTAL, "calibrated"] > 200
-    parts = found.spread_to(pd.DataFrame({"channel": ["a", "a"], "value": [75.0, 25.0]}))
+    parts = campaign_credit(
+        pd.DataFrame({"channel": ["a", "a"], "campaign": ["x", "y"], "share": [0.75, 0.25]}), found.table
+    )
     assert parts["calibrated"].sum() == pytest.approx(rows.loc["a", "calibrated"])
     assert len(found.warnings()) == 2
 

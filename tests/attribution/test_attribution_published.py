@@ -17,6 +17,7 @@ from attribution.privacy import release
 from attribution.published import CONVERSION, END, LATER, flow, supporters, time_to_convert, withheld, withhold
 from attribution.report import METHODS, credit_report
 from jobs.attribute import run_attribute
+from jobs.attribute_report import remove_reports
 from measurement.errors import InputError
 from measurement.workspace import Workspace
 from sample_data import copy_sample
@@ -170,6 +171,16 @@ def test_a_run_with_noise_states_its_budget_and_adds_it_up(tmp_path):
     assert set(credit["channel"]) == {"search", "social", "direct"}
     assert not first.file("private_ledger.parquet").is_file()
     assert not first.file("flow.csv").is_file()
+
+
+def test_forgetting_a_person_does_not_forget_the_budget_that_was_spent(tmp_path):
+    workspace = workspace_with(
+        tmp_path / "w", epsilon=1.0, largest_value=300.0, channels=["search", "social", "direct"]
+    )
+    run_attribute(workspace, seed=7)
+    remove_reports(workspace)
+    anew = run_attribute(workspace, seed=7)
+    assert json.loads(anew.file("release.json").read_text("utf-8"))["epsilon_spent"] == 2.0
 
 
 def test_a_run_takes_its_windows_and_k_from_the_settings(tmp_path):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 import string
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
@@ -17,6 +19,8 @@ from decisions.labels import file_stem, neutral
 from decisions.recommendation import Stability
 from measurement.wording import read_catalogue
 
+#: A workbook keeps 15 figures of a number, as every spreadsheet does.
+DIGITS = 1e-15
 CATALOGUES = Path(__file__).resolve().parents[2] / "decisions" / "wording"
 
 
@@ -61,6 +65,40 @@ def test_workbook_round_trips_and_holds_no_formula_of_a_user(decision, week):
     assert channels.freeze_panes is not None
     assert channels.auto_filter.ref is not None
     assert first.column_dimensions["A"].width > 15
+
+
+def test_every_number_of_the_workbook_comes_back_as_it_was(decision, week):
+    book = openpyxl.load_workbook(week / "budget.xlsx")
+    first, channels, evidence = book.worksheets[:3]
+    ends, at = (
+        decision.gain.interval,
+        next(row[0].row for row in first.iter_rows() if row[0].value == "Umzuschichten pro Woche"),
+    )
+    shown = [first.cell(at + down, 3).value for down in range(5)]
+    facts = [decision.moved, decision.gain.value, ends.lower, ends.upper, decision.chance_of_loss]
+    assert shown == pytest.approx(facts, rel=DIGITS)
+    header = next(row[0].row for row in channels.iter_rows(max_col=1) if row[0].value == "Kanal")
+    for row, line in zip(channels.iter_rows(min_row=header + 1), decision.channels, strict=True):
+        gain, slope = line.move.gain, line.move.marginal_roas
+        money = [line.current, line.proposed, line.change, gain.value, gain.interval.lower, gain.interval.upper]
+        rest = [line.move.chance, slope.value, slope.interval.lower, slope.interval.upper]
+        assert [cell.value for cell in row[2:8]] == [round(value, 2) for value in money]
+        assert [cell.value for cell in row[8:12]] == pytest.approx(rest, rel=DIGITS)
+    readings = [reading for line in decision.channels for reading in line.evidence.readings]
+    dates = [row[6].value.date() for row in evidence.iter_rows() if hasattr(row[6].value, "date")]
+    assert dates == [reading.until for reading in readings]
+    # Sums that a program which does not compute, e.g. a preview, shows: the values kept beside the formulas.
+    kept = openpyxl.load_workbook(week / "budget.xlsx", data_only=True).worksheets[0]
+    total = next(row for row in kept.iter_rows() if row[0].value == "Summe")
+    assert [total[2].value, total[3].value] == [decision.total_current, decision.total_proposed]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_check_without_a_number_is_written_as_text(decision, tmp_path, value):
+    checks = [{"name": "r_hat", "passed": False, "value": value, "limit": 1.01, "remedy": "Raise draws"}]
+    folder = write_export(replace(decision, checks=checks), tmp_path, Stability())
+    cells = [cell.value for row in openpyxl.load_workbook(folder / "budget.xlsx").worksheets[-1] for cell in row]
+    assert str(value) in cells
 
 
 def test_report_needs_nothing_and_runs_nothing(week):
@@ -113,7 +151,9 @@ def test_no_name_leaves_its_folder(name):
     assert len(stem) <= 60
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1+1", "\u3000=1", "\x00=1"]
+)
 def test_formulas_are_neutralised(text):
     assert neutral(text) == "'" + text
     assert neutral("search") == "search"
@@ -218,3 +258,32 @@ def test_every_name_a_rule_can_have_is_known_in_words():
         assert len(names) > 10
         for name in names:
             assert rule_in_words(name, words) != name, name
+
+
+def test_a_clash_is_told_in_both_languages():
+    import numpy as np
+
+    from budget_optimizer.clash import ClashError
+    from decisions.rule_words import clash_in_words
+    from decisions.scenario import Wishes, try_out
+    from decisions.sentences import wordings
+    from measurement.curves import ResponseCurves
+    from measurement.settings import BudgetSection
+
+    curves = ResponseCurves(
+        channels=("tv", "out_of_home", "radio"), spend=np.array([[0.0, 9000.0]] * 3), outcome=np.ones((1, 3, 2)) * [0.0, 1.0],
+        observed_spend=np.array([1000.0, 1000.0, 1000.0]), currency="EUR",
+    )  # fmt: skip
+    wishes = Wishes(total=6000.0, risk="balanced", max_change=0.25)
+    with pytest.raises(ClashError) as caught:
+        try_out(curves, BudgetSection(), wishes)
+    words = wordings("de_DE", "EUR")
+    german = [text.replace("\xa0", " ") for text in clash_in_words(caught.value.clash, words["de"])]
+    assert german == [
+        "Zusammen nicht erfüllbar: Gesamtbudget 6.000 €; Kein Kanal ändert sich um mehr als 25 % (3 Kanäle).",
+        "Was am wenigsten kostet: „Gesamtbudget 6.000 €“ um 2.250 € senken.",
+    ]
+    assert clash_in_words(caught.value.clash, words["en"])[1] == (
+        "The cheapest mend: lower “Total budget €6,000” by €2,250."
+    )
+    assert "lower 'total budget 6,000' by 2,250" in str(caught.value)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import csv
 import json
 import math
+import signal
+import subprocess
+import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
 import pytest
 
+import decisions.review
 from decisions.approval import AuditLog
 from decisions.export import write_export
 from decisions.people import Person
@@ -174,6 +180,8 @@ def test_a_changed_export_is_not_approved(review):
         ("tv", "many", "amount"),
         ("tv", None, "amount"),
         ("tv", [1], "amount"),
+        ("tv", "1000", "amount"),
+        ("tv", True, "amount"),
         ("tv", 1.0, "total"),
         ("../../etc", 1.0, "channels"),
     ],
@@ -210,3 +218,117 @@ def test_writing_an_approval_again_changes_no_byte(review):
     before = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in folder.rglob("*") if file.is_file()}
     review.settled(WEEK)
     assert before == {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in before}
+
+
+def at_once(*acts) -> list[object]:
+    """What each act gave or raised, all begun at the same moment."""
+    barrier, found = threading.Barrier(len(acts)), [None] * len(acts)
+
+    def run(place: int, act) -> None:
+        barrier.wait(10)
+        try:
+            found[place] = act()
+        except Refusal as refusal:
+            found[place] = refusal.rule
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(acts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return found
+
+
+def test_of_two_who_approve_at_once_one_is_told_that_it_is_done(review):
+    shown = version(review)
+    found = at_once(
+        lambda: review.approve(APPROVER, WEEK, shown).stage, lambda: review.approve(SECOND, WEEK, shown).stage
+    )
+    assert sorted(found) == ["already_approved", "approved"]
+    assert [one.action for one in review.log.entries()] == ["recommended", "approved"]
+
+
+def test_one_person_in_two_windows_is_one_person(decision, tmp_path):
+    review = opened(decision, tmp_path, two_approvers_above=1.0)
+    shown = version(review)
+    found = at_once(*[lambda: review.approve(APPROVER, WEEK, shown).stage] * 2)
+    assert sorted(found) == ["awaiting_second", "second_person"]
+    assert files(review) == []
+
+
+def test_a_rejection_while_an_approval_is_written_leaves_no_files(review, monkeypatch):
+    shown, write = version(review), decisions.review.publish_approved
+    rejected = threading.Thread(target=review.reject, args=(APPROVER, WEEK, shown, "stop, stock is out"))
+
+    def slow(*given: object) -> Path:
+        rejected.start()
+        while len(review.log.entries()) < 3:  # the rejection is in the log before the approved files are
+            time.sleep(0.01)
+        time.sleep(0.2)
+        return write(*given)
+
+    monkeypatch.setattr(decisions.review, "publish_approved", slow)
+    review.approve(APPROVER, WEEK, shown)
+    rejected.join(30)
+    assert review.standing(WEEK).stage == "rejected"
+    assert files(review) == []
+
+
+KILLED = """
+import os, pathlib, signal, sys
+import decisions.review
+from decisions.approval import AuditLog
+from decisions.people import Person
+from measurement.settings import Settings
+decisions.review.publish_approved = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
+root = pathlib.Path(sys.argv[1])
+review = decisions.review.Review(root / "exports", AuditLog(root / "audit" / "log.jsonl"), Settings())
+review.approve(Person(name="Paula", role="approver"), "2026-W48", sys.argv[2])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_an_approval_that_was_killed_before_its_files_gets_them_later(review, tmp_path):
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), version(review)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert review.log.verify().sound
+    standing = review.standing(WEEK)
+    assert (standing.stage, files(review), review.in_place(standing)) == ("approved", [], False)
+    assert review.in_place(review.settled(WEEK))
+    assert "approval.json" in files(review)
+
+
+def test_files_of_another_approval_are_not_taken_for_this_one(review):
+    standing = review.approve(APPROVER, WEEK, version(review))
+    assert review.in_place(standing)
+    file = review.exports / f"{WEEK}-approved" / "approval.json"
+    file.write_text(file.read_text(encoding="utf-8").replace(standing.approvals[0].hash, "0" * 64), encoding="utf-8")
+    assert not review.in_place(standing)
+    file.unlink()
+    assert not review.in_place(standing)
+    assert review.in_place(review.settled(WEEK))
+
+
+def test_an_export_changed_after_the_approval_is_not_booked(review):
+    review.approve(APPROVER, WEEK, version(review))
+    file = review.exports / WEEK / "decision.json"
+    tree = json.loads(file.read_text(encoding="utf-8"))
+    tree["channels"][0]["current"] += 1
+    file.write_text(json.dumps(tree), encoding="utf-8")
+    refused("export_changed", review.settled, WEEK)
+    assert files(review) == []
+
+
+def test_a_refusal_writes_money_and_roles_as_its_language_does(review):
+    from measurement.wording import load_wording
+
+    german = load_wording("decisions", "de_DE", "EUR")
+    budget = other_budget(review)
+    budget["tv"] -= 1234.5
+    with pytest.raises(Refusal) as caught:
+        review.edit(ANALYST, WEEK, version(review), budget, "because")
+    assert "+1.234,50\xa0€" in caught.value.sentence(german)
+    with pytest.raises(Refusal) as caught:
+        review.approve(VIEWER, WEEK, version(review))
+    assert "Leserecht" in caught.value.sentence(german)
+    assert "(freigeben)" in caught.value.sentence(german)

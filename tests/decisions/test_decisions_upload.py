@@ -134,6 +134,16 @@ def test_a_viewer_and_a_missing_reason_are_refused(workspace):
             put_in_place(workspace, person, found, reason)
 
 
+def test_of_two_who_replace_at_once_the_second_looks_again(workspace):
+    first = examine(workspace, ANALYST, "panel.csv", as_csv(table(61)))
+    second = examine(workspace, ANALYST, "panel.csv", as_csv(table(62)))
+    put_in_place(workspace, ANALYST, first, "new week")
+    with pytest.raises(Refusal, match="replaced since"):
+        put_in_place(workspace, ANALYST, second, "new week too")
+    assert panel_file(workspace).read_bytes() == first.content
+    put_in_place(workspace, ANALYST, examine(workspace, ANALYST, "panel.csv", as_csv(table(62))), "new week too")
+
+
 def test_files_that_are_too_large_are_not_read(workspace, monkeypatch):
     monkeypatch.setattr("decisions.upload.LARGEST_BYTES", 1000)
     with pytest.raises(Refusal, match="too large"):

@@ -96,6 +96,21 @@ def test_a_switchback_test_is_read(designs: SwitchbackDesigns, tmp_path: Path, k
     assert float(gap.sum()) == pytest.approx(readout.lift.incremental_outcome.value)
 
 
+@pytest.mark.parametrize("lift", [0.0, 0.1])
+def test_an_outcome_without_noise_has_no_error_and_is_refused(designs: SwitchbackDesigns, lift: float) -> None:
+    whole, test = run(designs, kind="scale_up", lift=0.0)
+    table = designs.schedule.assign(
+        **{name: pd.to_datetime(designs.schedule[name]) for name in ("start", "end", "counted_from")}
+    )
+    plan, first = plan_of(whole, test, table)
+    outcome = np.full(whole.outcome_value.shape, 500.0)
+    outcome[:, first : first + plan.periods] *= 1 + lift * plan.active()
+    filled = Panel.from_arrays(outcome=outcome, dates=whole.dates, geos=GEOS)
+    with pytest.raises(InputError, match="no error can be estimated") as refused:
+        read_switchback(filled, replace(test, incremental_spend=100.0), table, seed=1)
+    assert refused.value.problems[0].column == "outcome"
+
+
 def test_schedules_that_do_not_fit_are_refused(designs: SwitchbackDesigns, tmp_path: Path) -> None:
     whole, test = run(designs, kind="scale_up", lift=0.0)
     file = tmp_path / "schedule.csv"

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jobs.dashboard import command
+import pytest
+
+import jobs.dashboard
+from jobs.dashboard import OIDC_LIBRARIES, OIDC_VARIABLES, command
+from measurement.errors import InputError
 
 
 def test_the_command_names_script_port_and_workspace(tmp_path: Path) -> None:
@@ -36,3 +40,17 @@ def test_a_folder_of_the_user_does_not_shadow_the_packages(tmp_path: Path) -> No
     start = words[: words.index("-m")]
     code = "import measurement.wording"
     assert subprocess.run([*start, "-c", code], cwd=tmp_path, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("absent", OIDC_LIBRARIES)
+def test_a_sign_in_service_without_its_libraries_says_what_to_install(
+    absent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in OIDC_VARIABLES:
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setattr(jobs.dashboard, "find_spec", lambda library: None if library == absent else object())
+    with pytest.raises(InputError, match=r'pip install "liftwerk\[oidc\]"'):
+        jobs.dashboard._must_know_its_service()
+    monkeypatch.setenv(OIDC_VARIABLES[0], "")
+    with pytest.raises(InputError, match=OIDC_VARIABLES[0]):
+        jobs.dashboard._must_know_its_service()

@@ -22,6 +22,7 @@ ARTIFACTS = {
     "creatives": {"arms.csv", "stop.json"},
     "content": {"kpis.csv", "canary.json", "alerts.csv"},
     "plan": {"allocation.csv", "plan.json"},
+    "attribution": {"credit.csv", "transitions.csv", "reconcile.csv"},
 }
 ALLOCATION = [
     "channel",

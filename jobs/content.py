@@ -56,6 +56,7 @@ def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent,
     progress(0.3, "reading the content tables")
     tables = content_tables(workspace)
     from monitoring.content import content_report
+    from monitoring.daily import DayRollups
 
     progress(0.4, "measuring the content pipeline")
     report = content_report(
@@ -64,6 +65,7 @@ def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent,
         objectives=section.objectives,
         canary_rule=rule,
         budget=error_budget(section),
+        rollups=DayRollups(workspace.root / "content" / "rollups"),
     )
     # before anything else is written: whatever happens to this process, the canary stays stopped
     stops = latch(workspace, report.canary())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,13 +13,15 @@ import pandas as pd
 from measurement.checks import Check
 from measurement.errors import InputError
 from measurement.kpis import KpiSeries
+from monitoring.callpass import COUNTS
 from monitoring.canary import CanaryReport, CanaryRule, read_canary
 from monitoring.catalogue import CATALOGUE, check_objectives
 from monitoring.costs import cost_alerts
+from monitoring.daily import BY_DAY, DayRollups
 from monitoring.error_budgets import ErrorBudget, error_budgets
 from monitoring.judges import calibration, corrected_rates, judge_checks, judged_counts
 from monitoring.objectives import hold_against, objective_alerts
-from monitoring.rollup import roll_up
+from monitoring.rollup import SOURCES, CallFacts, facts_of, in_order, rolled_up
 from monitoring.tables import ALL, Table, open_tables, parquet_files
 
 if TYPE_CHECKING:
@@ -111,6 +114,7 @@ def content_report(
     level: float = 0.95,
     canary_rule: CanaryRule | None = None,
     budget: ErrorBudget | None = None,
+    rollups: DayRollups | None = None,
 ) -> ContentReport:
     """KPIs, objectives, canary verdicts, alerts and checks from the contract's event tables.
 
@@ -128,6 +132,8 @@ def content_report(
         Of the intervals.
     canary_rule, budget
         By default `CanaryRule` and `ErrorBudget`.
+    rollups
+        Where days that have not changed are kept; used where calls and scores come by day and nothing stands beside.
 
     Raises
     ------
@@ -151,19 +157,19 @@ def content_report(
     check_objectives(objectives)
     connection = open_tables(tables, currency)
     try:
-        values = roll_up(connection, level=level, files=parquet_files(tables["gen_call"]))
+        values, facts = _values(connection, tables, rollups, (currency, level))
         counts = judged_counts(connection)
         judges = calibration(counts, level=level)
         values = _with_corrected(values, corrected_rates(counts, level=level))
         values["day"] = pd.to_datetime(values["day"]).dt.date
         table = hold_against(values, objectives)[list(KPI_COLUMNS)]
         budgets = error_budgets(connection, objectives, budget or ErrorBudget(), level=level)
-        alerts = [objective_alerts(table), budgets.alerts, cost_alerts(connection)]
+        alerts = [objective_alerts(table), budgets.alerts, cost_alerts(connection, facts)]
         return ContentReport(
             table=table,
             canary_report=read_canary(connection, canary_rule or CanaryRule()),
             alert_table=pd.concat([part for part in alerts if len(part)] or alerts[:1], ignore_index=True),
-            checks=(*_checks(connection, currency), *judge_checks(judges)),
+            checks=(*_checks(connection, currency, facts), *judge_checks(judges)),
             budget_table=budgets.table,
             judge_table=judges,
             currency=currency,
@@ -181,35 +187,84 @@ def _with_corrected(values: pd.DataFrame, corrected: pd.DataFrame) -> pd.DataFra
     return both.sort_values(["day", "team", "model"], kind="stable", ignore_index=True)
 
 
+def _values(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, Table],
+    rollups: DayRollups | None,
+    money_and_level: tuple[str, float],
+) -> tuple[pd.DataFrame, CallFacts | None]:
+    """Every KPI, and what is known of all calls beside them where they were read past SQL."""
+    currency, level = money_and_level
+    files = parquet_files(tables["gen_call"])
+    scores = tables.get("gen_score")
+    if rollups is None or not files or not (scores is None or isinstance(scores, Path)):
+        values, found = rolled_up(connection, level=level, files=files)
+        return values, None if found is None else facts_of(found)
+    by_day, facts, _ = rollups.update(files, parquet_files(scores or []), currency=currency, level=level)
+    rest, _ = rolled_up(connection, level=level, sources=[one for one in SOURCES if one not in BY_DAY])
+    return in_order([by_day, rest]), facts
+
+
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[float, ...]:
     row = connection.sql(sql).fetchall()[0]
     return tuple(0.0 if value is None else float(value) for value in row)
 
 
-def _checks(connection: duckdb.DuckDBPyConnection, currency: str) -> tuple[Check, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counts:
+    """Calls: all, without cost, in other money, ending before they start, without a start; outputs; days without."""
+
+    calls: float
+    no_cost: float
+    foreign: float
+    backwards: float
+    undated: float
+    outputs: float
+    silent: float
+
+    @classmethod
+    def of(cls, connection: duckdb.DuckDBPyConnection, facts: CallFacts | None) -> _Counts:
+        if facts is None:
+            calls, no_cost, foreign, backwards, silent = _one(
+                connection,
+                """SELECT count(*), count(*) FILTER (WHERE reported_cost IS NULL AND error = 0),
+                   count(*) FILTER (WHERE currency <> home),
+                   count(*) FILTER (WHERE duration_ms < 0 OR ttft_ms > duration_ms),
+                   coalesce(date_diff('day', min(day), max(day)) + 1 - count(DISTINCT day), 0)
+                   FROM calls, workspace""",
+            )
+            undated, outputs = _one(
+                connection,
+                """SELECT (SELECT count(*) FROM gen_call_raw WHERE start_ts IS NULL),
+                          (SELECT count(DISTINCT hash(output_id)) FROM calls)""",
+            )
+        else:
+            table, undated, outputs = facts.table, float(facts.undated), float(facts.outputs)
+            calls, no_cost, foreign, backwards = (float(table[name].sum()) for name in COUNTS)
+            days = table["day"]
+            silent = float((days.max() - days.min()).days + 1 - days.nunique()) if len(days) else 0.0
+        return cls(
+            calls=calls, no_cost=no_cost, foreign=foreign, backwards=backwards, undated=undated, outputs=outputs,
+            silent=silent,
+        )  # fmt: skip
+
+
+def _checks(connection: duckdb.DuckDBPyConnection, currency: str, facts: CallFacts | None) -> tuple[Check, ...]:
     """Whether the tables are complete enough to be read as they stand."""
-    calls, no_cost, foreign = _one(
+    counts = _Counts.of(connection, facts)
+    calls, no_cost, foreign, outputs = counts.calls, counts.no_cost, counts.foreign, counts.outputs
+    silent, undated = counts.silent, counts.undated
+    (judged,) = _one(
         connection,
-        """SELECT count(*), count(*) FILTER (WHERE reported_cost IS NULL AND error = 0),
-                   count(*) FILTER (WHERE currency <> home) FROM calls, workspace""",
-    )
-    outputs, judged = _one(
-        connection,
-        """SELECT (SELECT count(DISTINCT hash(output_id)) FROM calls),
-                  (SELECT count(DISTINCT coalesce(output_id, span_id)) FROM scores WHERE name = 'hallucination')""",
+        """SELECT (SELECT count(DISTINCT coalesce(output_id, span_id)) FROM scores WHERE name = 'hallucination')""",
     )
     scored, lost = _one(connection, "SELECT count(*), count(*) FILTER (WHERE NOT matched) FROM scores")
     (backwards,) = _one(
         connection,
-        """SELECT (SELECT count(*) FROM calls WHERE duration_ms < 0 OR ttft_ms > duration_ms)
-                + (SELECT count(*) FROM gen_output_raw WHERE published_ts < requested_ts)
+        """SELECT (SELECT count(*) FROM gen_output_raw WHERE published_ts < requested_ts)
                 + (SELECT count(*) FROM gen_incident_raw WHERE resolved_ts < opened_ts)""",
     )
-    (silent,) = _one(
-        connection,
-        "SELECT coalesce(date_diff('day', min(day), max(day)) + 1 - count(DISTINCT day), 0) FROM calls",
-    )
-    (undated,) = _one(connection, "SELECT count(*) FROM gen_call_raw WHERE start_ts IS NULL")
+    backwards += counts.backwards
     (versions,) = _one(
         connection,
         """SELECT coalesce(max(versions), 0) FROM (SELECT count(DISTINCT judge_version) AS versions

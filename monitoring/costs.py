@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from monitoring.objectives import ALERT_COLUMNS
+from monitoring.rollup import CallFacts
 from monitoring.tables import ALL
 
 if TYPE_CHECKING:
@@ -31,11 +32,20 @@ class TeamBudget:
     amount: float
 
 
-def cost_alerts(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Cost spikes and budgets at risk, in the columns of ``alerts.csv``."""
-    daily = connection.sql(
+def daily_costs(connection: duckdb.DuckDBPyConnection, facts: CallFacts | None) -> pd.DataFrame:
+    """Columns day, team, cost."""
+    if facts is not None:
+        spent: pd.DataFrame = facts.table.groupby(["day", "team"])["spent"].sum().rename("cost").reset_index()
+        return spent
+    costs: pd.DataFrame = connection.sql(
         "SELECT day, team, sum(cost) AS cost FROM calls WHERE cost IS NOT NULL GROUP BY ALL ORDER BY day, team"
     ).df()
+    return costs
+
+
+def cost_alerts(connection: duckdb.DuckDBPyConnection, facts: CallFacts | None = None) -> pd.DataFrame:
+    """Cost spikes and budgets at risk, in the columns of ``alerts.csv``."""
+    daily = daily_costs(connection, facts)
     if daily.empty:
         return pd.DataFrame(columns=list(ALERT_COLUMNS))
     wide = daily.pivot_table(index="day", columns="team", values="cost", aggfunc="sum")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -18,10 +15,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 #: Day (days since 1970), team, model.
 Leaf = tuple[int, str, str]
-UNKNOWN = "(unknown)"
-#: Around a rank, the share of each leaf that is looked into first.
-_BAND = 0.01
-_KEYS = ("start_ts", "team", "model")
+#: Around a rank, the share of each leaf that is looked into first: where the leaves are alike, little is enough.
+_BAND = 0.001
 
 
 def leaves_of_query(connection: duckdb.DuckDBPyConnection, source: str, value: str) -> dict[Leaf, Floats]:
@@ -39,75 +34,23 @@ def leaves_of_query(connection: duckdb.DuckDBPyConnection, source: str, value: s
     return found
 
 
-def leaves_of_parquet(paths: Sequence[Path], columns: Sequence[str]) -> dict[str, dict[Leaf, Floats]] | None:
-    """The same for several columns of Parquet files of calls in one pass, three times as fast as through SQL.
+def at_ranks(leaves: Sequence[Floats], ranks: Floats) -> Floats:
+    """Values at fractional 1-based ranks of each leaf by itself; NaN where a rank is NaN.
 
-    ``None`` where a file is not in plain columns (times as text, say): SQL converts those.
+    Parameters
+    ----------
+    leaves
+        G sorted arrays, none of them empty.
+    ranks
+        Shape (G, K).
     """
-    pieces: dict[str, dict[Leaf, list[Floats]]] = {name: {} for name in columns}
-    for path in paths:
-        schema = pq.read_schema(path)
-        if not _plain(schema, columns):
-            return None
-        with pq.ParquetFile(path, read_dictionary=["team", "model"]) as file:
-            for number in range(file.num_row_groups):
-                table = file.read_row_group(number, columns=[*_KEYS, *columns], use_threads=False)
-                for leaf, name, values in _split(table, columns):
-                    pieces[name].setdefault(leaf, []).append(values)
-    return {
-        name: {leaf: np.sort(np.concatenate(parts) if len(parts) > 1 else parts[0]) for leaf, parts in found.items()}
-        for name, found in pieces.items()
-    }
-
-
-def _plain(schema: pa.Schema, columns: Sequence[str]) -> bool:
-    def kind(name: str) -> pa.DataType:
-        return schema.field(name).type
-
-    if any(name not in schema.names for name in (*_KEYS, *columns)) or not pa.types.is_timestamp(kind("start_ts")):
-        return False
-    text = all(pa.types.is_string(kind(name)) or pa.types.is_large_string(kind(name)) for name in _KEYS[1:])
-    return text and all(pa.types.is_floating(kind(name)) or pa.types.is_integer(kind(name)) for name in columns)
-
-
-def _split(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[Leaf, str, Floats]]:
-    """The values of a row group by leaf."""
-    start = table.column("start_ts").cast(pa.timestamp("us", tz=table.schema.field("start_ts").type.tz), safe=False)
-    micros = start.cast(pa.int64()).combine_chunks()
-    known = micros.is_valid().to_numpy(zero_copy_only=False) if micros.null_count else None
-    days = np.asarray(micros.fill_null(0).to_numpy() // 86_400_000_000)
-    team, teams = _codes(table.column("team"))
-    model, models = _codes(table.column("model"))
-    first = int(days.min()) if len(days) else 0
-    code = ((days - first) * len(teams) + team) * len(models) + model
-    if len(code) and code.max() < 65_536:
-        code = code.astype(np.uint16)  # a stable sort of 16 bits counts instead of comparing
-    order = np.argsort(code, kind="stable")
-    if known is not None:
-        order = order[known[order]]
-    ordered = code[order].astype(np.int64)
-    begin = np.flatnonzero(np.diff(ordered, prepend=-1))
-    for name in columns:
-        values = table.column(name).cast(pa.float64()).combine_chunks().to_numpy(zero_copy_only=False)[order]
-        holes = bool(np.isnan(values).any())
-        for place, end in zip(begin, [*begin[1:], len(ordered)], strict=True):
-            one = values[place:end]
-            one = one[~np.isnan(one)] if holes else one
-            if len(one):
-                rest, model_code = divmod(int(ordered[place]), len(models))
-                day, team_code = divmod(rest, len(teams))
-                yield (first + day, teams[team_code], models[model_code]), name, one
-
-
-def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
-    """Codes and their names; a missing name is `UNKNOWN`."""
-    encoded = pc.fill_null(column.cast(pa.string()), UNKNOWN) if column.null_count else column
-    encoded = encoded.unify_dictionaries() if pa.types.is_dictionary(encoded.type) else encoded.dictionary_encode()
-    one = encoded.combine_chunks()
-    one = one.chunk(0) if isinstance(one, pa.ChunkedArray) else one
-    return one.indices.to_numpy(zero_copy_only=False).astype(np.int64), [
-        str(name) for name in one.dictionary.to_pylist()
-    ]
+    known = np.isfinite(ranks)
+    last = np.array([len(leaf) for leaf in leaves])[:, None] - 1
+    low = np.clip(np.floor(np.where(known, ranks, 1.0)).astype(np.int64) - 1, 0, last)
+    high = np.minimum(low + 1, last)
+    first = np.array([leaf[at] for leaf, at in zip(leaves, low, strict=True)])
+    second = np.array([leaf[at] for leaf, at in zip(leaves, high, strict=True)])
+    return np.where(known, first + (ranks - 1 - low) * (second - first), np.nan)
 
 
 def order_statistics(leaves: Sequence[Floats], ranks: Floats) -> Floats:
@@ -121,32 +64,33 @@ def order_statistics(leaves: Sequence[Floats], ranks: Floats) -> Floats:
     >>> order_statistics([np.array([1.0, 4.0]), np.array([2.0, 8.0])], np.array([1.0, 2.5, 4.0])).tolist()
     [1.0, 3.0, 8.0]
     """
-    known = ranks[np.isfinite(ranks)]
-    result = np.full(len(ranks), np.nan)
-    if not len(known):
-        return result
-    total = sum(len(leaf) for leaf in leaves)
-    low, high = int(np.floor(known.min())), min(int(np.floor(known.max())) + 1, total)
-    if len(leaves) == 1:
-        below, middle = 0, leaves[0]
-    else:
-        below, middle = _band(leaves, low / total - _BAND, high / total + _BAND)
-        if not below < low <= high <= below + len(middle):
-            below, middle = 0, np.sort(np.concatenate(list(leaves)))
-    lower = np.clip(np.floor(known).astype(np.int64), 1, total)
-    upper = np.minimum(lower + 1, total)
-    first, second = middle[lower - 1 - below], middle[upper - 1 - below]
-    result[np.isfinite(ranks)] = first + (known - lower) * (second - first)
-    return result
+    known = [rank for rank in ranks.tolist() if rank == rank]  # noqa: PLR0124 - NaN is not itself
+    if not known:
+        return np.full(len(ranks), np.nan)
+    total = sum(map(len, leaves))
+    low, high = int(min(known)), min(int(max(known)) + 1, total)
+    below, middle = _band(leaves, low / total - _BAND, high / total + _BAND)
+    if not below < low <= high <= below + len(middle):
+        below, middle = 0, np.sort(np.concatenate(list(leaves)))
+    return np.array([_between(middle, rank - 1 - below, total - 1 - below) for rank in ranks.tolist()])
+
+
+def _between(values: Floats, place: float, last: int) -> float:
+    if place != place:  # noqa: PLR0124 - NaN is not itself
+        return np.nan
+    low = min(int(place), last)
+    first = float(values[low])
+    return first + (place - low) * (float(values[min(low + 1, last)]) - first)
 
 
 def _band(leaves: Sequence[Floats], begin: float, end: float) -> tuple[int, Floats]:
     """How many values lie below the band from share ``begin`` to ``end``, and the sorted values within it."""
-    lowest = -np.inf if begin <= 0 else min(leaf[int(begin * (len(leaf) - 1))] for leaf in leaves)
-    highest = np.inf if end >= 1 else max(leaf[-int(-end * (len(leaf) - 1) // 1)] for leaf in leaves)
-    cuts = [(leaf.searchsorted(lowest, "left"), leaf.searchsorted(highest, "right")) for leaf in leaves]
-    below = int(sum(cut for cut, _ in cuts))
-    return below, np.sort(np.concatenate([leaf[a:b] for leaf, (a, b) in zip(leaves, cuts, strict=True)]))
+    lowest = -np.inf if begin <= 0 else min([leaf[int(begin * (len(leaf) - 1))] for leaf in leaves])
+    highest = np.inf if end >= 1 else max([leaf[-int(-end * (len(leaf) - 1) // 1)] for leaf in leaves])
+    cuts = [(leaf.searchsorted(lowest), leaf.searchsorted(highest, "right")) for leaf in leaves]
+    middle = np.concatenate([leaf[a:b] for leaf, (a, b) in zip(leaves, cuts, strict=True)])
+    middle.sort()
+    return sum([int(cut) for cut, _ in cuts]), middle
 
 
 def members(leaves: Mapping[Leaf, Floats], group: Sequence[int]) -> dict[tuple[object, ...], list[Floats]]:

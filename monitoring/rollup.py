@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from monitoring.catalogue import MEASURES, Measure
+from monitoring.callpass import COUNTS, CallTotals, read_calls, sum_names
+from monitoring.catalogue import MEASURES, Measure, Source
 from monitoring.intervals import (
     Floats,
     count_interval,
@@ -19,7 +21,7 @@ from monitoring.intervals import (
     ratio_interval,
     wilson,
 )
-from monitoring.leaves import Leaf, leaves_of_parquet, leaves_of_query, members, order_statistics
+from monitoring.leaves import Leaf, at_ranks, leaves_of_query, members, order_statistics
 from monitoring.tables import ALL
 
 if TYPE_CHECKING:
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
 
 KEYS = ("day", "team", "model")
 VALUE_COLUMNS = (*KEYS, "kpi", "value", "lower", "upper", "n")
-#: Columns of calls whose quantiles are read past SQL where the calls lie in Parquet files.
-_QUICK = ("duration_ms", "ttft_ms")
+#: Columns of `VALUE_COLUMNS` as arrays of one length, ``kpi`` one name for all.
+Rows = dict[str, Any]
+SOURCES: tuple[Source, ...] = ("calls", "scores", "outputs", "published", "incidents", "business")
 #: The totals beside the finest groups: over models, over teams, over both.
 _GROUPS = (("day", "team", "model"), ("day", "team"), ("day", "model"), ("day",))
 
@@ -39,25 +42,27 @@ def kpi_sql(measures: Sequence[Measure]) -> str:
     Gives day, team, model (totals read ``(all)``) and for measure i the columns ``n{i}``, ``y{i}`` and what its
     interval needs. Runs on the views of `monitoring.tables.open_tables`.
     """
-    fields, names = [], []
+    fields = []
     for number, measure in enumerate(measures):
         y, x, only = f"({measure.value})", f"({measure.per})", ""
         # aggregates skip NULL by themselves; a FILTER costs a pass over the rows
         if measure.kind == "ratio" or measure.where != "TRUE":
             needed = f"{y} IS NOT NULL" + (f" AND {x} IS NOT NULL" if measure.kind == "ratio" else "")
             only = f" FILTER (WHERE ({measure.where}) AND {needed})"
-        sums = {"n": f"count({y})", "y": f"sum({y})"}
-        if measure.kind == "mean":
-            sums["yy"] = f"sum({y} * {y})"
-        elif measure.kind == "ratio":
-            sums |= {"x": f"sum({x})", "yy": f"sum({y} * {y})", "xx": f"sum({x} * {x})", "xy": f"sum({x} * {y})"}
-        fields += [f"{sql}{only} AS {name}{number}" for name, sql in sums.items()]
-        names += [f"{name}{number}" for name in sums]
+        sums = {"n": f"count({y})", "y": f"sum({y})", "x": f"sum({x})", "yy": f"sum({y} * {y})",
+                "xx": f"sum({x} * {x})", "xy": f"sum({x} * {y})"}  # fmt: skip
+        fields += [f"{sums[name]}{only} AS {name}{number}" for name in sum_names(measure)]
     source = measures[0].source
-    # sums add up: the rows are read once, the totals come from the finest groups; assembled from the catalogue alone
+    # the rows are read once; assembled from the catalogue alone
+    finest = f"(SELECT day, team, model, {', '.join(fields)} FROM {source} GROUP BY day, team, model)"  # noqa: S608
+    return totals_sql(measures, finest)
+
+
+def totals_sql(measures: Sequence[Measure], finest: str) -> str:
+    """Totals over models and teams of a table of the finest groups: sums add up."""
+    names = [f"{name}{number}" for number, measure in enumerate(measures) for name in sum_names(measure)]
     return f"""SELECT day, {_all("team")}, {_all("model")}, {", ".join(f"sum({name}) AS {name}" for name in names)}
-FROM (SELECT day, team, model, {", ".join(fields)} FROM {source} GROUP BY day, team, model)
-GROUP BY {_grouping_sets(source)}"""  # noqa: S608
+FROM {finest} GROUP BY {_grouping_sets(measures[0].source)}"""  # noqa: S608 - names of this module
 
 
 def quantile_sql(measure: Measure) -> str:
@@ -66,7 +71,42 @@ def quantile_sql(measure: Measure) -> str:
 FROM {measure.source} WHERE ({measure.value}) IS NOT NULL AND {measure.where} GROUP BY day, team, model"""  # noqa: S608 - the catalogue
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFacts:
+    """What is known of all calls beside the KPIs.
+
+    Attributes
+    ----------
+    table
+        Columns day, team, model, ``calls``, ``no_cost`` (without error), ``foreign`` (in other money), ``backwards``
+        (ends before it starts), ``spent``.
+    outputs
+        How many outputs there are.
+    undated
+        Calls without a start.
+    first, last
+        Of all starts, microseconds since 1970.
+    """
+
+    table: pd.DataFrame
+    outputs: int
+    undated: int
+    first: int | None
+    last: int | None
+
+
 def roll_up(connection: duckdb.DuckDBPyConnection, *, level: float, files: Sequence[Path] = ()) -> pd.DataFrame:
+    """All KPIs as rows of `VALUE_COLUMNS`; see `rolled_up`."""
+    return rolled_up(connection, level=level, files=files)[0]
+
+
+def rolled_up(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    level: float,
+    files: Sequence[Path] = (),
+    sources: Collection[Source] = SOURCES,
+) -> tuple[pd.DataFrame, CallTotals | None]:
     """All KPIs as rows of `VALUE_COLUMNS`; a group without observations has no row, so unknown never reads as 0.
 
     Parameters
@@ -76,23 +116,62 @@ def roll_up(connection: duckdb.DuckDBPyConnection, *, level: float, files: Seque
     level
         Of the intervals.
     files
-        Where all calls lie in Parquet files: their quantiles are read past SQL.
+        Where all calls lie in Parquet files: they are read past SQL.
+    sources
+        Those whose KPIs are wanted.
+
+    Returns
+    -------
+    DataFrame, CallTotals or None
+        The KPIs, and what the pass over the files found (its leaves are used up).
     """
-    parts = []
-    sums = [measure for measure in MEASURES if measure.kind != "quantile" and measure.source != "business"]
-    for _, group in groupby(sorted(sums, key=lambda m: m.source), key=lambda m: m.source):
+    parts: list[Rows] = []
+    quick = call_totals(connection, files) if files and "calls" in sources else None
+    asked = [measure for measure in MEASURES if measure.source in sources]
+    sums = [measure for measure in asked if measure.kind != "quantile" and measure.source != "business"]
+    span = _span(connection) if quick is None else (quick.first, quick.last)
+    for source, group in groupby(sorted(sums, key=lambda m: m.source), key=lambda m: m.source):
         measures = list(group)
-        table = connection.sql(kpi_sql(measures)).df()
-        if len(table):
-            hours = _hours(connection, table)
+        sql = kpi_sql(measures)
+        if quick is not None and source in {"calls", "outputs"}:
+            connection.register("finest_groups", quick.sums if source == "calls" else quick.outputs)
+            sql = totals_sql(measures, "finest_groups")
+        frame = connection.sql(sql).df()
+        if len(frame):
+            table = {name: frame[name].to_numpy() for name in frame.columns}
+            hours = hours_seen(frame["day"], span)
             parts += [_from_sums(measure, table, str(number), hours, level) for number, measure in enumerate(measures)]
-    quantiles = [measure for measure in MEASURES if measure.kind == "quantile"]
-    quick = (leaves_of_parquet(files, _QUICK) if files else None) or {}
+    quantiles = [measure for measure in asked if measure.kind == "quantile"]
     for (source, value), group in groupby(quantiles, key=lambda m: (m.source, m.value)):
-        direct = source == "calls" and value in quick
-        leaves = quick[value] if direct else leaves_of_query(connection, source, value)
+        direct = quick is not None and source == "calls" and value in quick.leaves
+        leaves = quick.leaves.pop(value) if quick and direct else leaves_of_query(connection, source, value)
         parts += _quantiles(leaves, list(group), level)
-    parts.append(_business(connection))
+    frames = [_frame(parts)]
+    if "business" in sources:
+        frames.append(_business(connection))
+    return in_order(frames), quick
+
+
+def facts_of(found: CallTotals) -> CallFacts:
+    """The facts of one pass."""
+    names = [*KEYS, *COUNTS, "spent"]
+    return CallFacts(
+        table=found.sums[names], outputs=int(found.outputs_by_day.sum()), undated=found.undated, first=found.first,
+        last=found.last,
+    )  # fmt: skip
+
+
+def _frame(parts: Sequence[Rows]) -> pd.DataFrame:
+    if not parts:
+        return pd.DataFrame(columns=list(VALUE_COLUMNS))
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in VALUE_COLUMNS if name != "kpi"}
+    number = np.repeat(np.arange(len(parts)), [len(part["n"]) for part in parts])
+    names = np.array([part["kpi"] for part in parts], dtype=object)
+    return pd.DataFrame({**columns, "kpi": names[number]})
+
+
+def in_order(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Rows of `VALUE_COLUMNS` by day, team, model and the catalogue's order."""
     filled = [part for part in parts if len(part)]
     if not filled:
         return pd.DataFrame(columns=list(VALUE_COLUMNS))
@@ -112,22 +191,36 @@ def _grouping_sets(source: str) -> str:
     return "GROUPING SETS (" + ", ".join(f"({', '.join(group)})" for group in groups) + ")"
 
 
-def _hours(connection: duckdb.DuckDBPyConnection, table: pd.DataFrame) -> Floats:
-    """Hours of each row's day that the log covers: the first and the last day are partial."""
-    first, last = connection.sql("SELECT min(start_ts), max(start_ts) FROM calls").fetchall()[0]
-    if first is None:
-        return np.full(len(table), 24.0)
-    day = table["day"].to_numpy(dtype="datetime64[s]")
-    begin = np.maximum(day, np.datetime64(first, "s"))
-    end = np.minimum(day + np.timedelta64(1, "D"), np.datetime64(last, "s"))
+def call_totals(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> CallTotals | None:
+    """One pass over the files; ``None`` where they are not in plain columns."""
+    home = connection.sql("SELECT home FROM workspace").fetchall()[0][0]
+    measures = [measure for measure in MEASURES if measure.source == "calls" and measure.kind != "quantile"]
+    return read_calls(files, measures, home)
+
+
+def _span(connection: duckdb.DuckDBPyConnection) -> tuple[int | None, int | None]:
+    """The first and the last start of a call, microseconds since 1970."""
+    sql = "SELECT epoch_us(min(start_ts)), epoch_us(max(start_ts)) FROM calls"
+    first, last = connection.sql(sql).fetchall()[0]
+    return first, last
+
+
+def hours_seen(days: pd.Series[pd.Timestamp], span: tuple[int | None, int | None]) -> Floats:
+    """Hours of each day that the log covers: the first and the last day are partial."""
+    first, last = span
+    if first is None or last is None:
+        return np.full(len(days), 24.0)
+    day = days.to_numpy(dtype="datetime64[s]")
+    begin = np.maximum(day, np.datetime64(first // 1_000_000, "s"))
+    end = np.minimum(day + np.timedelta64(1, "D"), np.datetime64(last // 1_000_000, "s"))
     # a log of a single moment would divide by zero: a minute is the least
     return np.asarray(np.maximum((end - begin) / np.timedelta64(1, "h"), 1.0 / 60.0), dtype=float)
 
 
-def _from_sums(measure: Measure, table: pd.DataFrame, number: str, hours: Floats, level: float) -> pd.DataFrame:
+def _from_sums(measure: Measure, table: Rows, number: str, hours: Floats, level: float) -> Rows:
     names = [name for name in ("n", "y", "x", "yy", "xx", "xy") if name + number in table]
-    keep = (table["n" + number] > 0).to_numpy()
-    sums = {name: table[name + number].to_numpy(dtype=float)[keep] for name in names}
+    keep = table["n" + number] > 0
+    sums = {name: table[name + number].astype(float)[keep] for name in names}
     n, y = sums["n"], sums["y"]
     unknown = np.full(len(n), np.nan)
     value, lower, upper = y, unknown, unknown
@@ -144,28 +237,36 @@ def _from_sums(measure: Measure, table: pd.DataFrame, number: str, hours: Floats
     elif measure.kind == "per_hour":
         lower, upper = (end / hours[keep] for end in count_interval(y, level))
         value = y / hours[keep]
-    rows = table.loc[keep, list(KEYS)].assign(
-        kpi=measure.kpi.id, value=value, lower=lower, upper=upper, n=n.astype(int)
-    )
     if measure.kpi.unit == "fraction":
-        rows[["lower", "upper"]] = rows[["lower", "upper"]].clip(0.0, 1.0)
-    finite: pd.DataFrame = rows[np.isfinite(rows["value"])]
-    return finite
+        lower, upper = np.clip(lower, 0.0, 1.0), np.clip(upper, 0.0, 1.0)
+    rows = {name: table[name][keep] for name in KEYS}
+    rows |= {"value": value, "lower": lower, "upper": upper, "n": n.astype(int)}
+    finite = np.isfinite(value)
+    return {**{name: column[finite] for name, column in rows.items()}, "kpi": measure.kpi.id}
 
 
-def _quantiles(leaves: Mapping[Leaf, Floats], measures: Sequence[Measure], level: float) -> list[pd.DataFrame]:
+def _quantiles(leaves: Mapping[Leaf, Floats], measures: Sequence[Measure], level: float) -> list[Rows]:
     """Exact quantiles (linear interpolation, as NumPy and DuckDB's quantile_cont) with order-statistic intervals."""
     parts = []
     for group in _GROUPS if leaves else ():
         found = members(leaves, [KEYS.index(name) for name in group])
-        sizes = np.array([sum(len(leaf) for leaf in leaf_set) for leaf_set in found.values()])
-        keys = pd.DataFrame(list(found), columns=list(group)).reindex(columns=list(KEYS), fill_value=ALL)
-        keys["day"] = pd.to_datetime(keys["day"], unit="D")
+        sizes = np.array([sum(map(len, leaf_set)) for leaf_set in found.values()])
+        distinct, place = np.unique(sizes, return_inverse=True)
+        places = {name: place for place, name in enumerate(group)}
+        keys: Rows = {
+            name: np.array([key[places[name]] if name in places else ALL for key in found], dtype=object)
+            for name in KEYS
+        }
+        keys["day"] = keys["day"].astype(np.int64).astype("datetime64[D]").astype("datetime64[s]")
         for measure in measures:
-            ranks = np.stack([1.0 + (sizes - 1) * measure.quantile, *quantile_ranks(sizes, measure.quantile, level)])
-            ends = [order_statistics(one, rank) for one, rank in zip(found.values(), ranks.T, strict=True)]
-            value, low, high = np.array(ends).T
-            parts.append(keys.assign(kpi=measure.kpi.id, value=value, lower=low, upper=high, n=sizes))
+            ends = [end[place] for end in quantile_ranks(distinct, measure.quantile, level)]
+            ranks = np.stack([1.0 + (sizes - 1) * measure.quantile, *ends], axis=1)
+            if group == KEYS:
+                values = at_ranks([leaf for (leaf,) in found.values()], ranks)
+            else:
+                values = np.array([order_statistics(*one) for one in zip(found.values(), ranks, strict=True)])
+            value, low, high = values.T
+            parts.append({**keys, "kpi": measure.kpi.id, "value": value, "lower": low, "upper": high, "n": sizes})
     return parts
 
 

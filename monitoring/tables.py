@@ -62,7 +62,7 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
 _VIEWS = """
 -- what other tables speak of: everything else about an output is summed in one pass, in the view outputs
 CREATE TEMP TABLE output_dim AS
-  SELECT output_id, min(day) AS day, max(team) AS team, arg_max(model, coalesce(cost, 0)) AS model,
+  SELECT output_id, min(day) AS day, max(team) AS team, max((coalesce(cost, 0), model))[2] AS model,
          sum(cost) AS cost
   FROM calls
   WHERE output_id IN (SELECT output_id FROM gen_score_raw UNION SELECT output_id FROM gen_output_raw
@@ -73,7 +73,7 @@ INSERT INTO output_dim BY NAME
   FROM gen_output_raw o WHERE NOT EXISTS (SELECT 1 FROM output_dim d WHERE d.output_id = o.output_id)
   GROUP BY output_id;
 CREATE VIEW outputs AS
-  SELECT * FROM (SELECT min(day) AS day, max(team) AS team, arg_max(model, coalesce(cost, 0)) AS model,
+  SELECT * FROM (SELECT min(day) AS day, max(team) AS team, max((coalesce(cost, 0), model))[2] AS model,
                         sum(cost) AS cost
                  -- 64 bits of hash are compared faster than text; two of 10 million ids collide once in 400,000 logs
                  FROM calls WHERE output_id IS NOT NULL GROUP BY hash(output_id))

@@ -133,7 +133,7 @@ def _texts(table: RawTable, column: EventColumn, currency: str, found: Findings)
 
 def _numbers(table: RawTable, schema: Sequence[EventColumn], found: Findings) -> dict[str, FloatArray]:
     columns = {column.name: column for column in schema if column.kind == "number"}
-    raw = Findings(found.file, found.lines)
+    raw = Findings(found.file, found.lines, found.cap)
     values = read_numbers(table, list(columns), raw)
     missing = FAULTS[Fault.MISSING][0]
     for problem in raw.problems:  # an empty cell of an optional column means: not measured

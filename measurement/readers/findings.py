@@ -24,6 +24,8 @@ class Findings:
         The file as the user wrote it.
     lines
         Line of every row of the table, shape (N,); empty where rows have no lines.
+    cap
+        Problems of one kind in one column that are listed one by one; ``None`` lists all.
 
     Examples
     --------
@@ -33,8 +35,9 @@ class Findings:
     data/panel.csv:3, 'tv': spend is negative (found: -3). Mend it.
     """
 
-    def __init__(self, file: str, lines: IntArray | None = None) -> None:
+    def __init__(self, file: str, lines: IntArray | None = None, cap: int | None = CAP) -> None:
         self.file = file
+        self.cap = cap
         self.lines = np.empty(0, dtype=np.int64) if lines is None else lines
         self.problems: list[Problem] = []
 
@@ -76,7 +79,7 @@ class Findings:
         value: Callable[[int], object] | None = None,
         severity: Severity = "error",
     ) -> None:
-        """The same problem in many rows: the first `CAP` with their lines, then how many more there are.
+        """The same problem in many rows: the first ``cap`` with their lines, then how many more there are.
 
         Parameters
         ----------
@@ -86,11 +89,11 @@ class Findings:
             Row position → what was found there.
         """
         positions = np.flatnonzero(where) if where.dtype == np.bool_ else where
-        for position in positions[:CAP].tolist():
+        for position in positions[: self.cap].tolist():
             found = "" if value is None else value(position)
             line = int(self.lines[position]) if position < len(self.lines) else None
             self.add(message, remedy, column=column, line=line, value=found, severity=severity)
-        if len(positions) > CAP:
-            first, last = int(self.lines[positions[CAP]]), int(self.lines[positions[-1]])
-            more = f"… and {len(positions) - CAP} more like this, on lines {first} to {last}: {message}"
+        if self.cap is not None and len(positions) > self.cap:
+            first, last = int(self.lines[positions[self.cap]]), int(self.lines[positions[-1]])
+            more = f"… and {len(positions) - self.cap} more like this, on lines {first} to {last}: {message}"
             self.add(more, remedy, column=column, severity=severity)

@@ -6,10 +6,11 @@ A row is a list with a place for each of `ROW`, filled while the attributes are 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 #: Places of a row. ``start_us``: microseconds since 1970 UTC; ``kind``: 1 model call, 0 not one, ``None`` not said.
 ROW = (
@@ -44,12 +45,21 @@ def kind_of(value: object) -> int:
 
 
 def number(value: object) -> float:
-    """A number as JSON or protobuf's JSON writes it (64-bit integers are text there); refuses what is below zero."""
+    """A number as JSON or protobuf's JSON writes it (64-bit integers are text there).
+
+    Raises
+    ------
+    ValueError
+        Where it is none, or below zero or out of all bounds.
+    """
     if value is True or value is False or value is None:
         raise ValueError(f"{value} is not a number")
-    found = float(value)  # type: ignore[arg-type]  # anything else raises, which is the answer
+    try:
+        found = float(value)  # type: ignore[arg-type]  # anything else raises, which is the answer
+    except (ValueError, TypeError, OverflowError) as wrong:
+        raise ValueError(f"{str(value)[:40]} is not a number") from wrong
     if not 0.0 <= found < 1e18:
-        raise ValueError(f"{value} is out of range")
+        raise ValueError(f"{str(value)[:40]} is out of range")
     return found
 
 
@@ -57,8 +67,23 @@ def _milliseconds(value: object) -> float:
     return number(value) * 1_000.0
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else str(value)
+def text_of(value: object) -> str:
+    """A name or an id as text.
+
+    Raises
+    ------
+    ValueError
+        For an object or a list: neither names anything.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict | list):
+        raise ValueError(f"{str(value)[:40]} is not text")  # noqa: TRY004 - one kind of error for all that is set aside
+    return str(value)
+
+
+def _written(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 #: Attribute → (place, strong, conversion). A strong name overrules; a weak one fills an empty place only.
@@ -67,7 +92,7 @@ Slot = tuple[int, bool, Callable[[object], Any]]
 
 def _slots(place: str, *names: str, convert: Callable[[object], Any] | None = None) -> dict[str, Slot]:
     """The first name is strong, the others stand in where it is absent."""
-    made = convert or (number if place in NUMBERS else _text)
+    made = convert or (number if place in NUMBERS else text_of)
     return {name: (AT[place], position == 0, made) for position, name in enumerate(names)}
 
 
@@ -112,11 +137,15 @@ SLOTS: Mapping[str, Slot] = {
              "langfuse.observation.type", "traceloop.span.kind", "ai.operationId", convert=kind_of),
 }  # fmt: skip
 
+#: Said of a value that no tool writes and that would exhaust the stack.
+TOO_DEEP = "the JSON is nested too deeply"
+
 #: Only read where ``[content] keep_text = true``.
 TEXT_SLOTS: Mapping[str, Slot] = {
-    **_slots("prompt_text", "gen_ai.input.messages", "gen_ai.prompt", "input.value", "mlflow.spanInputs", "ai.prompt"),
+    **_slots("prompt_text", "gen_ai.input.messages", "gen_ai.prompt", "input.value", "mlflow.spanInputs", "ai.prompt",
+             convert=_written),
     **_slots("output_text", "gen_ai.output.messages", "gen_ai.completion", "output.value", "mlflow.spanOutputs",
-             "ai.response.text"),
+             "ai.response.text", convert=_written),
 }  # fmt: skip
 #: Costs under these names are in US dollars by their convention.
 DOLLARS = frozenset(("llm.cost.total",))
@@ -139,7 +168,7 @@ def slots_of(custom: Mapping[str, str], *, keep_text: bool) -> dict[str, Slot]:
     """
     slots = {**SLOTS, **TEXT_SLOTS} if keep_text else dict(SLOTS)
     for column, name in custom.items():
-        slots[name] = (AT[column], True, number if column in NUMBERS else _text)
+        slots[name] = (AT[column], True, number if column in NUMBERS else text_of)
     return slots
 
 
@@ -149,7 +178,7 @@ def fill(row: list[Any], key: str, value: object, slots: Mapping[str, Slot]) -> 
     Raises
     ------
     ValueError
-        Where a number is none; names the attribute.
+        Where a number or a text is none; names the attribute.
     """
     slot = slots.get(key)
     if slot is None or value is None:
@@ -159,9 +188,15 @@ def fill(row: list[Any], key: str, value: object, slots: Mapping[str, Slot]) -> 
         try:
             row[place] = convert(value)
         except (ValueError, TypeError) as wrong:
-            raise ValueError(f"'{key}' is not a number of zero or more: {str(value)[:40]}") from wrong
+            raise unreadable(key, value, place) from wrong
         if key in DOLLARS and row[AT["currency"]] is None:
             row[AT["currency"]] = "USD"
+
+
+def unreadable(key: str, value: object, place: int) -> ValueError:
+    """What to say of an attribute whose value does not fit its place."""
+    kind = "a number of zero or more" if ROW[place] in NUMBERS else "text"
+    return ValueError(f"'{key}' is not {kind}: {str(value)[:40]}")
 
 
 #: MLflow keeps all token counts, and all costs, in one attribute as JSON text.
@@ -186,7 +221,7 @@ def expand(row: list[Any], value: object, slots: Mapping[str, Slot]) -> None:
 
 
 def decoded(value: object) -> object:
-    r"""A value that MLflow wrote as JSON text, or the value itself.
+    r"""A value that MLflow wrote as JSON text, or the value itself; refuses what is nested too deeply.
 
     Examples
     --------
@@ -195,7 +230,9 @@ def decoded(value: object) -> object:
     """
     if isinstance(value, str) and value[:1] in {'"', "{", "["}:
         try:
-            return json.loads(value)
+            return msgspec.json.decode(value)
+        except RecursionError as wrong:
+            raise ValueError(TOO_DEEP) from wrong
         except ValueError:
             return value
     return value

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from monitoring.intake.fields import AT, TOGETHER, decoded, expand, fill
+from monitoring.intake.fields import AT, TOGETHER, decoded, expand, fill, text_of
 from monitoring.intake.gathered import Gathered, empty_row
 from monitoring.intake.otlp import hex_id
 from monitoring.intake.scores import numeric_score, score_source
+
+_END_OF_TIME = 2**63
 
 
 def take_trace(tree: Mapping[str, Any], line: int, into: Gathered) -> None:
@@ -25,8 +27,11 @@ def take_trace(tree: Mapping[str, Any], line: int, into: Gathered) -> None:
     shared = {key.replace("mlflow.trace.user", "user.id"): value for key, value in shared.items()}
     for span in spans:
         take_span(span, line, into, shared)
-    for verdict in info.get("assessments") or tree.get("assessments") or ():
-        _assessment(verdict, str(info.get("trace_id") or info.get("request_id") or ""), spans, into)
+    for verdict in _entries(info.get("assessments") or tree.get("assessments")):
+        try:
+            _assessment(verdict, info.get("trace_id") or info.get("request_id"), spans, into)
+        except ValueError as wrong:
+            into.reject(line, str(wrong))
 
 
 def take_span(span: object, line: int, into: Gathered, shared: Mapping[str, Any] | None = None) -> None:
@@ -58,16 +63,18 @@ def nanoseconds(value: object) -> int:
     Raises
     ------
     ValueError
-        Where it is neither.
+        Where it is neither, or beyond 64 bits.
     """
     if value is None or value == "":
         return 0
     if isinstance(value, int | float):
+        if not abs(value) < _END_OF_TIME:
+            raise ValueError(f"this is not a time: {str(value)[:40]}")
         return int(value)
     text = str(value)
-    if text.isdigit():
-        return int(text)
     try:
+        if text.isdecimal() and len(text) < 20:
+            return int(text)
         moment = datetime.fromisoformat(text)
     except ValueError as wrong:
         raise ValueError(f"this is not a time: {text[:40]}") from wrong
@@ -88,39 +95,44 @@ def _error(span: Mapping[str, Any]) -> str | None:
     code = status.get("code") or status.get("status_code") if isinstance(status, Mapping) else span.get("status_code")
     if str(code).removeprefix("STATUS_CODE_").removeprefix("StatusCode.") not in {"ERROR", "2"}:
         return None
-    for event in span.get("events") or ():
+    for event in _entries(span.get("events")):
         kind = _mapping(_mapping(event).get("attributes")).get("exception.type")
         if kind:
             return str(kind)
     return "error"
 
 
-def _assessment(verdict: object, trace: str, spans: Sequence[Any], into: Gathered) -> None:
+def _assessment(verdict: object, trace: object, spans: Sequence[Any], into: Gathered) -> None:
     facts = _mapping(verdict)
+    if "expectation" in facts:
+        return  # what the answer should have been: no verdict on the one that was given
     feedback = _mapping(facts.get("feedback"))
     value = numeric_score(feedback.get("value", facts.get("value")))
     name = facts.get("assessment_name") or facts.get("name")
     if value is None or not name:
-        return
+        raise ValueError("the score is a category, not a number, or has no name")
     source = _mapping(facts.get("source"))
     when = facts.get("create_time") or facts.get("create_time_ms")
     first = _mapping(spans[0]) if spans else {}
     written = first.get("trace_id") or _mapping(first.get("context")).get("trace_id") or trace
-    into.scores.append(
-        {
-            "trace_id": _id(written, 32),
-            "span_id": _id(facts.get("span_id"), 16),
-            "scored_us": int(when) * 1_000 if isinstance(when, int) else nanoseconds(when) // 1_000 or None,
-            "name": str(name),
-            "value": value,
-            "source": score_source(source.get("source_type")),
-            "judge_version": source.get("source_id") if score_source(source.get("source_type")) != "human" else None,
-        }
+    judge = source.get("source_id") if score_source(source.get("source_type")) != "human" else None
+    into.add_score(
+        trace_id=_id(written, 32),
+        span_id=_id(facts.get("span_id"), 16),
+        scored_ns=int(when) * 1_000_000 if isinstance(when, int) else nanoseconds(when),
+        name=name,
+        value=value,
+        source=score_source(source.get("source_type")),
+        judge_version=None if judge is None else text_of(judge),
     )
 
 
 def _id(value: object, size: int) -> str | None:
-    return hex_id(str(value).removeprefix("0x"), size) if value else None
+    return hex_id(text_of(value).removeprefix("0x"), size) if value else None
+
+
+def _entries(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

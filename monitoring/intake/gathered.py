@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from monitoring.intake.fields import AT, ROW, SLOTS, Slot
+from monitoring.intake.fields import AT, ROW, SLOTS, Slot, text_of
 
 EARLIEST_US = 946_684_800_000_000  # 2000-01-01
 LATEST_US = 4_102_444_800_000_000  # 2100-01-01
@@ -86,6 +86,8 @@ class Gathered:
             raise ValueError("the start time is missing or impossible (nanoseconds since 1970 are expected)")
         if end_ns <= 0:
             raise ValueError("the span has no end")
+        if end_ns >= LATEST_US * 1_000:
+            raise ValueError("the end time is impossible (nanoseconds since 1970 are expected)")
         if not row[_SPAN]:
             raise ValueError("the span has no id")
         row[_START], row[_DURATION] = start, (end_ns - start_ns) / 1e6
@@ -95,6 +97,21 @@ class Gathered:
             self.rows.append(row)
         elif row[_PARENT]:
             self.links[row[_TRACE], row[_SPAN]] = row[_PARENT]
+
+    def add_score(self, *, scored_ns: int, name: object, value: float, source: str, **ids: str | None) -> None:
+        """Add a verdict; ``ids``: ``trace_id``, ``span_id``, ``output_id``, ``judge_version``.
+
+        Raises
+        ------
+        ValueError
+            Where its time or its name cannot be. No time at all (0) is none.
+        """
+        scored = scored_ns // 1_000
+        if scored and not EARLIEST_US < scored < LATEST_US:
+            raise ValueError("the time of the score is impossible")
+        self.scores.append(
+            {**ids, "scored_us": scored or None, "name": text_of(name), "value": value, "source": source}
+        )
 
     def leaves(self) -> list[list[Any]]:
         """The calls that hold no other call: a wrapper around a call reports the same tokens once more.

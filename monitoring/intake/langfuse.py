@@ -6,12 +6,11 @@ read from a cache is not in ``input``; costs are in US dollars.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from monitoring.intake.fields import AT, fill, number
+from monitoring.intake.fields import AT, decoded, fill, number, text_of
 from monitoring.intake.flat import nanoseconds
 from monitoring.intake.gathered import Gathered, empty_row
 from monitoring.intake.scores import numeric_score, score_source
@@ -69,21 +68,17 @@ def take_score(tree: Mapping[str, Any], line: int, into: Gathered) -> None:
         into.reject(line, "the score is a category, not a number")
         return
     try:
-        scored = nanoseconds(one.get("timestamp") or one.get("created_at"))
+        into.add_score(
+            trace_id=_text(one.get("trace_id")),
+            span_id=_text(one.get("observation_id")),
+            scored_ns=nanoseconds(one.get("timestamp") or one.get("created_at")),
+            name=one.get("name"),
+            value=value,
+            source=score_source(one.get("source")),
+            judge_version=_text(one.get("config_id")),
+        )
     except ValueError as wrong:
         into.reject(line, str(wrong))
-        return
-    into.scores.append(
-        {
-            "trace_id": _text(one.get("trace_id")),
-            "span_id": _text(one.get("observation_id")),
-            "scored_us": scored // 1_000 or None,
-            "name": str(one.get("name")),
-            "value": value,
-            "source": score_source(one.get("source")),
-            "judge_version": _text(one.get("config_id")),
-        }
-    )
 
 
 class _Names:
@@ -116,11 +111,9 @@ def _usage(row: list[Any], one: _Names) -> None:
             ("output_tokens", ("output", "completionTokens", "completion_tokens")),
         ):
             found = next((old[name] for name in names if old.get(name) is not None), one.get(names[-1]))
-            row[AT[place]] = None if found is None or found == "" else number(found)
+            row[AT[place]] = number(found) if _told(found) else None
     cost = _tree(one.get("cost_details")).get("total")
-    cost = next(
-        (c for c in (cost, one.get("total_cost"), one.get("calculated_total_cost")) if c not in {None, ""}), None
-    )
+    cost = next((c for c in (cost, one.get("total_cost"), one.get("calculated_total_cost")) if _told(c)), None)
     if cost is not None:
         row[AT["cost"]], row[AT["currency"]] = number(cost), "USD"
 
@@ -135,12 +128,8 @@ def _metadata(row: list[Any], metadata: Mapping[str, Any], into: Gathered) -> No
 
 def _tree(value: object) -> Mapping[str, Any]:
     """An object, also where it is written as JSON text (CSV)."""
-    if isinstance(value, str) and value[:1] == "{":
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return {}
-    return value if isinstance(value, Mapping) else {}
+    tree = decoded(value) if isinstance(value, str) and value[:1] == "{" else value
+    return tree if isinstance(tree, Mapping) else {}
 
 
 def _error(message: object) -> str:
@@ -149,5 +138,9 @@ def _error(message: object) -> str:
     return named[1] if named else "error"
 
 
+def _told(value: object) -> bool:
+    return value is not None and value != ""
+
+
 def _text(value: object) -> str | None:
-    return None if value in {None, ""} else str(value)
+    return text_of(value) if _told(value) else None

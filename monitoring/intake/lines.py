@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import IO, Any
 import msgspec
 
 from monitoring.intake import flat, langfuse, otlp
-from monitoring.intake.fields import SLOTS, Slot
+from monitoring.intake.fields import SLOTS, TOO_DEEP, Slot
 from monitoring.intake.gathered import Gathered
 
 #: Spans gathered before they are handed on: bounds the memory of a long file.
@@ -67,7 +68,7 @@ def gather(path: Path, name: str, slots: Mapping[str, Slot] = SLOTS, place: Plac
             for chunk in _chunks(stream, path, into):
                 yield chunk
                 into = chunk
-        except (EOFError, OSError) as broken:  # a compressed file that was cut off or is none
+        except (EOFError, OSError, zlib.error) as broken:  # a compressed file that was cut off or is none
             into.reject(into.lines + 1, f"the file cannot be read any further: {str(broken)[:60]}")
             yield into
 
@@ -89,30 +90,35 @@ def _chunks(stream: IO[bytes], path: Path, into: Gathered) -> Iterator[Gathered]
             yield into
             into = Gathered(file=into.file, slots=into.slots, lines=into.lines, read_to=into.read_to)
     for number, entry in enumerate(document or (), start=1):
-        take_object(entry, number, into)
+        try:
+            take_object(entry, number, into)
+        except RecursionError:
+            into.reject(number, TOO_DEEP)
     yield into
 
 
 def take_line(text: bytes, line: int, into: Gathered) -> None:
     """One line of a file."""
-    if text.startswith(b'{"resourceSpans"'):
-        try:
-            otlp.take(otlp.DECODER.decode(text), line, into)
-        except msgspec.ValidationError:
-            take_object(_DECODE(text), line, into)
-        except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
-            into.reject(line, f"not JSON: {str(wrong)[:80]}")
-        except ValueError as wrong:
-            into.reject(line, str(wrong))
-        return
-    if not text.strip():
-        return
     try:
-        tree = _DECODE(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        traces = _typed(text)
+        if traces is not None:
+            otlp.take(traces, line, into)
+        elif text.strip():
+            take_object(_DECODE(text), line, into)
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         into.reject(line, f"not JSON: {str(wrong)[:80]}")
-        return
-    take_object(tree, line, into)
+    except RecursionError:
+        into.reject(line, TOO_DEEP)
+
+
+def _typed(text: bytes) -> otlp.Traces | None:
+    """An OTLP line as it mostly comes, decoded at once; ``None`` for whatever else it is."""
+    if not text.startswith(b'{"resourceSpans"'):
+        return None
+    try:
+        return otlp.DECODER.decode(text)
+    except msgspec.ValidationError:
+        return None
 
 
 def take_object(tree: object, line: int, into: Gathered) -> None:
@@ -154,23 +160,26 @@ def _take_otlp(tree: dict[str, Any], line: int, into: Gathered) -> None:
     except msgspec.ValidationError:
         otlp.salvage(tree, line, into)
         return
-    try:
-        otlp.take(traces, line, into)
-    except ValueError as wrong:  # an attribute of the resource: it concerns every span of the line
-        into.reject(line, str(wrong))
+    otlp.take(traces, line, into)
 
 
 def _take_page(tree: dict[str, Any], line: int, into: Gathered) -> None:
     """A page of Langfuse's API, or one of its traces with observations and scores."""
     trace = tree if "observations" in tree else None
-    for entry in tree.get("observations") or tree.get("data") or ():
+    for entry in _entries(tree.get("observations")) or _entries(tree.get("data")):
         if trace is not None and isinstance(entry, dict):
             langfuse.take_observation({"traceId": tree.get("id"), **entry}, line, into, trace)
         else:
             take_object(entry, line, into)
-    for score in tree.get("scores") or ():
+    for score in _entries(tree.get("scores")):
         if isinstance(score, dict):
             langfuse.take_score({"traceId": tree.get("id"), **score}, line, into)
+        else:
+            into.reject(line, "a score is not an object")
+
+
+def _entries(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _document(first: bytes, path: Path) -> list[object] | None:
@@ -179,6 +188,8 @@ def _document(first: bytes, path: Path) -> list[object] | None:
         return None
     try:
         tree = _DECODE(first)
+    except RecursionError:
+        return None  # a line that is nested too deeply; it is told with its place
     except (msgspec.DecodeError, UnicodeDecodeError):
         tree = None
     if isinstance(tree, list):
@@ -189,7 +200,7 @@ def _document(first: bytes, path: Path) -> list[object] | None:
         whole = again.read(_DOCUMENT_BYTES).removeprefix(b"\xef\xbb\xbf")
     try:
         tree = _DECODE(whole)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return tree if isinstance(tree, list) else [tree]
 

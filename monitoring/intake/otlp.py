@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from monitoring.intake.fields import AT, DOLLARS, FIRST_TOKEN, ROW, TOGETHER, Slot, expand, fill
-from monitoring.intake.gathered import Gathered
+from monitoring.intake.fields import AT, DOLLARS, FIRST_TOKEN, ROW, TOGETHER, Slot, expand, fill, unreadable
+from monitoring.intake.gathered import LATEST_US, Gathered
 from monitoring.intake.scores import numeric_score
 
 Struct = msgspec.Struct
@@ -108,12 +108,19 @@ DECODER = msgspec.json.Decoder(Traces)
 
 
 def take(traces: Traces, line: int, into: Gathered) -> None:
-    """Every span of a line; one that cannot be is set aside, its neighbours stay."""
+    """Every span of a line; one that cannot be is set aside, its neighbours stay.
+
+    So is a resource with all its spans where an attribute of it cannot be: it concerns every one of them.
+    """
     for group in traces.resourceSpans:
         base = list(_NO_VALUES)
-        for attribute in (group.resource.attributes or ()) if group.resource else ():
-            if attribute.value is not None and attribute.key in into.slots:
-                fill(base, attribute.key, attribute.value.plain(), into.slots)
+        try:
+            for attribute in (group.resource.attributes or ()) if group.resource else ():
+                if attribute.value is not None and attribute.key in into.slots:
+                    fill(base, attribute.key, attribute.value.plain(), into.slots)
+        except ValueError as wrong:
+            into.reject(line, f"of the resource: {wrong}")
+            continue
         for scope in (*(group.scopeSpans or ()), *(group.instrumentationLibrarySpans or ())):
             for span in scope.spans or ():
                 try:
@@ -137,7 +144,11 @@ def salvage(tree: Mapping[str, Any], line: int, into: Gathered) -> None:
             into.reject(line, "scopeSpans is missing or not a list")
             continue
         for scope in scopes:
-            for span in (scope.get("spans") if isinstance(scope, dict) else None) or ():
+            spans = scope.get("spans", []) if isinstance(scope, dict) else None
+            if not isinstance(spans, list):
+                into.reject(line, "spans is not a list")
+                continue
+            for span in spans:
                 one = {"resourceSpans": [{"resource": plain.get("resource"), "scopeSpans": [{"spans": [span]}]}]}
                 try:
                     take(msgspec.convert(one, Traces), line, into)
@@ -166,8 +177,7 @@ def _attributes(attributes: list[Attribute], row: list[Any], base: list[Any], sl
         try:
             row[place] = convert(value)
         except (ValueError, TypeError) as wrong:
-            said = f"'{attribute.key}' is not a number of zero or more: {str(value)[:40]}"
-            raise ValueError(said) from wrong
+            raise unreadable(attribute.key, value, place) from wrong
         if attribute.key in DOLLARS and row[_CURRENCY] is None:
             row[_CURRENCY] = "USD"
 
@@ -197,27 +207,28 @@ def _events(events: list[Event], row: list[Any], start: int, into: Gathered) -> 
     for event in events:
         name = event.name.lower()
         if name == "exception" and row[_ERROR] is None:
-            row[_ERROR] = next(
-                (str(a.value.plain()) for a in event.attributes or () if a.key == "exception.type" and a.value), None
-            )
+            named = (a.value.stringValue for a in event.attributes or () if a.key == "exception.type" and a.value)
+            row[_ERROR] = next(named, None) or "error"
         elif name in FIRST_TOKEN and row[_TTFT] is None:
-            row[_TTFT] = max((_moment(event) - start) / 1e6, 0.0)
+            waited = max(_moment(event) - start, 0)
+            if waited >= LATEST_US * 1_000:
+                raise ValueError("the time of the first token is impossible")
+            row[_TTFT] = waited / 1e6
         elif name == "gen_ai.evaluation.result":
             facts = {a.key: a.value.plain() for a in event.attributes or () if a.value is not None}
             value = numeric_score(
                 facts.get("gen_ai.evaluation.score.value", facts.get("gen_ai.evaluation.score.label"))
             )
             if value is not None and "gen_ai.evaluation.name" in facts:
-                into.scores.append(
-                    {
-                        "trace_id": row[_TRACE],
-                        "span_id": row[_SPAN],
-                        "scored_us": _moment(event) // 1_000,
-                        "name": str(facts["gen_ai.evaluation.name"]),
-                        "value": value,
-                        "source": str(facts.get("liftwerk.source", "llm_judge")),
-                        "judge_version": facts.get("gen_ai.response.model"),
-                    }
+                judge = facts.get("gen_ai.response.model")
+                into.add_score(
+                    trace_id=row[_TRACE],
+                    span_id=row[_SPAN],
+                    scored_ns=_moment(event),
+                    name=facts["gen_ai.evaluation.name"],
+                    value=value,
+                    source=str(facts.get("liftwerk.source", "llm_judge")),
+                    judge_version=None if judge is None else str(judge),
                 )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,10 +17,14 @@ from measurement.readers.event_schemas import CONTENT_TABLES, event_columns
 from measurement.readers.event_tables import read_events
 from measurement.readers.findings import Findings
 from monitoring.intake.calls import CallRules, call_table
-from monitoring.intake.fields import NUMBERS, ROW
-from monitoring.intake.gathered import Gathered
+from monitoring.intake.fields import NUMBERS, ROW, TOO_DEEP
+from monitoring.intake.gathered import Gathered, SetAside
 from monitoring.intake.lines import take_object
 
+#: Prompts are longer than the 128 KB that Python's reader of CSV allows a cell.
+_LONGEST_CELL = 1 << 30
+#: Where the cells beyond the last column go.
+_BEYOND = "\0"
 _MORE = event_columns(
     "parent_span_id text",
     "provider text",
@@ -34,27 +40,39 @@ def is_call_table(path: Path) -> bool:
         return True
     if path.suffix != ".csv":
         return False
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        return "start_ts" in stream.readline()
+    with path.open("rb") as stream:
+        return b"start_ts" in stream.readline(1 << 20)
 
 
-def read_call_table(path: Path, name: str, rules: CallRules) -> pa.Table:
-    """The calls of a table as `monitoring.intake.calls.CALL_SCHEMA`; a call without an id gets one from its content.
+def read_call_table(path: Path, name: str, rules: CallRules) -> tuple[pa.Table, list[SetAside]]:
+    """The calls of a table as `monitoring.intake.calls.CALL_SCHEMA`, and the rows with a cell that does not fit.
+
+    A call without an id gets one from its content.
 
     Raises
     ------
     InputError
-        Every cell that does not fit, with line, column and remedy.
+        Where it is no such table at all: it cannot be read, or lacks a column.
     """
-    found = Findings(name)
+    found = Findings(name, cap=None)
     schema = (
         *(one for one in CONTENT_TABLES["gen_call"] if one.name != "currency"),
         *_MORE,
         *event_columns("currency text"),
     )
     frame = read_events(path, name, schema, rules.currency, found)
-    if frame is None or found.has_errors:
-        raise InputError(found.problems)
+    wrong = [problem for problem in found.problems if problem.severity == "error"]
+    rows = set(found.lines.tolist())
+    beyond = [problem for problem in wrong if problem.line not in rows]
+    if frame is None or beyond:
+        raise InputError(beyond or found.problems)
+    aside = [SetAside(file=name, line=one.line or 1, reason=f"'{one.column}': {one.message}") for one in wrong]
+    aside.sort(key=lambda one: one.line)
+    frame = frame[~np.isin(found.lines, [one.line for one in aside])].reset_index(drop=True)
+    return _calls(frame, rules), aside
+
+
+def _calls(frame: pd.DataFrame, rules: CallRules) -> pa.Table:
     columns = {name: frame[name] if name in frame else pd.Series([None] * len(frame)) for name in ROW}
     columns["start_us"] = pd.Series(frame["start_ts"].dt.tz_convert(None).astype("datetime64[us]").astype("int64"))
     for column in ROW:
@@ -71,12 +89,36 @@ def read_call_table(path: Path, name: str, rules: CallRules) -> pa.Table:
 
 def take_csv(path: Path, into: Gathered) -> None:
     """A CSV download of Langfuse: observations or scores, a row each."""
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
+    before = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+            reader = csv.DictReader(stream, restkey=_BEYOND)
+            for row in _rows(reader, into):
+                _take_row(row, reader.line_num, into)
+    finally:
+        csv.field_size_limit(before)
+
+
+def _rows(reader: csv.DictReader[str], into: Gathered) -> Iterator[dict[str, Any]]:
+    """The rows that can be read; what cannot is set aside, and the next one tried."""
+    while True:
         try:
-            for row in reader:
-                take_object(
-                    {key: value for key, value in row.items() if value not in {None, ""}}, reader.line_num, into
-                )
-        except (csv.Error, UnicodeDecodeError) as wrong:
-            into.reject(reader.line_num + 1, f"not CSV: {wrong}")
+            yield next(reader)
+        except StopIteration:
+            return
+        except csv.Error as wrong:
+            into.reject(reader.line_num, f"not CSV: {wrong}")
+
+
+def _take_row(row: dict[str, Any], line: int, into: Gathered) -> None:
+    if _BEYOND in row:
+        into.reject(line, "the row has more cells than the table has columns")
+        return
+    told = {key: value for key, value in row.items() if value is not None and value != ""}
+    if any("\udc80" <= letter <= "\udcff" for value in told.values() for letter in value):
+        into.reject(line, "the row is not UTF-8")
+        return
+    try:
+        take_object(told, line, into)
+    except RecursionError:
+        into.reject(line, TOO_DEEP)

@@ -6,6 +6,7 @@ Source: Prometheus text exposition format 0.0.4 and OpenMetrics 1.0.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ def read_counters(path: Path, name: str) -> tuple[pd.DataFrame, list[SetAside]]:
     kinds: dict[str, str] = {}
     rows, aside = [], []
     written = pd.Timestamp(path.stat().st_mtime, unit="s")
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         text = line.strip()
         if text.startswith("# TYPE "):
             _, _, metric, kind = [*text.split(maxsplit=3), ""][:4]
@@ -80,12 +81,18 @@ def _sample(text: str, written: pd.Timestamp) -> dict[str, object]:
     if found is None:
         raise ValueError("this is not a sample of Prometheus' text format")
     value = float(found["value"])
+    if not math.isfinite(value):
+        raise ValueError("a counter must be a number that can be added up")
     time = written
     if found["time"] is not None:
         seconds = float(found["time"])
         time = pd.Timestamp(seconds / 1_000.0 if seconds > _LATEST_S else seconds, unit="s")
     labels = ",".join(f"{key}={value}" for key, value in sorted(_LABEL.findall(found["labels"] or "")))
     return {"ts": time, "name": found["name"], "labels": labels, "value": value}
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
 
 
 def _counts(name: str, labels: str, kinds: dict[str, str]) -> bool:

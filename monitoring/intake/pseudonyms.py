@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
 import secrets
 from pathlib import Path
 
-from measurement.store import write_atomically
+from measurement.errors import InputError
 
 KEY_FILE = "pseudonym.key"
 KEY_VARIABLE = "LIFTWERK_PSEUDONYM_KEY"
@@ -52,6 +53,27 @@ class Pseudonyms:
         file = folder / KEY_FILE
         if not file.is_file():
             folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(file, secrets.token_hex(32) + "\n")
-            file.chmod(0o600)
-        return cls(file.read_bytes().strip())
+            _make_key(file)
+        key = file.read_bytes().strip()
+        if not key:
+            raise InputError.of(
+                "the key of the pseudonyms is empty",
+                f"Put the key back from a backup, or set {KEY_VARIABLE}; with a new key nobody's old events are found",
+                file=KEY_FILE,
+            )
+        return cls(key)
+
+
+def _make_key(file: Path) -> None:
+    """A new key that nobody else can read at any moment; where another job makes one at the same time, one of both."""
+    beside = file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(3)}")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as stream:
+            stream.write(secrets.token_hex(32) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(beside, file)  # unlike a rename, this never puts one key in the place of another
+    finally:
+        beside.unlink()

@@ -23,7 +23,7 @@ def numeric_score(value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool | int | float):
-        return float(value)
+        return float(value) if abs(value) < 1e18 else None
     text = str(value).strip().strip('"').lower()
     if text in _WORDS:
         return _WORDS[text]

@@ -149,8 +149,10 @@ class DayStore:
                         _hold(chunk, rules, pending)
                         aside += chunk.aside
                     else:
-                        pending.calls.append(chunk)
-                        pending.spans, pending.call_rows = pending.spans + len(chunk), pending.call_rows + len(chunk)
+                        table, left = chunk
+                        aside += left
+                        pending.calls.append(table)
+                        pending.spans, pending.call_rows = pending.spans + len(table), pending.call_rows + len(table)
                     if pending.waiting >= _FLUSH_ROWS:
                         days |= self._flush(pending)
             known[name] = state_of(path, last.read_to, last.lines)
@@ -263,7 +265,7 @@ def write_aside(path: Path, aside: Sequence[SetAside]) -> None:
 
 def _read(
     path: Path, name: str, slots: Mapping[str, Slot], place: Place, rules: CallRules
-) -> Iterator[Gathered | pa.Table]:
+) -> Iterator[Gathered | tuple[pa.Table, list[SetAside]]]:
     """Whatever a file holds: lines of JSON, a table of calls, or a CSV download."""
     if is_call_table(path):
         yield read_call_table(path, name, rules)

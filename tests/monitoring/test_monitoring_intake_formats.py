@@ -144,11 +144,17 @@ def test_a_compressed_file_and_one_cut_off(tmp_path):
 def test_call_tables_join_the_same_rows(tmp_path):
     file = tmp_path / "calls.csv"
     file.write_text("start_ts,duration_ms,model,input_tokens,unit_id\n2026-03-02T10:00:00Z,800,m,10,anna\n")
-    (call,) = read_call_table(file, "calls.csv", RULES).to_pylist()
+    (call,) = read_call_table(file, "calls.csv", RULES)[0].to_pylist()
     assert (call["duration_ms"], call["model"], call["input_tokens"]) == (800, "m", 10)
-    assert call["span_id"] == read_call_table(file, "calls.csv", RULES).to_pylist()[0]["span_id"]
+    assert call["span_id"] == read_call_table(file, "calls.csv", RULES)[0].to_pylist()[0]["span_id"]
     assert "anna" not in str(call)
-    file.write_text("start_ts,duration_ms,model\n2026-03-02T10:00:00Z,fast,m\n")
+    good, bad = "2026-03-02T10:00:00Z,800,m\n", "2026-03-02T10:00:00Z,fast,m\n"
+    file.write_text("start_ts,duration_ms,model\n" + good + 30 * bad + good.replace("800", "900") + "yesterday,1,m\n")
+    calls, aside = read_call_table(file, "calls.csv", RULES)
+    assert calls["duration_ms"].to_pylist() == [800, 900]
+    assert [one.line for one in aside] == [*range(3, 33), 34]
+    assert "'duration_ms'" in aside[0].reason
+    file.write_text("start_ts,duration,model\n" + good)
     with pytest.raises(InputError, match="duration_ms"):
         read_call_table(file, "calls.csv", RULES)
 

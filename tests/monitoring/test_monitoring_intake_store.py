@@ -63,6 +63,40 @@ def test_every_good_line_is_in_and_every_bad_one_is_listed(store, tmp_path):
     assert [file.stem for file in store.calls] == ["2026-03-02", "2026-03-03", "2026-03-04"]
 
 
+def test_a_hundred_thousand_mixed_lines_with_one_in_a_hundred_garbage(store, tmp_path):
+    """OTLP, Langfuse and MLflow by turns; every kind of garbage, each line of it told with a reason."""
+    rng = random.Random(8)
+    garbage = ['{"resourceSpans": [', '{"resourceSpans": 3', "\x00\x01", "<html>", '{"level":"info"}', "null", "nan", "[" * 9000,
+               '{"resourceSpans":[{"scopeSpans":[{"spans":[{"spanId":"x"}]}]}]}', '"text"', "é\udcff"]  # fmt: skip
+    observation = (
+        '{"id":"o%d","traceId":"t%d","type":"GENERATION","startTime":"2026-03-02T10:00:00Z",'
+        '"endTime":"2026-03-02T10:00:01Z","model":"m","usageDetails":{"input":3,"output":4}}'
+    )
+    trace = (
+        '{"info":{"trace_id":"tr-%d"},"data":{"spans":[{"trace_id":"%032x","span_id":"%016x","parent_span_id":null,'
+        '"start_time_unix_nano":1772445600000000000,"end_time_unix_nano":1772445601000000000,'
+        '"attributes":{"mlflow.spanType":"\\"CHAT_MODEL\\"","gen_ai.usage.input_tokens":3}}]}}'
+    )
+    lines, bad = [], []
+    for number in range(1, 100_001):
+        if rng.random() < 0.01:
+            bad.append(number)
+            lines.append(rng.choice(garbage))
+        elif number % 3 == 0:
+            lines.append(line(number, day=number % 5))
+        elif number % 3 == 1:
+            lines.append(observation % (number, number))
+        else:
+            lines.append(trace % (number, number, number))
+    file = tmp_path / "mixed.jsonl"
+    file.write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+    report = store.take([(file, "mixed.jsonl")], RULES)
+    assert report.calls == 100_000 - len(bad)
+    assert sum(pq.read_metadata(day).num_rows for day in store.calls) == 100_000 - len(bad)
+    assert [one.line for one in report.aside] == bad
+    assert all(one.file == "mixed.jsonl" and one.reason for one in report.aside)
+
+
 def test_the_same_file_twice_and_under_another_name_changes_nothing(store, tmp_path):
     files = write(tmp_path / "a.jsonl", [line(number, day=number % 2) for number in range(50)])
     store.take(files, RULES)

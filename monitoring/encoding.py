@@ -1,0 +1,103 @@
+"""Columns of Parquet files as codes and numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+UNKNOWN = "(unknown)"
+#: Codes of rows, and their names in alphabetical order.
+Names = tuple[Ints, list[str]]
+_LONG = 512
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+def is_plain(schema: pa.Schema, needed: Sequence[str], numbers: Sequence[str], texts: Sequence[str]) -> bool:
+    """Whether ``start_ts`` is a time, names are text and numbers are numbers, as far as the columns are there."""
+
+    def fits(name: str) -> bool:
+        kind = schema.field(name).type
+        if name == "start_ts":
+            return bool(pa.types.is_timestamp(kind))
+        if name in numbers:
+            return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
+        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+    there = [name for name in (*numbers, *texts) if name in schema.names]
+    return all(name in schema.names for name in needed) and all(fits(name) for name in (*needed, *there))
+
+
+def codes_of(column: pa.ChunkedArray, missing: str = UNKNOWN) -> Names:
+    """Codes and their names in alphabetical order, so that the larger code is the later name."""
+    one = dictionary_of(column)
+    names = [str(name) for name in one.dictionary.to_pylist()]
+    code = one.indices
+    if code.null_count:
+        code = pc.fill_null(code, len(names))
+        names.append(missing)
+    ordered = sorted(set(names))
+    at = {name: place for place, name in enumerate(ordered)}
+    return np.array([at[name] for name in names], dtype=np.int64)[code.to_numpy()], ordered
+
+
+def dictionary_of(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """A column of text as one array of codes and names."""
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    if encoded.num_chunks == 1:
+        return encoded.chunk(0)
+    one = encoded.unify_dictionaries().combine_chunks()
+    return one.chunk(0) if isinstance(one, pa.ChunkedArray) else one
+
+
+def floats_of(table: pa.Table, name: str) -> Floats:
+    """A column of numbers, NaN where it has none or is not there."""
+    if name not in table.column_names:
+        return np.full(len(table), np.nan)
+    column = table.column(name)
+    values = column if column.type == pa.float64() else column.cast(pa.float64())
+    return np.asarray(values.to_numpy(), dtype=np.float64)
+
+
+def hashes_of(texts: pa.Array) -> NDArray[np.uint64]:
+    """64 bits of hash of each text, none of them missing: eight bytes at a time over all texts at once.
+
+    Examples
+    --------
+    >>> one, other, again = hashes_of(pa.array(["o1", "o2", "o1"])).tolist()
+    >>> one == again != other
+    True
+    """
+    if not len(texts):
+        return np.empty(0, dtype=np.uint64)
+    _, ends, content = texts.buffers()
+    wide = np.int64 if pa.types.is_large_string(texts.type) else np.int32
+    bounds = np.frombuffer(ends, dtype=wide)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+    data = np.zeros(int(bounds[-1] - bounds[0]) + 8, dtype=np.uint8)
+    data[:-8] = np.frombuffer(content or b"", dtype=np.uint8)[bounds[0] : bounds[-1]]
+    begin, length = bounds[:-1] - bounds[0], np.diff(bounds)
+    words: NDArray[np.uint64] = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
+    found = _mixed(length.astype(np.uint64) + np.uint64(1))
+    for read in range(0, min(int(length.max()), _LONG), 8):
+        rows = np.flatnonzero(length > read)
+        word = words[begin[rows] + read]
+        beyond = np.clip(8 - (length[rows] - read), 0, 7).astype(np.uint64) * np.uint64(8)
+        found[rows] = _mixed(found[rows] ^ ((word << beyond) >> beyond))
+    for row in np.flatnonzero(length > _LONG):
+        text = data[begin[row] : begin[row] + length[row]].tobytes()
+        found[row] = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+    return found
+
+
+def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Every bit of the result hangs on every bit given (the finisher of SplitMix64, Steele et al. 2014)."""
+    bits = bits + _ODD
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))

@@ -1,0 +1,146 @@
+"""Costs of outputs from their calls: what an output cost in all, on the day its first call began."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from monitoring.encoding import Floats, Ints, Names, dictionary_of, hashes_of
+
+_SCREEN = 1 << 22
+
+
+@dataclass(slots=True, kw_only=True)
+class _Part:
+    """Outputs of one row group, arrays of one length; ``top``: cost of the costliest call, whose model counts."""
+
+    hash: NDArray[np.uint64]
+    day: NDArray[np.int32]
+    team: NDArray[np.int32]
+    model: NDArray[np.int32]
+    cost: Floats
+    known: NDArray[np.bool_]
+    top: Floats
+
+    def rows(self, where: NDArray[np.bool_]) -> pd.DataFrame:
+        return pd.DataFrame({name: getattr(self, name)[where] for name in self.__slots__})
+
+
+@dataclass(slots=True, kw_only=True)
+class OutputParts:
+    """Outputs by row group, put together at the end: an output's calls may lie in several.
+
+    64 bits of hash stand for an id: two of 10 million ids collide once in 400,000 logs.
+    """
+
+    parts: list[_Part] = field(default_factory=list)
+    teams: dict[str, int] = field(default_factory=dict)
+    models: dict[str, int] = field(default_factory=dict)
+
+    def add(self, ids: pa.ChunkedArray, days: Ints, team: Names, model: Names, cost: Floats) -> None:
+        """Calls of one row group; codes of ``team`` and ``model`` in the order of their names."""
+        one = dictionary_of(ids)
+        code, (team_code, teams), (model_code, models) = one.indices, team, model
+        if code.null_count:
+            known = code.is_valid().to_numpy(zero_copy_only=False)
+            code, days, cost = code.drop_null(), days[known], cost[known]
+            team_code, model_code = team_code[known], model_code[known]
+        place = np.asarray(code.to_numpy(), dtype=np.int64)
+        if not len(place):
+            return
+        size, none = len(one.dictionary), np.isnan(cost)
+        money = np.nan_to_num(cost) if none.any() else cost
+        top = np.full(size, -np.inf)
+        np.maximum.at(top, place, money)
+        dearest = money == top[place]
+        at_top = _extreme(np.maximum, place[dearest], model_code[dearest], size)
+        part = _Part(
+            hash=hashes_of(one.dictionary),
+            day=_extreme(np.minimum, place, days, size).astype(np.int32),
+            team=_renamed(_extreme(np.maximum, place, team_code, size), teams, self.teams),
+            model=_renamed(at_top, models, self.models),
+            cost=np.bincount(place, money, size),
+            known=np.bincount(place, ~none, size) > 0 if none.any() else at_top >= 0,
+            top=top,
+        )
+        used = at_top >= 0
+        if not used.all():  # names of the dictionary that no row has
+            part = _Part(**{name: getattr(part, name)[used] for name in _Part.__slots__})
+        self.parts.append(part)
+
+    def totals(self) -> tuple[pd.DataFrame, pd.Series[float]]:
+        """Sums by day, team and model, and how many outputs there are by day (days since 1970).
+
+        Columns ``n0``: outputs of known cost, ``y0``: Σ cost, ``yy0``: Σ cost².
+        """
+        teams, models = _ranks(self.teams), _ranks(self.models)
+        sums: dict[tuple[int, int, int], Floats] = {}
+        per_day: dict[int, float] = {}
+        for part in self._joined(teams, models):
+            first = int(part.day.min())
+            for day, count in enumerate(np.bincount(part.day - first), start=first):
+                per_day[day] = per_day.get(day, 0.0) + count
+            code = ((part.day.astype(np.int64) - first) * len(teams) + part.team) * len(models) + part.model
+            code, cost = (code, part.cost) if part.known.all() else (code[part.known], part.cost[part.known])
+            leaf, code = np.unique(code, return_inverse=True) if code.size and code.max() > _SCREEN else (None, code)
+            stacked = np.stack([np.bincount(code), np.bincount(code, cost), np.bincount(code, cost**2)]).T
+            for place in np.flatnonzero(stacked[:, 0]).tolist():
+                rest, model = divmod(place if leaf is None else int(leaf[place]), len(models))
+                day, team = divmod(rest, len(teams))
+                sums[first + day, team, model] = sums.get((first + day, team, model), 0.0) + stacked[place]
+        keys = np.array(list(sums), dtype=np.int64).reshape(len(sums), 3)
+        table = pd.DataFrame(
+            {
+                "day": pd.to_datetime(keys[:, 0], unit="D"),
+                "team": np.array(list(self.teams), dtype=object)[keys[:, 1]],
+                "model": np.array(list(self.models), dtype=object)[keys[:, 2]],
+            }
+        )
+        values = np.array(list(sums.values()), dtype=float).reshape(len(sums), 3)
+        return table.join(pd.DataFrame(values, columns=["n0", "y0", "yy0"])), pd.Series(per_day, dtype=float)
+
+    def _joined(self, teams: Ints, models: Ints) -> list[_Part]:
+        """The parts, and in a part of their own the outputs that are in several."""
+        ordered = np.sort(np.concatenate([part.hash for part in self.parts])) if self.parts else np.empty(0, np.uint64)
+        twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        if not len(twice):
+            return self.parts
+        screen = np.zeros(_SCREEN, dtype=bool)  # most hashes are seen not to be among them without a search
+        screen[twice % _SCREEN] = True
+        alone, shared = [], []
+        for part in self.parts:
+            several = screen[part.hash % _SCREEN]
+            several[several] = np.isin(part.hash[several], twice)
+            shared.append(part.rows(several))
+            if not several.all():
+                alone.append(_Part(**{name: getattr(part, name)[~several] for name in _Part.__slots__}))
+        rows = pd.concat(shared, ignore_index=True)
+        rows = rows.assign(team_rank=teams[rows["team"]], model_rank=models[rows["model"]])
+        by_team = rows.sort_values("team_rank").groupby("hash")["team"].last()
+        grouped = rows.sort_values(["top", "model_rank"]).groupby("hash")
+        joined = grouped.agg(day=("day", "min"), model=("model", "last"), cost=("cost", "sum"), known=("known", "max"),
+                             top=("top", "max")).assign(team=by_team).reset_index()  # fmt: skip
+        return [*alone, _Part(**{name: joined[name].to_numpy() for name in _Part.__slots__})]
+
+
+def _extreme(function: np.ufunc, place: Ints, values: Ints, size: int) -> Ints:
+    """The least or the greatest value at each place; -1 where a greatest is asked of none."""
+    found = np.full(size, np.iinfo(np.int64).max if function is np.minimum else -1)
+    function.at(found, place, values)
+    return found
+
+
+def _renamed(codes: Ints, names: list[str], everywhere: dict[str, int]) -> NDArray[np.int32]:
+    """Codes of one row group as those of all."""
+    return np.array([everywhere.setdefault(name, len(everywhere)) for name in names], dtype=np.int32)[codes]
+
+
+def _ranks(names: dict[str, int]) -> Ints:
+    """The alphabetical place of each name."""
+    rank = np.empty(len(names), dtype=np.int64)
+    rank[[names[name] for name in sorted(names)]] = np.arange(len(names))
+    return rank

@@ -120,3 +120,10 @@ def test_a_replay_ends_where_single_steps_with_the_same_noise_end():
 def test_bad_batches_are_refused(contexts, arm, reward):
     with pytest.raises(InputError):
         ContextualThompson.empty(("a", "b"), 2, family="logistic").update(contexts, arm, reward)
+
+
+def test_a_replay_looks_at_every_reward_before_it_believes_that_they_are_yes_or_no():
+    """Half a success hides between a 0 and a 1 of other arms."""
+    policy = ContextualThompson.empty(("a", "b", "c"), 1, family="logistic")
+    with pytest.raises(InputError, match="neither 0 nor 1"):
+        policy.replay([[1.0]], [[0.0, 0.5, 1.0]], np.random.default_rng(0))

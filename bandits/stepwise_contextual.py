@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import numba as nb
 import numpy as np
 
-from bandits.contextual import ContextualThompson, grow
+from bandits.contextual import ContextualThompson
 from bandits.rewards import Floats
 from measurement.errors import InputError
 
 #: Noise drawn at a time.
 _BATCH = 16_384
+#: Rewards of an arm after which its covariance is made anew.
+_REFRESH = 512
 
 
 class StepwiseContextual:
@@ -27,8 +29,9 @@ class StepwiseContextual:
 
     Notes
     -----
-    Each arm keeps the Cholesky factor of its precision and the factor's inverse M, so that a score's standard deviation
-    is the length of Mx: products only, where a triangular solve would wait for one division after the other.
+    Each arm keeps its precision, and its covariance by Sherman and Morrison (1950): products only, where a triangular
+    solve would wait for one division after the other. Every `_REFRESH` rewards the covariance is made anew from the
+    precision, so that rounding does not add up.
 
     Examples
     --------
@@ -41,8 +44,8 @@ class StepwiseContextual:
     """
 
     __slots__ = (
-        "_coefficients", "_context", "_inverse", "_noise", "_normals", "_place", "_rng", "_root", "_seen", "_weighted",
-        "_work", "arms", "features",
+        "_coefficients", "_context", "_covariance", "_noise", "_normals", "_place", "_precision", "_rng", "_seen",
+        "_weighted", "_work", "arms", "features",
     )  # fmt: skip
 
     def __init__(
@@ -50,9 +53,10 @@ class StepwiseContextual:
     ) -> None:
         start = ContextualThompson.empty(arms, features, ridge=ridge, noise=noise)
         self.arms, self.features, self._noise = start.arms, features, noise
-        self._root, self._weighted, self._coefficients = start.root, start.weighted, start.coefficients
-        self._inverse = np.tile(np.eye(features) / start.root[0, 0, 0], (len(self.arms), 1, 1))
-        self._seen = start.seen
+        self._weighted, self._coefficients = start.weighted, start.coefficients
+        self._precision = start.root**2  # diagonal in the beginning
+        self._covariance = np.tile(np.eye(features) / start.root[0, 0, 0] ** 2, (len(self.arms), 1, 1))
+        self._seen = [0] * len(self.arms)
         self._context, self._work = np.zeros(features), np.zeros(features)
         self._rng = np.random.default_rng(seed)
         self._normals = np.empty((max(_BATCH // len(self.arms), 1), len(self.arms)))
@@ -69,7 +73,7 @@ class StepwiseContextual:
         if self._place >= len(self._normals):
             self._rng.standard_normal(out=self._normals)
             self._place = 0
-        arm = _choose(self._context, self._inverse, self._coefficients, self._normals, self._place)
+        arm = _choose(self._context, self._covariance, self._coefficients, self._normals, self._place)
         self._place += 1
         if arm < 0:
             raise InputError.of("a context is not finite", "Correct or leave out the row", column="context")
@@ -92,62 +96,55 @@ class StepwiseContextual:
         if not 0 <= arm < len(self.arms):
             raise InputError.of("there is no such arm", f"Use 0 … {len(self.arms) - 1}", column="arm", value=arm)
         _learn(
-            self._context, arm, reward, self._noise, self._root, self._inverse, self._weighted, self._coefficients,
-            self._work,
+            self._context, arm, reward, self._noise, self._precision, self._covariance, self._weighted,
+            self._coefficients, self._work,
         )  # fmt: skip
         self._seen[arm] += 1
+        if self._seen[arm] % _REFRESH == 0:
+            self._covariance[arm] = np.linalg.inv(self._precision[arm])
+            self._coefficients[arm] = self._covariance[arm] @ self._weighted[arm]
 
     def policy(self) -> ContextualThompson:
         """What is believed now, as the policy that knows propensities."""
         return ContextualThompson(
-            arms=self.arms, root=self._root.copy(), weighted=self._weighted.copy(),
-            coefficients=self._coefficients.copy(), seen=self._seen.copy(), noise=self._noise,
+            arms=self.arms, root=np.linalg.cholesky(self._precision), weighted=self._weighted.copy(),
+            coefficients=self._coefficients.copy(), seen=np.array(self._seen, dtype=np.int64), noise=self._noise,
         )  # fmt: skip
 
 
 @nb.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-def _choose(x, inverse, coefficients, normals, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _choose(x, covariance, coefficients, normals, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     best, arm, size = -np.inf, -1, len(x)
-    for k in range(len(inverse)):
-        score, length = 0.0, 0.0
+    for k in range(len(covariance)):
+        score, variance = 0.0, 0.0
         for i in range(size):
             score += coefficients[k, i] * x[i]
             part = 0.0
-            for j in range(i + 1):
-                part += inverse[k, i, j] * x[j]
-            length += part * part
-        drawn = score + np.sqrt(length) * normals[place, k]
+            for j in range(size):
+                part += covariance[k, i, j] * x[j]
+            variance += part * x[i]
+        drawn = score + np.sqrt(variance) * normals[place, k]
         if drawn > best:
             best, arm = drawn, k
     return arm
 
 
 @nb.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-def _learn(x, arm, reward, noise, root, inverse, weighted, coefficients, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _learn(x, arm, reward, noise, precision, covariance, weighted, coefficients, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     size, weight = len(x), 1.0 / noise**2
-    factor, back = root[arm], inverse[arm]
-    for i in range(size):
-        weighted[arm, i] += weight * reward * x[i]
-        work[i] = x[i] / noise
-    grow(factor, work)
-    # M = L⁻¹ row by row: row i is (e_i - Σ_j<i L_ij M_j) / L_ii
-    for i in range(size):
-        scale = 1.0 / factor[i, i]
-        for j in range(i):
-            back[i, j] = 0.0
-        for k in range(i):
-            share = factor[i, k] * scale
-            for j in range(k + 1):
-                back[i, j] -= share * back[k, j]
-        back[i, i] = scale
-    # mean = M'(M w)
+    spread, expected = noise**2, 0.0
     for i in range(size):
         part = 0.0
-        for j in range(i + 1):
-            part += back[i, j] * weighted[arm, j]
+        for j in range(size):
+            part += covariance[arm, i, j] * x[j]
         work[i] = part
+        spread += part * x[i]
+        expected += coefficients[arm, i] * x[i]
+    surprise = (reward - expected) / spread
     for i in range(size):
-        coefficients[arm, i] = 0.0
-    for i in range(size):
-        for j in range(i + 1):
-            coefficients[arm, j] += back[i, j] * work[i]
+        weighted[arm, i] += weight * reward * x[i]
+        coefficients[arm, i] += surprise * work[i]
+        gain, seen = work[i] / spread, weight * x[i]
+        for j in range(size):
+            covariance[arm, i, j] -= gain * work[j]
+            precision[arm, i, j] += seen * x[j]

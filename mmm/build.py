@@ -96,10 +96,9 @@ def _geo_moments(design: Design, natural: dict[str, Any], national: Any) -> tupl
     pt = tensors()
     further = len(design.extra.group)
     mean = pt.concatenate([[INTERCEPT_PRIOR[0]], national, np.zeros(further)])
-    level = natural["level_spread"] if design.geos > 1 else [INTERCEPT_PRIOR[1]]
     spread = national * natural["geo_spread"] if design.geos > 1 else np.zeros(len(design.media_names))
     extra = natural["extra_sd"][design.extra.group] if further else np.zeros(0)
-    return mean, pt.concatenate([level, spread, extra])
+    return mean, pt.concatenate([[INTERCEPT_PRIOR[1]], spread, extra])
 
 
 def _shared_sd(design: Design, natural: dict[str, Any]) -> Any:  # noqa: ANN401 - a tensor

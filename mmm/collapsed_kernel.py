@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from mmm.compilation import compiled, inner_compiled
 from mmm.geo_kernel import eliminate_geos, fill_units
 from mmm.geo_slopes_kernel import geo_slopes
-from mmm.kernel_arrays import EXTRA, GP_LENGTH, GP_SD, LEVEL, NOISE, SHOCK, WALK, WEIGHT, KernelData, Work
+from mmm.kernel_arrays import EXTRA, GP_LENGTH, GP_SD, NOISE, SHOCK, WALK, WEIGHT, KernelData, Work
+from mmm.kernel_reference import data_reference, work_reference
 from mmm.lift_kernel import lift_moments, lift_slopes, use_lifts
 from mmm.linear_kernel import PLAIN, SECOND_TRANSPOSED, invert_positive, product
 from mmm.media_kernel import media_chain_rule, transform_cells, transform_media
@@ -63,17 +64,19 @@ def transform(point: FloatArray, data: KernelData, work: Work) -> None:
 
 
 @compiled
-def evaluate(point: FloatArray, data: KernelData, work: Work, gradient: FloatArray, extent: int) -> float:
+def evaluate(point: FloatArray, record: KernelData, arrays: Work, gradient: FloatArray, extent: int) -> float:
     """`log_density`, or the first steps of it: the one entry from Python, because each takes seconds to compile.
 
     Parameters
     ----------
-    point, data, work, gradient
-        As in `log_density`.
+    point, record, arrays, gradient
+        As in `log_density`; ``record`` and ``arrays`` are its ``data`` and ``work``.
     extent
         `MEDIA`: scales and transformed media. `MOMENTS`: also the moments of the linear coefficients, before the lift
         tests' readouts. `SLOPES`: all.
     """
+    data: KernelData = data_reference(*record)
+    work: Work = work_reference(*arrays)
     _set_parameters(point, data, work)
     transform_media(data, work)
     transform_cells(data, work)
@@ -124,7 +127,7 @@ def _set_parameters(point: FloatArray, data: KernelData, work: Work) -> None:
         for other in range(channel + 1):
             values[channel] += data.mix[channel, other] * point[other]
     work.mean[0] = data.intercept[0]
-    work.width[0] = math.exp(values[blocks[LEVEL]]) if blocks[LEVEL] >= 0 else data.intercept[1]
+    work.width[0] = data.intercept[1]
     for row in range(data.extra.shape[1]):
         work.width[data.order[1 + channels + row]] = math.exp(values[blocks[EXTRA] + data.extra_group[row]])
     for geo in range(len(work.sigma)):
@@ -195,8 +198,6 @@ def _scale_slopes(data: KernelData, work: Work, gradient: FloatArray) -> None:
     channels, blocks = data.media.shape[1], data.blocks
     for geo in range(len(work.sigma)):
         gradient[blocks[NOISE] + geo] = work.by_sigma[geo]
-    if blocks[LEVEL] >= 0:
-        gradient[blocks[LEVEL]] = work.by_width[0]
     for row in range(data.extra.shape[1]):
         gradient[blocks[EXTRA] + data.extra_group[row]] += work.by_width[data.order[1 + channels + row]]
     for column in range(len(work.shared_sd)):

@@ -16,7 +16,7 @@ ADSTOCK, SATURATION, ORDER, LAGS, BASIS, VARYING = range(6)
 #: Columns of `KernelData.slots`: where a channel's parameters stand in the sampler's vector, −1 where it has none.
 FIRST, SECOND, HALF, SLOPE, SPREAD, SWING = range(6)
 #: Entries of `KernelData.blocks`: where blocks start in the sampler's vector, −1 where there are none.
-NOISE, LEVEL, EXTRA, WALK, GP_SD, GP_LENGTH, SHOCK, PATH, WEIGHT = range(9)
+NOISE, EXTRA, WALK, GP_SD, GP_LENGTH, SHOCK, PATH, WEIGHT = range(8)
 #: Values of ``kinds[:, BASIS]``: what exp(effect) is a multiple of.
 AVERAGE, MARGINAL, COEFFICIENT = range(3)
 
@@ -51,10 +51,10 @@ class KernelData(NamedTuple):
     spread: FloatArray  # (n,) prior standard deviation
     mix: FloatArray  # (C, C) lower triangular: prior standard deviations and correlations of log effects
     degrees: float  # of freedom of the noise; 0 where it is normal
-    intercept: FloatArray  # (2,) prior mean, and sd where it is not learnt
+    intercept: FloatArray  # (2,) prior mean and sd
     kinds: IntArray  # (C, 6)
     slots: IntArray  # (C, 6)
-    blocks: IntArray  # (9,)
+    blocks: IntArray  # (8,)
     cell_media: FloatArray  # (N, 2, L-1+W) actual and usual media of a lift test's geo
     cell_reach: FloatArray  # (N, 2, L-1+W)
     cell_window: FloatArray  # (N, W) money weight of each period

@@ -21,7 +21,6 @@ from mmm.kernel_arrays import (
     GP_LENGTH,
     GP_SD,
     HALF,
-    LEVEL,
     NOISE,
     PATH,
     SECOND,
@@ -64,10 +63,12 @@ GP_SD_PRIOR = (float(np.log(0.08)), 0.8)
 GP_LENGTH_PRIOR = (float(np.log(0.12)), 0.5)
 #: Size of a step of a varying effect, on the log scale.
 SWING_PRIOR = (float(np.log(0.15)), 0.6)
-#: Prior of the intercept, in shares of mean outcome: of all geos together, and how far a geo lies from it. One prior
-#: a geo, without the level they share, would pass for data: their mean would be known to 0.5/√G beforehand.
+#: Prior of a geo's intercept, in shares of its mean outcome. Of many geos it lies around the level that they share,
+#: which has a prior of its own: without it, their mean would be known to 0.5/√G beforehand. The spread is wide and not
+#: learnt. Each geo is divided by its own mean, so intercept and media add up to one in every geo, whatever the truth; a
+#: spread learnt from geos would be the smaller, the less media do where they are bought more, and many geos alike in
+#: that way would pass for proof that media do little.
 INTERCEPT_PRIOR = (0.75, 0.5)
-LEVEL_SPREAD_PRIOR = (float(np.log(0.1)), 0.8)
 #: Parameters on the logit scale; those of the second group are as they are; all others are on the log scale.
 _SHARES, _PLAIN = frozenset({"retention", "peak"}), frozenset({"path"})
 #: Block of the sampler's vector → column of `KernelData.slots`.
@@ -93,7 +94,7 @@ class Parameters:
     slots
         Shape (C, 6): where each channel's parameters stand, −1 where it has none; see `mmm.kernel_arrays`.
     blocks
-        Shape (9,): where the blocks that are not by channel start.
+        Shape (8,): where the blocks that are not by channel start.
     peak_reach
         By member of ``peak``: the largest delay, lags − 1.
     """
@@ -156,7 +157,7 @@ def parameters(design: Design, spec: ModelSpec) -> Parameters:
     """Layout and priors for a design."""
     layout, forms = _Layout(), [spec.channel(name) for name in design.media_names]
     slots = np.full((len(forms), 6), -1, dtype=np.int64)
-    blocks = np.full(9, -1, dtype=np.int64)
+    blocks = np.full(8, -1, dtype=np.int64)
     layout.add("effect", list(zip(design.effect_log_mean, design.effect_log_sd, strict=True)), tuple(range(len(forms))))
 
     def by_channel(name: str, prior: dict[int, tuple[float, float]], slot: int) -> None:
@@ -177,7 +178,6 @@ def parameters(design: Design, spec: ModelSpec) -> Parameters:
     if design.geos > 1:
         by_channel("geo_spread", dict.fromkeys(everyone, GEO_SPREAD_PRIOR), SPREAD)
     blocks[NOISE] = layout.add("noise", [NOISE_PRIOR] * design.geos)
-    blocks[LEVEL] = layout.add("level_spread", [LEVEL_SPREAD_PRIOR] if design.geos > 1 else [])
     blocks[EXTRA] = layout.add("extra_sd", [_extra_prior(name) for name in design.extra.groups])
     blocks[WALK] = layout.add("walk_sd", [WALK_PRIOR] if (design.shared.group == 0).any() else [])
     if (design.shared.group == 1).any():

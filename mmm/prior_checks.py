@@ -256,7 +256,7 @@ def _geo_coefficients(
 ) -> FloatArray:
     """Intercepts, media effects and further rows of every geo, shape (D, G, J)."""
     draws, media = national.shape
-    level = natural["level_spread"] if "level_spread" in natural else np.full((draws, 1), INTERCEPT_PRIOR[1])
+    level = np.full((draws, 1), INTERCEPT_PRIOR[1])
     spread = natural.get("geo_spread", np.zeros((draws, media)))
     further = natural.get("extra_sd", np.zeros((draws, 0)))[:, design.extra.group]
     mean = np.concatenate([np.full((draws, 1), INTERCEPT_PRIOR[0]), national, np.zeros_like(further)], axis=1)

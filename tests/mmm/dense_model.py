@@ -122,13 +122,12 @@ def dense(problem: Problem, point) -> Dense:
         basis[geos * periods + test, geo * rows + channel + 1] += effect / laid.error[test]
     further = np.zeros(len(design.extra.group))
     spread = national * natural["geo_spread"] if geos > 1 else np.zeros(media)
-    level_sd = natural["level_spread"][0] if geos > 1 else INTERCEPT_PRIOR[1]
     extra_sd = natural["extra_sd"][design.extra.group] if len(further) else further
     weight = natural["weight"] if "weight" in natural else np.ones(geos * periods)
     return Dense(
         basis=basis,
         centre=np.r_[np.tile(np.r_[INTERCEPT_PRIOR[0], national, further], geos), np.zeros(problem.columns)],
-        prior=np.r_[np.tile(np.r_[level_sd, spread, extra_sd], geos), _shared_sd(problem, natural)],
+        prior=np.r_[np.tile(np.r_[INTERCEPT_PRIOR[1], spread, extra_sd], geos), _shared_sd(problem, natural)],
         noise=np.r_[np.repeat(natural["noise"], periods) / np.sqrt(weight), np.ones(len(laid.value))],
         observed=np.r_[design.outcome.ravel(), laid.value / laid.error],
     )

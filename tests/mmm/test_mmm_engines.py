@@ -28,7 +28,7 @@ def test_collapsed_and_reference_agree():
     spec = ModelSpec(lags=4, knot_every=12, harmonics=1, draws=1500, tune=500, target_accept=0.9)
     collapsed = MMM(spec).fit(market.panel, seed=1)
     reference = MMM(replace(spec, engine="pymc")).fit(market.panel, seed=2)
-    for name in ("effect", "retention", "half", "geo_spread", "level_spread", "noise", "walk_sd", "shock_sd"):
+    for name in ("effect", "retention", "half", "geo_spread", "noise", "walk_sd", "shock_sd"):
         one, two = (fit.parameters[name].reshape(-1, fit.parameters[name].shape[2]) for fit in (collapsed, reference))
         sd = two.std(axis=0)
         assert np.abs((one.mean(axis=0) - two.mean(axis=0)) / sd).max() < 0.2, name

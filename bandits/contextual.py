@@ -235,13 +235,13 @@ def _learn(x, arm, y, root, weighted, coefficients, seen, logistic, noise):  # t
         for i in range(size):
             weighted[k, i] += weight * target * x[row, i]
             step[i] = np.sqrt(weight) * x[row, i]
-        grow(root[k], step)
+        _grow(root[k], step)
         _solve(root[k], weighted[k], coefficients[k])
         seen[k] += 1
 
 
 @nb.njit(cache=True)
-def grow(root, step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _grow(root, step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Cholesky factor of LL' + step step', in place (Givens rotations); ``step`` is used up."""
     size = len(step)
     for j in range(size):

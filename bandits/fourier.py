@@ -75,16 +75,14 @@ class CosineSeries:
         inside = (x > self.low) & (x < self.high)
         angle = np.pi * (x[inside] - self.low) / (self.high - self.low)
         number = np.arange(len(weights))
-        parts = [
-            wave(angle[first : first + _CHUNK, None] * number) @ weights for first in range(0, len(angle), _CHUNK)
-        ]
+        parts = [wave(angle[first : first + _CHUNK, None] * number) @ weights for first in range(0, len(angle), _CHUNK)]
         found = outside.astype(float)
         found[inside] = np.maximum(start[inside] + np.concatenate([np.empty(0), *parts]), 0.0)
         return found
 
 
 def log_gamma_ratio(z: float, t: Floats) -> NDArray[np.complex128]:
-    """log Γ(z + it) - log Γ(z), without the cancellation that large z would bring, shape of ``t``.
+    """Log Γ(z + it) - log Γ(z), without the cancellation that large z would bring, shape of ``t``.
 
     Examples
     --------

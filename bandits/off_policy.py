@@ -100,7 +100,7 @@ def snipw(parts: Parts) -> Influence:
 
 
 def direct(parts: Parts) -> Influence:
-    """The mean prediction; its error holds that of the model's means where ``model_weight`` is known, never its bias."""
+    """The mean prediction; its error holds that of the model where ``model_weight`` is known, never its bias."""
     value = float(parts.base.mean())
     around = parts.base - value
     if parts.model_weight is not None:

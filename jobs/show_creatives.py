@@ -22,7 +22,7 @@ _SHOWN = ("mean", "dr")
 
 
 def show_creatives(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
-    """Every creative with its chance to be best, segments where asked for, and what other policies would have earned."""
+    """Every creative with its chance to be best, segments where asked for, and what others would have earned."""
     words, table = words_of(workspace), pd.read_csv(record.file("arms.csv"))
     rows = [
         (

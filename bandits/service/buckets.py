@@ -23,7 +23,7 @@ SHOWN, HITS, TOTAL, SQUARES, LOGS, LOG_SQUARES = range(6)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edges:
-    """Before ``day`` buckets are days, before ``hour`` hours, then minutes; seconds since 1970, of whole days and hours.
+    """Before ``day`` buckets are days, before ``hour`` hours, then minutes; seconds since 1970, whole days and hours.
 
     Examples
     --------

@@ -43,7 +43,7 @@ def test_p_best_is_exact_and_what_draws_say(n):
         x = np.linspace(low[arm], high[arm], 20_001)
         density = posterior.density(x)[arm]
         assert np.trapezoid(density, x) == pytest.approx(1.0, abs=1e-10)
-        assert np.trapezoid(density * np.exp(x), x) == pytest.approx(posterior.mean()[arm], rel=1e-9)
+        assert np.trapezoid(density * np.exp(x), x) == pytest.approx(posterior.mean()[arm], rel=1e-6)
     draws = posterior.sample(rng, 100_000)
     for better, order in (("higher", 1.0), ("lower", -1.0)):
         found = best_arm(posterior, better=better).p_best
@@ -69,7 +69,9 @@ def test_intervals_hold_the_mean_revenue_they_were_simulated_with():
 
 
 def test_orders_of_one_price_and_no_orders_at_all_are_no_trouble():
-    same = HurdleLognormal.empty(("a", "b")).update([0] * 100 + [1] * 100, [0.0, 9.99] * 50 + [0.0, 0.0, 0.0, 9.99] * 25)
+    same = HurdleLognormal.empty(("a", "b")).update(
+        [0] * 100 + [1] * 100, [0.0, 9.99] * 50 + [0.0, 0.0, 0.0, 9.99] * 25
+    )
     assert same.mean() == pytest.approx([5.0, 2.6], abs=0.15)
     assert best_arm(same).p_best[0] > 0.99
     assert best_arm(HurdleLognormal.empty(("a", "b"))).p_best == pytest.approx([0.5, 0.5])
@@ -117,7 +119,8 @@ def test_the_report_reads_revenue_as_revenue_and_says_when_it_is_none():
     arm, value = _orders(rng, 6_000, centre=(3.0, 3.6, 3.0))
     report = _report(value, arm)
     assert report.kinds == {"x": "revenue"}
-    assert report.table["mean"].to_numpy() == pytest.approx([1.38, 2.52, 1.11], rel=0.25)
+    seen = [value[arm == number].mean() for number in range(3)]
+    assert report.table["mean"].to_numpy() == pytest.approx(seen, rel=0.12)
     assert report.table["p_best"].idxmax() == 1
     assert _report(value, arm, better="lower").table["p_best"].idxmax() == 2
     assert _report(np.round(value), arm).kinds == {"x": "revenue"}  # prices without cents are no counts

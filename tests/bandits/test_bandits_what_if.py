@@ -79,7 +79,7 @@ def test_rewards_under_way_and_a_creative_that_joined_late_bias_nothing():
     decisions, rewards = _log(3, n=12_000, late=0.5, delay_hours=60.0)
     table = _table(decisions, rewards).set_index(["policy", "estimator"])
     # before the third creative came the other two share its traffic
-    truth = (0.5 * 0.2 + 0.5 * (0.2 + 0.2 + 0.1) / 3)
+    truth = 0.5 * 0.2 + 0.5 * (0.2 + 0.2 + 0.1) / 3
     for estimator in ("ipw", "snipw", "dr", "dros"):
         assert table["value"]["equal", estimator] == pytest.approx(truth, abs=0.02)
         assert "weights_average_to_one" not in table["warnings"]["equal", estimator]

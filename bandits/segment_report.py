@@ -8,6 +8,7 @@ import pandas as pd
 
 from bandits.context import segments
 from bandits.report import CreativeReport, creative_report
+from measurement.errors import InputError
 
 SEGMENT_COLUMNS = (
     "experiment_id", "segment", "arm_id", "decisions", "rewards", "mean", "lower", "upper", "p_best", "expected_loss",
@@ -41,7 +42,10 @@ def segment_report(
         if len(chosen) < FEWEST:
             continue
         mine = rewards[rewards["decision_id"].isin(chosen["decision_id"])]
-        table = creative_report(chosen, mine, seed=seed, options=report.options).table
+        try:
+            table = creative_report(chosen, mine, seed=seed, options=report.options).table
+        except InputError:  # too few decisions of an arm to say anything
+            continue
         tables.append(table.assign(segment=", ".join(label or "(unknown)" for label in labels)))
     if not tables:
         return pd.DataFrame(columns=list(SEGMENT_COLUMNS))

@@ -139,10 +139,14 @@ def _learnt(
 
 
 def _table(decisions: pd.DataFrame, rewards: pd.DataFrame, options: ReportOptions, seed: int) -> pd.DataFrame:
+    nothing = pd.DataFrame(columns=["experiment_id", "arm_id", "p_best", "next_propensity"])
     if len(decisions) < _FEWEST / 2:
-        return pd.DataFrame(columns=["experiment_id", "arm_id", "p_best", "next_propensity"])
+        return nothing
     mine = rewards[rewards["decision_id"].isin(decisions["decision_id"])]
-    return creative_report(decisions, mine, seed=seed, options=options).table
+    try:
+        return creative_report(decisions, mine, seed=seed, options=options).table
+    except InputError:  # half a log may be too little to learn from though the whole is not: then there is no such row
+        return nothing
 
 
 def _policies(part: _Part, half: NDArray[np.int64], learnt: _Learnt, by: Sequence[str]) -> dict[str, Floats]:

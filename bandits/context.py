@@ -54,7 +54,7 @@ def segments(decisions: pd.DataFrame, columns: Sequence[str]) -> tuple[NDArray[n
                 column=column,
             )  # fmt: skip
     groups = known[list(columns)].groupby(list(columns), sort=True)
-    number = groups.ngroup().to_numpy(dtype=np.int64)
+    number = np.asarray(groups.ngroup().to_numpy(), dtype=np.int64)
     values = known[list(columns)].assign(segment=number).drop_duplicates("segment").sort_values("segment")
     if len(values) > MOST_SEGMENTS:
         raise InputError.of(

@@ -42,7 +42,7 @@ class CosineSeries:
         """From the characteristic function; as many terms as it takes to fall below 1e-15."""
         length, terms = high - low, _FEWEST
         while True:
-            t = np.arange(terms) * np.pi / length
+            t: Floats = np.asarray(np.arange(terms) * np.pi / length, dtype=np.float64)
             found = characteristic(t)
             if terms >= _MOST or np.abs(found[-8:]).max() < _SMALL:
                 break
@@ -99,5 +99,5 @@ def log_gamma_ratio(z: float, t: Floats) -> NDArray[np.complex128]:
 
     # Stirling's series for both; its leading terms are subtracted before they are computed
     near = np.log1p(shift / z)
-    whole = z + shift
+    whole: NDArray[np.complex128] = np.asarray(z + shift, dtype=np.complex128)
     return np.asarray(shift * np.log(z) + (whole - 0.5) * near - shift + rest(whole) - rest(np.full(1, complex(z))))

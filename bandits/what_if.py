@@ -85,7 +85,7 @@ def what_if(
     learnt = _learnt(decisions, rewards, report, half, group, seed)
     rows: list[dict[str, object]] = []
     for name, where in frame.groupby("experiment_id").indices.items():
-        part = _part(str(name), frame, where, propensity, group, report)
+        part = _part(str(name), frame, np.asarray(where, dtype=np.int64), propensity, group, report)
         if part is None:
             continue
         policies = _policies(part, half, learnt, by)
@@ -152,10 +152,10 @@ def _table(decisions: pd.DataFrame, rewards: pd.DataFrame, options: ReportOption
 def _policies(part: _Part, half: NDArray[np.int64], learnt: _Learnt, by: Sequence[str]) -> dict[str, Floats]:
     """Probabilities of every arm for every decision, shape (arms,) or (n, arms)."""
     arms, side = len(part.arms), half[part.rows]
-    found = {"equal": np.full(arms, 1.0 / arms)}
+    found: dict[str, Floats] = {"equal": np.full(arms, 1.0 / arms)}
     columns: list[tuple[str, str]] = [("next", "next_propensity"), ("leader", "p_best")]
     for label, column in columns:
-        shares = np.empty((len(part.rows), arms))
+        shares: Floats = np.empty((len(part.rows), arms))
         known = [_shares(learnt[1 - number, None], part, column) for number in (0, 1)]
         if any(one is None for one in known):
             continue

@@ -11,10 +11,10 @@ from measurement.errors import InputError
 from measurement.progress import Progress, silent
 from measurement.readers.events import read_creative_decisions, read_creative_rewards
 from measurement.readers.findings import Findings
-from measurement.readers.inputs import file_hash, input_hashes
+from measurement.readers.inputs import input_hashes
 from measurement.readers.tables import read_table
 from measurement.settings import CreativesSection
-from measurement.store import RunRecord, RunStore
+from measurement.store import RunRecord, RunStore, file_hash
 from measurement.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -149,8 +149,8 @@ class ContextualThompson:
                 "the table of rewards has the wrong shape", f"Pass ({len(x)}, {len(self.arms)})", column="rewards",
                 value=table.shape,
             )  # fmt: skip
-        self._batch(x, np.zeros(len(x), dtype=np.int64), table.min(axis=1))  # checks the values at either end
-        self._batch(x, np.zeros(len(x), dtype=np.int64), table.max(axis=1))
+        for column in table.T:  # any of the rewards may be the one that is looked at
+            self._batch(x, np.zeros(len(x), dtype=np.int64), column)
         end = replace(
             self, root=self.root.copy(), weighted=self.weighted.copy(), coefficients=self.coefficients.copy(),
             seen=self.seen.copy(),

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from bandits.off_policy import ESTIMATORS, Estimator, Parts, interval
 from bandits.rewards import Floats
 from measurement.checks import Check
 from measurement.errors import InputError
-from measurement.estimates import Estimate, Interval
+from measurement.estimates import Estimate
 
-Estimator = Literal["ipw", "snipw", "dm", "dr", "sndr"]
+#: Estimators that rest on predictions.
+MODELLED = ("dm", "dr", "sndr", "switch_dr", "dros")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,11 @@ class LoggedDecisions:
         Probabilities of the evaluated policy: shape (arms,), or (n, arms) where it looks at the context; rows sum to 1
         (or less, where only some arms are evaluated at a position).
     prediction
-        Predicted reward of every arm for every decision, shape (n, arms), for ``dm``, ``dr``, ``sndr``; must not have
-        seen the decision's own reward (cross-fitting, see `arm_means`).
+        Predicted reward of every arm for every decision, shape (n, arms), for the estimators of `MODELLED`; must not
+        have seen the decision's own reward (cross-fitting, see `arm_means`).
+    segment
+        Where predictions are means by segment and arm: the segment of every decision, shape (n,). Then the interval of
+        ``dm`` holds the error of those means.
 
     Raises
     ------
@@ -47,6 +50,7 @@ class LoggedDecisions:
     propensity: Floats
     policy: Floats
     prediction: Floats | None = None
+    segment: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         n, arms = len(self.action), self.policy.shape[-1]
@@ -59,6 +63,10 @@ class LoggedDecisions:
             )  # fmt: skip
         if self.prediction is not None and self.prediction.shape != (n, arms):
             raise InputError.of("predictions have the wrong shape", f"Pass ({n}, {arms})", column="prediction")
+        if self.segment is not None and (self.segment.shape != (n,) or self.segment.min() < 0):
+            raise InputError.of("segments are not one number of at least 0 a decision", "Number them", column="segment")
+        if not (np.isfinite(self.reward).all() and np.isfinite(self.policy).all()):
+            raise InputError.of("a reward or probability is not a number", "Remove or correct the row", column="reward")
         if not ((self.propensity > 0) & (self.propensity <= 1)).all():
             raise InputError.of(
                 "a propensity lies outside (0, 1]", "Log the probability the arm was shown with", column="propensity"
@@ -71,9 +79,41 @@ class LoggedDecisions:
     @property
     def weight(self) -> Floats:
         """Importance weights, shape (n,)."""
+        return np.asarray(self.chosen / self.propensity)
+
+    @property
+    def chosen(self) -> Floats:
+        """Probability of the logged arm under the evaluated policy, shape (n,)."""
         rows = np.arange(len(self.action))
-        chosen = self.policy[self.action] if self.policy.ndim == 1 else self.policy[rows, self.action]
-        return np.asarray(chosen / self.propensity)
+        return np.asarray(self.policy[self.action] if self.policy.ndim == 1 else self.policy[rows, self.action])
+
+    def parts(self, *, seed: int = 0) -> Parts:
+        """What the estimators need; ``seed`` decides which decisions a replay keeps."""
+        weight, n = self.weight, len(self.action)
+        base, residual = np.zeros(n), self.reward
+        if self.prediction is not None:
+            base = np.asarray((self.prediction * self.policy).sum(axis=-1))
+            residual = self.reward - self.prediction[np.arange(n), self.action]
+        # rejection sampling: a decision stays with probability w / max w, whatever the log's policy was
+        accepted = np.random.default_rng(seed).random(n) * max(float(weight.max()), 1e-300) < weight
+        return Parts(
+            weight=weight, reward=self.reward, base=base, residual=residual, model_weight=self._model_weight(),
+            accepted=accepted,
+        )  # fmt: skip
+
+    def _model_weight(self) -> Floats | None:
+        """Evaluated share of the decision's arm in its segment over the share it really had there."""
+        if self.segment is None:
+            return None
+        arms, segments = self.policy.shape[-1], int(self.segment.max()) + 1
+        cell = self.segment * arms + self.action
+        shown = np.bincount(cell, minlength=segments * arms)[cell] / np.bincount(self.segment)[self.segment]
+        if self.policy.ndim == 1:
+            return np.asarray(self.chosen / shown)
+        wanted = np.zeros(segments * arms)
+        for arm in range(arms):
+            wanted[arm::arms] = np.bincount(self.segment, self.policy[:, arm], segments)
+        return np.asarray(wanted[cell] / np.bincount(self.segment)[self.segment] / shown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +130,8 @@ class PolicyValue:
         Share of the largest weight in the sum of weights.
     mean_weight
         1 if the logged propensities are right and cover the evaluated policy.
+    tuning
+        Weight that SWITCH cut at, λ that DRos shrank with; infinity or the largest weight: plain DR.
     checks
         What speaks against trusting the estimate.
     """
@@ -100,16 +142,29 @@ class PolicyValue:
     largest_share: float
     mean_weight: float
     checks: tuple[Check, ...]
+    tuning: float | None = None
 
 
-def evaluate_policy(log: LoggedDecisions, *, estimator: Estimator = "snipw", level: float = 0.95) -> PolicyValue:
+def evaluate_policy(
+    log: LoggedDecisions, *, estimator: Estimator = "snipw", level: float = 0.95, seed: int = 0
+) -> PolicyValue:
     """Value of ``log.policy`` by the chosen estimator.
 
-    ``ipw``: inverse propensity weighting; ``snipw``: the same, weights normalised (Swaminathan and Joachims 2015);
-    ``dm``: mean prediction; ``dr``: doubly robust (Dudík, Langford, Li 2011); ``sndr``: the same, weights normalised.
-    Intervals are normal in the estimate's influence values, on the logarithmic scale where rewards are not negative and
-    no model is used, because rare rewards are skewed. ``dm`` has no honest interval (the model's bias is unknown): it
-    gets the one of its mean and a failed check.
+    ``ipw``: inverse propensity weighting; ``snipw``: the same, weights normalised; ``dm``: mean prediction; ``dr``:
+    doubly robust; ``sndr``: the same, weights normalised; ``switch_dr``: no correction where weights are large;
+    ``dros``: weights shrunk; ``replay``: the mean over decisions that the policy would have made too. Sources in
+    `bandits.off_policy`. Intervals rest on the estimate's influence values and their skewness. That of ``dm`` leaves
+    out the model's bias, which nothing in the log shows: it comes with a failed check.
+
+    Parameters
+    ----------
+    seed
+        Which decisions a replay keeps; the other estimators draw nothing.
+
+    Raises
+    ------
+    InputError
+        If the log never shows what the policy would show, or predictions are needed and missing.
 
     Examples
     --------
@@ -118,49 +173,58 @@ def evaluate_policy(log: LoggedDecisions, *, estimator: Estimator = "snipw", lev
     >>> evaluate_policy(log, estimator="ipw").estimate.value
     1.0
     """
-    weight = log.weight
-    n, total = len(weight), float(weight.sum())
+    if estimator not in ESTIMATORS:
+        raise InputError.of(
+            "there is no such estimator", f"Use one of: {', '.join(ESTIMATORS)}", column="estimator", value=estimator
+        )
+    if estimator in MODELLED and log.prediction is None:
+        raise InputError.of(
+            f"'{estimator}' needs predictions", "Pass prediction, e.g. from arm_means", column="prediction"
+        )
+    parts = log.parts(seed=seed)
+    used = parts.accepted.astype(float) if estimator == "replay" else parts.weight
+    n, total = len(used), float(used.sum())
     if total <= 0:
         raise InputError.of(
             "the log never shows what the evaluated policy would show", "Log with a probability floor", column="policy"
         )
-    base, residual = np.zeros(n), log.reward
-    if estimator in ("dm", "dr", "sndr"):
-        if log.prediction is None:
-            raise InputError.of(
-                f"'{estimator}' needs predictions", "Pass prediction, e.g. from arm_means", column="prediction"
-            )
-        base = (log.prediction * log.policy).sum(axis=-1)
-        residual = log.reward - log.prediction[np.arange(n), log.action]
-    if estimator == "dm":
-        influence, value = base - base.mean(), float(base.mean())
-    elif estimator in ("snipw", "sndr"):
-        corrected = float(weight @ residual) / total
-        influence = base - base.mean() + weight * (residual - corrected) * n / total
-        value = float(base.mean()) + corrected
-    else:
-        influence = base + weight * residual
-        value = float(influence.mean())
-        influence = influence - value
-    error = float(np.sqrt((influence**2).sum() / max(n - 1, 1) / n))
-    skewed = estimator in ("ipw", "snipw") and bool((log.reward >= 0).all())
+    found = ESTIMATORS[estimator](parts)
     return PolicyValue(
         estimate=Estimate(
-            value=value,
-            interval=_interval(value, error, level, positive=skewed),
+            value=found.value,
+            interval=interval(found, level),
             unit="reward per decision",
             method=f"off-policy, {estimator}",
         ),
         n=n,
-        effective_n=total**2 / float(weight @ weight),
-        largest_share=float(weight.max()) / total,
-        mean_weight=total / n,
-        checks=_checks(log, weight, estimator),
+        effective_n=total**2 / float(used @ used),
+        largest_share=float(used.max()) / total,
+        mean_weight=float(parts.weight.mean()),
+        checks=_checks(log, parts.weight, used, estimator),
+        tuning=found.tuning,
     )
 
 
-def arm_means(action: NDArray[np.int64], reward: Floats, arms: int, *, folds: int = 2, seed: int) -> Floats:
-    """Cross-fitted predictions without context: each arm's mean in the other folds, shrunk to the overall mean.
+def arm_means(
+    action: NDArray[np.int64],
+    reward: Floats,
+    arms: int,
+    *,
+    segment: NDArray[np.int64] | None = None,
+    folds: int = 2,
+    prior_decisions: float = 20.0,
+    seed: int,
+) -> Floats:
+    """Cross-fitted predictions: each arm's mean in the other folds, by segment where one is given.
+
+    An arm's mean is shrunk to the overall mean, that of an arm in a segment to the arm's.
+
+    Parameters
+    ----------
+    segment
+        Number of each decision's segment, shape (n,).
+    prior_decisions
+        How many decisions the mean that is shrunk to is worth.
 
     Returns
     -------
@@ -170,30 +234,26 @@ def arm_means(action: NDArray[np.int64], reward: Floats, arms: int, *, folds: in
     n = len(action)
     if folds < 2 or n < folds:
         raise InputError.of("cross-fitting needs at least two folds", "Pass folds=2", column="folds", value=folds)
+    where = np.zeros(n, dtype=np.int64) if segment is None else segment
+    shape = (int(where.max()) + 1, arms)
+    cell = where * arms + action
     fold = np.random.default_rng(seed).permutation(n) % folds
     prediction = np.empty((n, arms))
     for number in range(folds):
         others = fold != number
-        shown = np.bincount(action[others], minlength=arms)
-        earned = np.bincount(action[others], reward[others], arms)
+        shown = np.bincount(cell[others], minlength=shape[0] * arms).reshape(shape)
+        earned = np.bincount(cell[others], reward[others], shape[0] * arms).reshape(shape)
         overall = earned.sum() / max(shown.sum(), 1)
-        # twenty decisions' worth of the overall mean
-        prediction[~others] = (earned + 20.0 * overall) / (shown + 20.0)
+        by_arm = (earned.sum(axis=0) + prior_decisions * overall) / (shown.sum(axis=0) + prior_decisions)
+        means = by_arm[None] if segment is None else (earned + prior_decisions * by_arm) / (shown + prior_decisions)
+        prediction[~others] = means[where[~others]]
     return prediction
 
 
-def _interval(value: float, error: float, level: float, *, positive: bool) -> Interval:
-    z = float(stats.norm.ppf(0.5 + level / 2.0))
-    if positive and value > 0:
-        factor = np.exp(z * error / value)
-        return Interval(lower=value / factor, upper=value * factor, level=level, kind="confidence")
-    return Interval(lower=value - z * error, upper=value + z * error, level=level, kind="confidence")
-
-
-def _checks(log: LoggedDecisions, weight: Floats, estimator: Estimator) -> tuple[Check, ...]:
+def _checks(log: LoggedDecisions, weight: Floats, used: Floats, estimator: Estimator) -> tuple[Check, ...]:
     n, total = len(weight), float(weight.sum())
-    effective = total**2 / float(weight @ weight)
-    rewarded = int(((log.reward != 0) & (weight > 0)).sum())
+    effective = float(used.sum()) ** 2 / float(used @ used)
+    rewarded = int(((log.reward != 0) & (used > 0)).sum())
     expected = float(log.policy.sum(axis=-1).mean())
     drift = float(abs(total / n - expected)) / (float(weight.std()) / np.sqrt(n) + 1e-12)
     return (

@@ -11,6 +11,7 @@ import pandas as pd
 from bandits.delay import MINIMUM_REWARDS, DelayDistribution
 from bandits.drift import learn_half_life
 from bandits.logs import CreativeLog, daily_counts, join_log
+from bandits.order_values import HurdleLognormal, fits_lognormal
 from bandits.propensity import Better, best_arm, with_floor
 from bandits.revenue import NormalMean
 from bandits.rewards import BetaBernoulli, Floats, GammaPoisson
@@ -18,6 +19,10 @@ from bandits.stopping import StopReport, StopRule, stop_report
 from measurement.checks import Check
 from measurement.errors import InputError
 
+#: Orders from which on their values are taken to be log-normal, where they are.
+_ORDERS = 20
+#: Variance of whole numbers over their mean up to which they are counts.
+_COUNT_DISPERSION = 5.0
 ARM_COLUMNS = (
     "experiment_id", "arm_id", "decisions", "rewards", "mean", "lower", "upper", "p_best", "expected_loss",
     "next_propensity", "fatigue", "fatigue_since", "level",
@@ -129,7 +134,9 @@ def creative_report(
     decisions
         decision_id, ts (UTC), experiment_id, arm_id, propensity, and policy_version where known.
     rewards
-        decision_id, ts, value. All values 0 or 1: rates; whole numbers: counts; else amounts of money.
+        decision_id, ts, value. All values 0 or 1: rates; whole numbers: counts; money that is mostly 0 and else about
+        log-normal: revenue (`bandits.order_values`); anything else: amounts, by the normal approximation of their
+        means. ``stop.json`` says which.
     seed
         For the record; nothing is drawn.
     level
@@ -220,7 +227,7 @@ def _experiment(
 
 def _posteriors(
     arms: tuple[str, ...], index: np.ndarray, values: Floats, exposure: Floats, trust: Floats
-) -> tuple[BetaBernoulli | GammaPoisson | NormalMean, str]:
+) -> tuple[BetaBernoulli | GammaPoisson | HurdleLognormal | NormalMean, str]:
     """The reward model that the values fit; ``trust`` discounts old rewards, ``exposure`` also young decisions."""
     count = len(arms)
     shown = np.bincount(index, exposure, count)
@@ -228,8 +235,22 @@ def _posteriors(
     if np.isin(values, (0.0, 1.0)).all():
         # a young arm can have more rewards than its delay-weighted exposure
         return BetaBernoulli(arms=arms, successes=total, exposure=np.maximum(shown, total)), "rate"
-    if (values >= 0).all() and (values == np.round(values)).all() and values.max() < 1000:
+    sold = values > 0
+    whole = (values >= 0).all() and (values == np.round(values)).all() and values.max() < 1000
+    # whole numbers that vary far more than counts do are prices without cents
+    if whole and values.var() <= _COUNT_DISPERSION * values.mean():
         return GammaPoisson(arms=arms, events=total, exposure=shown), "count"
+    if (values >= 0).all() and sold.sum() >= _ORDERS:
+        away, chance = fits_lognormal(values[sold])
+        if abs(away) <= chance:
+            logs, orders = np.log(values[sold]), np.bincount(index[sold], trust[sold], count)
+            return HurdleLognormal(
+                arms=arms,
+                exposure=np.maximum(shown, orders),
+                orders=orders,
+                logs=np.bincount(index[sold], trust[sold] * logs, count),
+                log_squares=np.bincount(index[sold], trust[sold] * logs**2, count),
+            ), "revenue"
     if (np.bincount(index, minlength=count) < 2).any():
         raise InputError.of("an arm has a single decision", "Wait for more decisions", column="arm_id")
     squares = np.bincount(index, trust * values**2, count)

@@ -50,6 +50,36 @@ def table_regret(rates, runs, horizon, seed, batch=20):
     return total.mean(), total.std() / np.sqrt(runs)
 
 
+def delayed_regret(rates, runs, horizon, seed, *, delay, fixed, aware):
+    """Thompson sampling whose rewards come ``delay`` steps later (exactly, or exponential with that mean).
+
+    ``aware``: a decision counts by the chance that its reward would have come; else every decision counts at once.
+    """
+    rng, rates = np.random.default_rng(seed), np.asarray(rates)
+    rows, regret = np.arange(runs), np.zeros(runs)
+    shown, pending, won = (np.zeros((runs, len(rates))) for _ in range(3))
+    arriving = [[] for _ in range(horizon + 1)]
+    late = [[] for _ in range(horizon + 1)]
+    for step in range(horizon):
+        for who, arm in arriving[step]:
+            np.add.at(won, (who, arm), 1.0)
+        for who, arm in late[step]:
+            pending[who, arm] -= 1.0
+        pending *= 1.0 if fixed else np.exp(-1.0 / delay)
+        seen = np.maximum(shown - pending if aware else shown, won)
+        arm = rng.beta(1.0 + won, 1.0 + seen - won).argmax(axis=1)
+        hit = np.flatnonzero(rng.random(runs) < rates[arm])
+        regret += rates.max() - rates[arm]
+        shown[rows, arm] += 1.0
+        pending[rows, arm] += 1.0
+        if fixed:
+            late[min(step + delay, horizon)].append((rows, arm))
+        wait = np.full(len(hit), delay) if fixed else rng.exponential(delay, len(hit)).astype(int) + 1
+        for who, when in zip(hit, np.minimum(step + wait, horizon), strict=True):
+            arriving[when].append(([who], [arm[who]]))
+    return regret.mean(), regret.std() / np.sqrt(runs)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
@@ -65,6 +95,14 @@ def main():
             f"| {name} | {published} | {mean:.1f} ± {error:.1f} | {table:.1f} ± {table_error:.1f} "
             f"| {time.process_time() - begun:.0f} |"
         )
+    print("\n| ten arms, delay of 1,000 steps | decisions count at once | they count as rewards would have come |")
+    print("|---|---|---|")
+    for fixed in (True, False):
+        cells = [
+            delayed_regret(CASES["ten arms"][0], 100, 10_000, 3, delay=1000, fixed=fixed, aware=aware)
+            for aware in (False, True)
+        ]
+        print(f"| {'exactly' if fixed else 'exponential'} | {' | '.join(f'{m:.0f} ± {e:.0f}' for m, e in cells)} |")
     belief = BetaBernoulli.empty(tuple(map(str, range(100))))
     table = PolicyTable(
         experiment_id="x", version=1, posteriors=belief, propensity=with_floor(best_arm(belief).p_best, 0.001)

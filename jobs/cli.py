@@ -170,11 +170,28 @@ def geo_read(
 
 
 @app.command()
-def creatives(workspace: Folder = None, seed: Seed = DEFAULT_SEED, as_json: Json = False, again: Again = False) -> None:
-    """Judge the creatives: which is best, which tires, what to show next."""
+def creatives(
+    by: Annotated[
+        list[str] | None, typer.Option("--by", metavar="CONTEXT", help="Also by segment, e.g. device; may be repeated.")
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="Table arm_id, share: what would it have earned on this log?"),
+    ] = None,
+    workspace: Folder = None,
+    seed: Seed = DEFAULT_SEED,
+    as_json: Json = False,
+    again: Again = False,
+) -> None:
+    """Judge the creatives: which is best, which tires, what to show next, what other policies would have earned."""
     from jobs import commands
+    from jobs.creatives import CreativesRequest
 
-    _run(_session("creatives", workspace, seed, as_json=as_json), lambda one: commands.creatives(one, again=again))
+    session, request = (
+        _session("creatives", workspace, seed, as_json=as_json),
+        CreativesRequest(by=tuple(by or ()), policy=policy),
+    )
+    _run(session, lambda one: commands.creatives(one, request, again=again))
 
 
 @app.command()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from math import isfinite
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from jobs.faults import as_rows, show_problems
 from jobs.geo_design import DesignRequest
@@ -17,6 +17,9 @@ from measurement.errors import InputError
 from measurement.progress import Progress
 from measurement.store import RunRecord
 from measurement.workspace import Workspace
+
+if TYPE_CHECKING:
+    from jobs.creatives import CreativesRequest
 
 DONE, WRONG_INPUT, GATED = 0, 2, 3
 PREVIEW_LEVEL = 0.9
@@ -124,12 +127,12 @@ def geo_read(session: Session, test: Path, *, again: bool) -> int:
     return _finish(session, workspace, record, readout=read_document(record, "readout.json"))
 
 
-def creatives(session: Session, *, again: bool) -> int:
+def creatives(session: Session, request: CreativesRequest, *, again: bool) -> int:
     """``liftwerk creatives``."""
     from jobs.creatives import run_creatives
-    from jobs.show import show_creatives
+    from jobs.show_creatives import show_creatives
 
-    return _make(session, run_creatives, show_creatives, again=again)
+    return _make(session, partial(run_creatives, request=request), show_creatives, again=again)
 
 
 def attribute(session: Session, *, again: bool) -> int:

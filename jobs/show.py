@@ -124,26 +124,6 @@ def show_preview(screen: Screen, workspace: Workspace, table: pd.DataFrame, note
     screen.line("Nothing was written, and nothing can be decided on it: run liftwerk fit.")
 
 
-def show_creatives(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
-    """Every creative with its chance to be best."""
-    words, table = words_of(workspace), pd.read_csv(record.file("arms.csv"))
-    rows = [
-        (
-            str(row["experiment_id"]),
-            str(row["arm_id"]),
-            words.number(row["decisions"], digits=0),
-            words.number(row["mean"], digits=4),
-            words.percent(row["p_best"]),
-            words.percent(row["next_propensity"]),
-            str(row["fatigue"]),
-        )
-        for row in table.to_dict("records")
-    ]
-    screen.title("Creatives")
-    screen.table(("experiment", "creative", "shown", "mean", "best", "next share", "fatigue"), rows, right=(2, 3, 4, 5))
-    show_run(screen, workspace, record)
-
-
 def show_content(screen: Screen, workspace: Workspace, record: RunRecord) -> None:
     """The latest day of every KPI that has an objective, and the canaries."""
     words, table = words_of(workspace), pd.read_csv(record.file("kpis.csv"))

@@ -207,6 +207,7 @@ class CreativesSection(Section):
 
     decisions: str
     rewards: str
+    better: Literal["higher", "lower"] = "higher"
 
 
 class JourneysSection(Section):

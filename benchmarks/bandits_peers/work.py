@@ -25,22 +25,17 @@ def world(task, arms, steps, seed):
 
 def ours(task, arms, seed):
     names = [str(arm) for arm in range(arms)]
-    rng = np.random.default_rng(seed)
     if task == "beta":
         from bandits.stepwise import StepwiseThompson
 
-        policy = StepwiseThompson(names, seed=seed)
+        warm, policy = StepwiseThompson(names, seed=seed), StepwiseThompson(names, seed=seed)
+        warm.learn(warm.choose(), 1.0)  # compiles
         return (lambda _context: policy.choose()), (lambda _context, arm, reward: policy.learn(arm, reward))
-    from bandits.contextual import ContextualThompson
+    from bandits.stepwise_contextual import StepwiseContextual
 
-    state = ContextualThompson.empty(names, FEATURES, noise=0.5)
-    state.update(np.ones((1, FEATURES)), [0], [1.0]).decide(np.ones((1, FEATURES)), rng)  # compiles
-
-    def learn(context, arm, reward):
-        nonlocal state
-        state = state.update(context[None], [arm], [reward])
-
-    return (lambda context: int(state.decide(context[None], rng)[0])), learn
+    start, state = (StepwiseContextual(names, FEATURES, noise=0.5, seed=seed) for _ in range(2))
+    start.learn(start.choose(np.ones(FEATURES)), 1.0)  # compiles
+    return state.choose, (lambda _context, arm, reward: state.learn(arm, reward))
 
 
 def replay(task, contexts, rewards, seed):

@@ -7,6 +7,7 @@ import pytest
 from scipy import optimize, stats
 
 from bandits.contextual import ContextualThompson
+from bandits.stepwise_contextual import StepwiseContextual
 from measurement.errors import InputError
 
 
@@ -120,3 +121,53 @@ def test_a_replay_ends_where_single_steps_with_the_same_noise_end():
 def test_bad_batches_are_refused(contexts, arm, reward):
     with pytest.raises(InputError):
         ContextualThompson.empty(("a", "b"), 2, family="logistic").update(contexts, arm, reward)
+
+
+def test_a_replay_looks_at_every_reward_before_it_believes_that_they_are_yes_or_no():
+    """Half a success hides between a 0 and a 1 of other arms."""
+    policy = ContextualThompson.empty(("a", "b", "c"), 1, family="logistic")
+    with pytest.raises(InputError, match="neither 0 nor 1"):
+        policy.replay([[1.0]], [[0.0, 0.5, 1.0]], np.random.default_rng(0))
+
+
+def test_the_stepwise_policy_believes_what_the_policy_with_propensities_believes():
+    rng = np.random.default_rng(2)
+    x, beta = rng.normal(size=(3000, 4)), rng.normal(size=(3, 4))
+    single, arms, rewards = StepwiseContextual("abc", 4, seed=1, ridge=2.0, noise=0.5), [], []
+    for row in x:
+        arms.append(single.choose(row))
+        rewards.append(float(row @ beta[arms[-1]]) + 0.5 * rng.normal())
+        single.learn(arms[-1], rewards[-1])
+    whole = ContextualThompson.empty("abc", 4, ridge=2.0, noise=0.5).update(x, arms, rewards)
+    mine = single.policy()
+    np.testing.assert_allclose(mine.coefficients, whole.coefficients, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(mine.root, whole.root, rtol=1e-9, atol=1e-12)
+    assert mine.seen.tolist() == whole.seen.tolist()
+    best = (x @ beta.T).argmax(axis=1)
+    assert (np.array(arms)[500:] == best[500:]).mean() > 0.95
+
+
+def test_the_stepwise_policy_draws_arms_as_often_as_its_propensities_say():
+    single = StepwiseContextual("abc", 2, seed=4)
+    for arm, reward in ((0, 0.5), (1, 0.3), (2, -0.2), (0, 0.1)):
+        single.learn(arm, reward, np.array([1.0, 0.5]))
+    at = np.array([0.7, -0.3])
+    drawn = np.bincount([single.choose(at) for _ in range(30_000)], minlength=3)
+    assert stats.chisquare(drawn, single.policy().propensities(at[None])[0] * 30_000).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda one: one.choose(np.ones(3)),
+        lambda one: one.choose(np.array([1.0, np.nan])),
+        lambda one: one.learn(0, float("nan")),
+        lambda one: one.learn(2, 1.0),
+        lambda one: one.learn(0, 1.0, np.array([np.inf, 0.0])),
+    ],
+)
+def test_the_stepwise_policy_refuses_what_it_cannot_learn_from(act):
+    one = StepwiseContextual("ab", 2, seed=1)
+    with pytest.raises(InputError):
+        act(one)
+    assert one.policy().seen.sum() == 0

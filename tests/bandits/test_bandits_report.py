@@ -123,7 +123,8 @@ def test_a_recent_fall_moves_the_traffic():
     [
         (None, "rate"),
         (lambda rng, n: rng.integers(1, 4, n), "count"),
-        (lambda rng, n: rng.lognormal(3, 0.5, n), "amount"),
+        (lambda rng, n: rng.lognormal(3, 0.5, n), "revenue"),
+        (lambda rng, n: rng.normal(1, 2, n), "amount"),
     ],
 )
 def test_the_reward_model_follows_the_values(value, kind):

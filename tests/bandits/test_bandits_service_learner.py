@@ -205,3 +205,14 @@ def test_a_replay_plays_as_step_by_step_draws_do():
     assert abs((chosen == 1).mean() - (single.posteriors().exposure[1] / 4000)) < 0.08
     assert whole.posteriors().exposure.sum() == 4000
     assert whole.posteriors().successes.sum() == table[np.arange(4000), chosen].sum()
+
+
+def test_single_draws_choose_as_often_as_beta_draws_do():
+    """Also with shapes below 1, and across the ends of the noise made in advance."""
+    single = StepwiseThompson("abc", seed=3, prior=(0.5, 0.7))
+    for arm, reward, times in ((1, 1.0, 3), (1, 0.0, 4), (2, 1.0, 40), (2, 0.0, 60)):
+        for _ in range(times):
+            single.learn(arm, reward)
+    drawn = np.bincount([single.choose() for _ in range(60_000)], minlength=3)
+    expected = best_arm(single.posteriors()).p_best * drawn.sum()
+    assert ((drawn - expected) ** 2 / expected).sum() < 13.8  # chi-square, 2 degrees of freedom, p = .001

@@ -235,7 +235,9 @@ class HurdleLognormal:
 
 
 def fits_lognormal(values: Floats) -> tuple[float, float]:
-    """How far the log-normal's mean order value is from the plain mean, as a share, and what chance alone allows.
+    """How far the log-normal's mean order value is from the plain mean, and what chance alone allows.
+
+    Both on the log scale, where too low is seen as well as too high: as a share, too low ends at −1.
 
     Parameters
     ----------
@@ -244,6 +246,5 @@ def fits_lognormal(values: Floats) -> tuple[float, float]:
     """
     logs, n, mean = np.log(values), len(values), float(values.mean())
     variance = float(logs.var())
-    implied = float(np.exp(logs.mean() + variance / 2.0))
     noise = np.sqrt((variance + variance**2 / 2.0) / n + float(values.var()) / mean**2 / n)
-    return implied / mean - 1.0, float(max(4.0 * noise, 0.02))
+    return float(logs.mean() + variance / 2.0 - np.log(mean)), float(max(4.0 * noise, 0.02))

@@ -12,7 +12,7 @@ from geolift.inference import TestResult
 from geolift.spend import TestSpend
 from geolift.test_plan import GeoTest
 from measurement.errors import InputError
-from measurement.estimates import Estimate, Interval, LiftEstimate
+from measurement.estimates import Estimate, Interval, LiftEstimate, SpendWindow
 
 #: A standard error below this share of the outcome is rounding: the donors reproduce the treated geos.
 ROUNDING = 1e-12
@@ -57,7 +57,15 @@ def lift_estimate(
         p_value=result.p_value,
         design=test.kind,
         measured_until=test.measured_until,
+        windows=_own_starts(test),
     )
+
+
+def _own_starts(test: GeoTest) -> tuple[SpendWindow, ...]:
+    """Each geo from its own start on, where they differ."""
+    if not test.starts:
+        return ()
+    return tuple(SpendWindow(geo=geo, start=test.starts.get(geo, test.start), end=test.end) for geo in test.treated)
 
 
 def iroas_of(outcome: Estimate, spend: float | None) -> Estimate | None:

@@ -151,6 +151,7 @@ class GeoReadout:
             "spend": self.spend.to_dict(),
             "iroas": None if iroas is None else as_json(iroas),
             "p_value": self.result.p_value,
+            "spend_windows": [window.to_dict() for window in self.lift.windows],
             "aa_rejection": None if self.aa is None else self.aa.to_dict(),
             "aa_rejection_chosen": None if self.aa_chosen is None else self.aa_chosen.to_dict(),
             "pre_fit": {

@@ -27,7 +27,7 @@ from geolift.test_plan import GeoTest
 from geolift.verdict import Verdict, detectable_lift, judge
 from measurement.checks import Check, healthy
 from measurement.errors import InputError
-from measurement.estimates import Estimate, Interval, LiftEstimate
+from measurement.estimates import Estimate, Interval, LiftEstimate, SpendWindow
 from measurement.panel import Panel
 
 FloatArray = NDArray[np.float64]
@@ -103,6 +103,7 @@ class SwitchbackReadout:
             "lift_percent": 100 * sign * self.result.lift,
             "incremental_outcome": as_json(outcome),
             "standard_error": finite(self.lift.standard_error),
+            "spend_windows": [window.to_dict() for window in self.lift.windows],
             "incremental_spend": finite(self.lift.incremental_spend),
             "iroas": None if iroas is None else as_json(iroas),
             "p_value": self.result.p_value,
@@ -147,7 +148,10 @@ def read_switchback(panel: Panel, test: GeoTest, schedule: pd.DataFrame, *, seed
     outcome = values[:, first : first + plan.periods]
     result = analyse(outcome, plan, level=test.level, seed=seed)
     spend = _spend(panel, test, plan, rows, first)
-    lift = _estimate(test, plan, result, outcome, spend, panel.currency)
+    lift = replace(
+        _estimate(test, plan, result, outcome, spend, panel.currency),
+        windows=_windows(test, plan, panel.dates[first : first + plan.periods], panel.days_per_period),
+    )
     checks = _checks(test, plan, result, spend)
     base = abs(lift.incremental_outcome.value / result.lift) if result.lift else float(outcome.sum()) / 2
     verdict = judge(
@@ -194,6 +198,18 @@ def _spend(panel: Panel, test: GeoTest, plan: Switchback, rows: list[int], first
     usual = plan.active() == (test.kind == "go_dark")
     level = (spend * usual).sum(axis=1, keepdims=True) / usual.sum(axis=1, keepdims=True)
     return float(((spend - level) * ~usual).sum())
+
+
+def _windows(test: GeoTest, plan: Switchback, dates: pd.DatetimeIndex, days: int) -> tuple[SpendWindow, ...]:
+    """Stretches of changed spend in each geo."""
+    changed = plan.active() == (test.kind != "go_dark")
+    found = []
+    for geo, row in zip(test.treated, changed, strict=True):
+        edges = np.flatnonzero(np.diff(np.r_[False, row, False]))
+        for start, stop in edges.reshape(-1, 2):
+            last = dates[stop - 1] + pd.Timedelta(days=days - 1)
+            found.append(SpendWindow(geo=geo, start=dates[start].date(), end=last.date()))
+    return tuple(found)
 
 
 def _estimate(

@@ -12,7 +12,7 @@ from typing import Any
 from scipy.stats import norm
 
 from jobs.runs import read_document
-from measurement.estimates import Estimate, Interval, LiftEstimate
+from measurement.estimates import Estimate, Interval, LiftEstimate, SpendWindow
 from measurement.settings import LiftTestSection
 from measurement.store import RunRecord, RunStore
 from measurement.workspace import Workspace
@@ -150,6 +150,7 @@ def lift_of_readout(readout: Mapping[str, Any], currency: str, run: str) -> Lift
         design=str(readout.get("kind", "scale_up")),
         measured_until=date.fromisoformat(until) if until else None,
         run=run,
+        windows=tuple(SpendWindow.from_dict(window) for window in readout.get("spend_windows", ())),
     )
 
 

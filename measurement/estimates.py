@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -96,6 +97,24 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpendWindow:
+    """First and last day, both inclusive, on which a test changed the spend of a geo."""
+
+    geo: str
+    start: date
+    end: date
+
+    def to_dict(self) -> dict[str, str]:
+        """As plain JSON values."""
+        return {"geo": self.geo, "start": self.start.isoformat(), "end": self.end.isoformat()}
+
+    @classmethod
+    def from_dict(cls, tree: Mapping[str, str]) -> SpendWindow:
+        """The reverse of `to_dict`."""
+        return cls(geo=tree["geo"], start=date.fromisoformat(tree["start"]), end=date.fromisoformat(tree["end"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LiftEstimate:
     """What an experiment measured, ready to be a likelihood in the media mix model.
 
@@ -123,6 +142,9 @@ class LiftEstimate:
         Of the incremental outcome.
     run
         Run id of the readout, ``""`` for tests made elsewhere.
+    windows
+        When spend was changed in which geo, where that was not from ``start`` to ``end`` in all of them: blocks of a
+        switchback, staggered starts. Empty: throughout.
     """
 
     channel: str
@@ -137,6 +159,7 @@ class LiftEstimate:
     design: str = "scale_up"
     measured_until: date | None = None
     run: str = ""
+    windows: tuple[SpendWindow, ...] = ()
 
     def __post_init__(self) -> None:
         if self.end < self.start:

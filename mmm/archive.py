@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from measurement.checks import Check
 from measurement.errors import InputError
-from measurement.estimates import Estimate, Interval, LiftEstimate
+from measurement.estimates import Estimate, Interval, LiftEstimate, SpendWindow
 from measurement.panel import Panel
 from mmm.calibration import lift_design
 from mmm.contributions import channels_table
@@ -313,11 +313,13 @@ def _lift_to_dict(lift: LiftEstimate) -> dict[str, Any]:
     values = asdict(lift)
     for name in ("start", "end", "measured_until"):
         values[name] = None if values[name] is None else values[name].isoformat()
+    values["windows"] = [window.to_dict() for window in lift.windows]
     return values
 
 
 def _lift_of(values: dict[str, Any]) -> LiftEstimate:
-    values = {**values, "geos": tuple(values["geos"])}
+    windows = tuple(SpendWindow.from_dict(window) for window in values.get("windows", ()))
+    values = {**values, "geos": tuple(values["geos"]), "windows": windows}
     for name in ("start", "end", "measured_until"):
         values[name] = None if values[name] is None else dt.date.fromisoformat(values[name])
     for name in ("incremental_outcome", "iroas"):

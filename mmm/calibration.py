@@ -9,6 +9,7 @@ How business as usual is restored from one number, ``incremental_spend`` (actual
 
 - more spend (scale-up, new): it is taken off the treated geos and tested periods in proportion to actual spend;
 - less spend (go-dark): it is given back in proportion to each geo's mean spend in the 8 periods before the test;
+- a switchback's blocks and staggered starts: spend is moved in each geo's own windows alone;
 - outside the panel (a test older than the panel or newer than its last period): spend, and money per unit of outcome,
   are continued at the mean of the nearest 8 periods as business as usual, and actual differs from it by the
   incremental spend.
@@ -129,7 +130,7 @@ def _cells_of(design: Design, lift: LiftEstimate, index: int) -> tuple[list[_Cel
     geos, channel = _named(design, lift)
     periods = _axis(design, lift)
     days = design.panel.days_per_period
-    tested = _overlap(periods, days, lift.start, lift.end)
+    tested = np.stack([_tested(lift, design.panel.geos[geo], periods, days) for geo in geos])
     measured = _overlap(periods, days, lift.start, lift.measured_until or lift.end)
     spend = _extended(design.panel.data["spend"].to_numpy()[geos, :, channel], design, periods)
     known = lift.channel in design.panel.reach_channels
@@ -207,6 +208,14 @@ def _overlap(periods: pd.DatetimeIndex, days: int, start: date, end: date) -> Fl
     return np.asarray(np.clip(inside, 0.0, None) / days, dtype=np.float64)
 
 
+def _tested(lift: LiftEstimate, geo: str, periods: pd.DatetimeIndex, days: int) -> FloatArray:
+    """Share of each period in which the test changed a geo's spend; shape (P,)."""
+    if not lift.windows:
+        return _overlap(periods, days, lift.start, lift.end)
+    own = [_overlap(periods, days, window.start, window.end) for window in lift.windows if window.geo == geo]
+    return np.sum(own, axis=0) if own else np.zeros(len(periods))
+
+
 def _extended(values: FloatArray, design: Design, periods: pd.DatetimeIndex) -> FloatArray:
     """Values (rows, T) on another axis, continued beyond the panel at the mean of the nearest periods."""
     place = np.asarray(((periods - design.panel.dates[0]).days) // design.panel.days_per_period)
@@ -229,7 +238,7 @@ def _change(
     reference = np.where(inside, spend, usual) if lift.incremental_spend > 0 else usual
     share = reference * tested
     if not share.sum() > 0:
-        share = np.broadcast_to(design.scale[geos][:, None] * tested, spend.shape)
+        share = design.scale[geos][:, None] * tested
     change = lift.incremental_spend * share / share.sum()
     room = np.where(inside, spend, np.inf) if lift.incremental_spend > 0 else np.where(inside, np.inf, spend)
     kept = np.sign(change) * np.minimum(np.abs(change), room)

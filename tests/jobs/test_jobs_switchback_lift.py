@@ -75,3 +75,8 @@ def test_a_switchback_readout_becomes_a_likelihood_of_the_model(kind: str, sign:
     moved = (laid.media[:, 0] - laid.media[:, 1])[:, design.lags - 1 :].sum()
     per_money = design.media[:, 0, design.lags - 1 :].sum() / panel.data["spend"].to_numpy().sum()
     assert moved / per_money == pytest.approx(lift.incremental_spend, rel=0.1)
+    # It moved in the blocks that were switched, and nowhere else.
+    rows = [list(readout.test.treated).index(panel.geos[geo]) for geo in laid.place[:, 0]]
+    difference = np.abs(laid.media[:, 0] - laid.media[:, 1])[:, design.lags - 1 :][:, : plan.periods]
+    changed = (readout.plan.active() == (kind != "go_dark"))[rows]
+    np.testing.assert_array_equal(difference > 1e-9, changed)

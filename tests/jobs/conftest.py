@@ -49,10 +49,25 @@ def exported(week: Path) -> set[str]:
     return {file.relative_to(week).as_posix() for file in week.rglob("*") if file.is_file()}
 
 
+def _many_journeys(file: Path) -> None:
+    """Enough people on every channel for their paths to be published."""
+    lines = ["unit_id,ts,channel,kind,value,cost"]
+    for number in range(60):
+        first, second = ("search", "tv")[:: 1 if number % 2 else -1]
+        lines += [
+            f"p{number},2026-11-02T10:00:00Z,{first},click,,0.35",
+            f"p{number},2026-11-03T10:00:00Z,{second},impression,,",
+        ]
+        if number % 3:
+            lines.append(f"p{number},2026-11-04T10:00:00Z,,conversion,49.9,")
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The workspace after one `liftwerk weekly` in a real process; not to be changed."""
     root = build_workspace(tmp_path_factory.mktemp("finished") / "klein")
+    _many_journeys(root / "data" / "touchpoints.csv")
     process = start("weekly", "--workspace", root)
     out, err = process.communicate(timeout=500)
     assert process.returncode == 0, err

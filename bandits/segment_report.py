@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bandits.context import segments
-from bandits.report import CreativeReport, creative_report
+from bandits.report import CreativeReport, ReportOptions, creative_report
 from measurement.errors import InputError
 
 SEGMENT_COLUMNS = (
     "experiment_id", "segment", "arm_id", "decisions", "rewards", "mean", "lower", "upper", "p_best", "expected_loss",
     "level",
 )  # fmt: skip
-#: Segments with fewer decisions than this in all are left out: nothing can be said of them.
+#: Of a part of the log with fewer decisions than this in all nothing can be said.
 FEWEST = 100
 
 
@@ -38,16 +38,34 @@ def segment_report(
     number, values = segments(decisions, by)
     tables = []
     for segment, labels in enumerate(values.itertuples(index=False)):
-        chosen = decisions[number == segment]
-        if len(chosen) < FEWEST:
-            continue
-        mine = rewards[rewards["decision_id"].isin(chosen["decision_id"])]
-        try:
-            table = creative_report(chosen, mine, seed=seed, options=report.options).table
-        except InputError:  # too few decisions of an arm to say anything
+        table = table_of_part(decisions[number == segment], rewards, report.options, seed)
+        if table is None:
             continue
         tables.append(table.assign(segment=", ".join(label or "(unknown)" for label in labels)))
     if not tables:
         return pd.DataFrame(columns=list(SEGMENT_COLUMNS))
     found = pd.concat(tables, ignore_index=True)[list(SEGMENT_COLUMNS)]
     return found.sort_values(["experiment_id", "segment", "arm_id"], ignore_index=True)
+
+
+def table_of_part(
+    decisions: pd.DataFrame, rewards: pd.DataFrame, options: ReportOptions, seed: int
+) -> pd.DataFrame | None:
+    """The report's table of a part of the log; ``None`` where the part is too small to learn from.
+
+    Parameters
+    ----------
+    decisions
+        The part.
+    rewards
+        Of the whole log.
+    options, seed
+        As in `bandits.report.creative_report`.
+    """
+    if len(decisions) < FEWEST:
+        return None
+    mine = rewards[rewards["decision_id"].isin(decisions["decision_id"])]
+    try:
+        return creative_report(decisions, mine, seed=seed, options=options).table
+    except InputError:  # too few decisions of an arm, though the whole log has enough
+        return None

@@ -14,8 +14,9 @@ from bandits.evaluation import LoggedDecisions, arm_means, evaluate_policy
 from bandits.logs import join_log
 from bandits.off_policy import ESTIMATORS, Estimator, Influence, interval
 from bandits.policy_file import PolicyFile
-from bandits.report import CreativeReport, ReportOptions, creative_report
+from bandits.report import CreativeReport
 from bandits.rewards import Floats
+from bandits.segment_report import table_of_part
 from measurement.errors import InputError
 
 POLICY_COLUMNS = (
@@ -26,8 +27,6 @@ POLICY_COLUMNS = (
 SHOWN: Estimator = "dr"
 #: A decision of whose rewards less than this share has come says nothing yet.
 _RIPE = 0.5
-#: Fewer decisions than this are not split into halves.
-_FEWEST = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +91,9 @@ def what_if(
         if policy is not None and (own := policy.shares(part.name, part.arms, decisions.iloc[part.rows])) is not None:
             policies["yours"] = own
         rows.append(_logged(part, report.options.level))
+        prediction = arm_means(part.action, part.reward, len(part.arms), segment=part.segment, seed=seed)
         for label, shares in policies.items():
-            rows += _judged(part, label, shares, level=report.options.level, seed=seed)
+            rows += _judged(part, label, shares, prediction, level=report.options.level, seed=seed)
     return pd.DataFrame(rows, columns=list(POLICY_COLUMNS))
 
 
@@ -121,32 +121,21 @@ def _part(
     )
 
 
-type _Learnt = dict[tuple[int, int | None], pd.DataFrame]
+type _Learnt = dict[tuple[int, int | None], pd.DataFrame | None]
 
 
 def _learnt(
     decisions: pd.DataFrame, rewards: pd.DataFrame, report: CreativeReport, half: NDArray[np.int64],
     group: NDArray[np.int64] | None, seed: int,
 ) -> _Learnt:  # fmt: skip
-    """Report tables by the half they were learnt from, and by half and segment."""
+    """Report tables by the half they were learnt from, and by half and segment; ``None`` where too little was there."""
     found: _Learnt = {}
     options = replace(report.options, half_life_days=None if report.options.half_life_days is None else "learn")
     for number in (0, 1):
         for part in (None, *(range(int(group.max()) + 1) if group is not None else ())):
             chosen = half == number if part is None or group is None else (half == number) & (group == part)
-            found[number, part] = _table(decisions[chosen], rewards, options, seed)
+            found[number, part] = table_of_part(decisions[chosen], rewards, options, seed)
     return found
-
-
-def _table(decisions: pd.DataFrame, rewards: pd.DataFrame, options: ReportOptions, seed: int) -> pd.DataFrame:
-    nothing = pd.DataFrame(columns=["experiment_id", "arm_id", "p_best", "next_propensity"])
-    if len(decisions) < _FEWEST / 2:
-        return nothing
-    mine = rewards[rewards["decision_id"].isin(decisions["decision_id"])]
-    try:
-        return creative_report(decisions, mine, seed=seed, options=options).table
-    except InputError:  # half a log may be too little to learn from though the whole is not: then there is no such row
-        return nothing
 
 
 def _policies(part: _Part, half: NDArray[np.int64], learnt: _Learnt, by: Sequence[str]) -> dict[str, Floats]:
@@ -173,7 +162,9 @@ def _policies(part: _Part, half: NDArray[np.int64], learnt: _Learnt, by: Sequenc
     return found
 
 
-def _shares(table: pd.DataFrame, part: _Part, column: str) -> Floats | None:
+def _shares(table: pd.DataFrame | None, part: _Part, column: str) -> Floats | None:
+    if table is None:
+        return None
     own = table[table["experiment_id"] == part.name].set_index("arm_id")[column]
     if own.empty:
         return None
@@ -201,8 +192,10 @@ def _possible(shares: Floats, running: NDArray[np.bool_]) -> Floats:
     return np.where(total > 0, left / np.where(total > 0, total, 1.0), running / running.sum(axis=1, keepdims=True))
 
 
-def _judged(part: _Part, label: str, shares: Floats, *, level: float, seed: int) -> list[dict[str, object]]:
-    prediction = arm_means(part.action, part.reward, len(part.arms), segment=part.segment, seed=seed)
+def _judged(
+    part: _Part, label: str, shares: Floats, prediction: Floats, *, level: float, seed: int
+) -> list[dict[str, object]]:
+    """A row for each estimator; ``prediction`` is of the rewards, the same for every policy."""
     log = LoggedDecisions(
         action=part.action, reward=part.reward, propensity=part.propensity, policy=_possible(shares, part.running),
         prediction=prediction,

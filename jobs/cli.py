@@ -187,10 +187,8 @@ def creatives(
     from jobs import commands
     from jobs.creatives import CreativesRequest
 
-    session, request = (
-        _session("creatives", workspace, seed, as_json=as_json),
-        CreativesRequest(by=tuple(by or ()), policy=policy),
-    )
+    session = _session("creatives", workspace, seed, as_json=as_json)
+    request = CreativesRequest(by=tuple(by or ()), policy=policy)
     _run(session, lambda one: commands.creatives(one, request, again=again))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from jobs.content_canary import canary_rule, latch, resumed_hash, tell, with_stops
+from jobs.content_canary import Resumed, canary_rule, latch, resumed_hash, resumptions, tell, with_stops
 from jobs.content_intake import day_store, intake_check, take_spans
 from jobs.runs import existing, plain_checks, published, read_document, settings_hash, write_document
 from jobs.screen import part
@@ -46,8 +46,9 @@ def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent,
         )
     if section.spans is not None:
         take_spans(workspace, part(progress, 0.0, 0.3))
-    rule = canary_rule(workspace)
-    inputs = _inputs(workspace, section)
+    resumed = resumptions(workspace)
+    rule = canary_rule(workspace, resumed)
+    inputs = _inputs(workspace, section, resumed)
     found = existing(workspace, "content", inputs=inputs, options={}, seed=seed, again=again)
     if found is not None:
         tell(workspace, latch(workspace, read_document(found, "canary.json")))
@@ -146,11 +147,11 @@ def content_tables(workspace: Workspace) -> dict[str, Table]:
     return tables
 
 
-def _inputs(workspace: Workspace, section: ContentSection) -> dict[str, str]:
+def _inputs(workspace: Workspace, section: ContentSection, resumed: Resumed) -> dict[str, str]:
     inputs = {
         **input_hashes(workspace, "content"),
         "liftwerk.toml [content]": settings_hash(section),
-        **resumed_hash(workspace),
+        **resumed_hash(resumed),
         **(input_hashes(workspace, "creatives") if workspace.settings.creatives is not None else {}),
     }
     if section.spans is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from decisions.canary_stops import Breach, CanaryStop, CanaryStops
@@ -18,8 +18,15 @@ from measurement.workspace import Workspace
 if TYPE_CHECKING:
     from monitoring.canary import CanaryRule
 
+Resumed = Mapping[tuple[str, str], datetime]
 
-def canary_rule(workspace: Workspace) -> CanaryRule:
+
+def resumptions(workspace: Workspace) -> Resumed:
+    """By team and pipeline, when a person last resumed a canary, from the audit log."""
+    return CanaryStops.of(workspace).resumed()
+
+
+def canary_rule(workspace: Workspace, resumed: Resumed) -> CanaryRule:
     """``[content.canary]``, with what people resumed since.
 
     Raises
@@ -33,17 +40,15 @@ def canary_rule(workspace: Workspace) -> CanaryRule:
 
     section = workspace.settings.content
     since = {
-        pipeline: pd.Timestamp(moment.astimezone(UTC).replace(tzinfo=None))
-        for pipeline, moment in CanaryStops.of(workspace).resumed().items()
+        pipeline: pd.Timestamp(moment.astimezone(UTC).replace(tzinfo=None)) for pipeline, moment in resumed.items()
     }
     if section is None or section.canary is None:
         return CanaryRule(since=since)
     return CanaryRule(**section.canary.model_dump(exclude={"webhook"}), since=since)
 
 
-def resumed_hash(workspace: Workspace) -> dict[str, str]:
+def resumed_hash(resumed: Resumed) -> dict[str, str]:
     """An input of the run: when canaries were resumed. Nothing where none was."""
-    resumed = CanaryStops.of(workspace).resumed()
     text = "\n".join(f"{pipeline} {moment.isoformat()}" for pipeline, moment in sorted(resumed.items()))
     return {"audit/ [canary_resumed]": hashlib.sha256(text.encode()).hexdigest()} if resumed else {}
 

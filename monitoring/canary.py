@@ -17,6 +17,7 @@ from monitoring.canary_evidence import (
     e_process,
     quantile,
     quantile_set,
+    tails,
     unbounded_mean,
 )
 from monitoring.canary_looks import Pipeline, check_guardrail, observations, read_looks
@@ -297,11 +298,9 @@ def _value(measure: Measure, kind: Test, looks: Looks, arm: int, exact: float | 
 
 def _quantile_ends(looks: Looks, arm: int, share: float) -> tuple[float | None, float | None]:
     """Confidence sequence of one arm's quantile, in whole bins."""
-    edges = np.unique(np.concatenate([looks.bins, looks.bins + 1]))
-    above = np.zeros((looks.size, len(edges)))
-    above[:, np.searchsorted(edges, looks.bins)] = looks.binned[:, arm]
-    above = above[:, ::-1].cumsum(axis=1)[:, ::-1].cumsum(axis=0)
-    possible = np.flatnonzero(quantile_set(above, looks.n[:, arm].cumsum(), share, 1.0 - LEVEL)[-1])
+    edges, above = tails(looks)
+    seen = above[:, arm, :-1].cumsum(axis=0)
+    possible = np.flatnonzero(quantile_set(seen, looks.n[:, arm].cumsum(), share, 1.0 - LEVEL)[-1])
     if not len(possible):
         return None, None
     first, last = int(possible[0]), int(possible[-1])

@@ -213,12 +213,7 @@ def quantile(looks: Looks, margin: float, share: float, alpha: float) -> Floats:
     """
     if not looks.size:
         return np.zeros(0)
-    # where a bin begins and ends: nothing lies between the end of one and the next
-    edges = np.unique(np.concatenate([looks.bins, looks.bins + 1]))
-    above = np.zeros((*looks.n.shape, len(edges) + 1))
-    at = np.searchsorted(edges, looks.bins)
-    above[:, :, at] = looks.binned
-    above = above[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]  # observations at or above each edge, 0 beyond the last
+    edges, above = tails(looks)
     near = _near(above, looks, share)
     if not len(near):
         return np.zeros(looks.size)
@@ -233,6 +228,21 @@ def quantile(looks: Looks, margin: float, share: float, alpha: float) -> Floats:
     # a control's quantile that may lie outside the bins looked at: no evidence yet
     inside = ~possible[:, 0] & ~possible[:, -1] & np.isfinite(weakest)
     return np.where(inside, (1.0 - _UNKNOWN) * weakest, 0.0)
+
+
+def tails(looks: Looks) -> tuple[Counts, Floats]:
+    """Where bins begin and end, and the observations at or above each such edge.
+
+    Returns
+    -------
+    array, array
+        Edges, ascending, as numbers of bins (nothing lies between the end of one and the next); observations, shape
+        (looks, 2, edges + 1), the last 0: none lie beyond the last edge.
+    """
+    edges = np.unique(np.concatenate([looks.bins, looks.bins + 1]))
+    above = np.zeros((*looks.n.shape, len(edges) + 1))
+    above[:, :, np.searchsorted(edges, looks.bins)] = looks.binned
+    return edges, above[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]
 
 
 def _near(above: Floats, looks: Looks, share: float) -> Counts:

@@ -25,13 +25,12 @@ from measurement.errors import InputError
 from measurement.store import code_version, write_atomically, write_parquet
 from monitoring.callpass import COUNTS
 from monitoring.catalogue import MEASURES, Source
-from monitoring.encoding import dictionary_of, hashes_of
+from monitoring.encoding import HashSet, dictionary_of, hashes_of
 from monitoring.intake.verdicts import UNPLACED
 from monitoring.intervals import count_interval
 from monitoring.rollup import KEYS, VALUE_COLUMNS, CallFacts, hours_seen, rolled_up
 from monitoring.tables import Table, open_tables
 
-_SCREEN = 1 << 22
 _STATE = b"liftwerk"
 #: Sources whose rows are kept by day; the others are small tables without days of their own.
 BY_DAY: tuple[Source, ...] = ("calls", "scores", "outputs")
@@ -137,9 +136,9 @@ class DayRollups:
         for kept in state.days.values():
             kept.shares = [other for other in kept.shares if other not in changed | gone]
         for day in changed:
-            mine = _Screen(self._hashes(day))
+            mine = HashSet(self._hashes(day))
             for other in state.days:
-                if other != day and mine.shares_with(self._hashes(other)):
+                if other != day and mine.holds(self._hashes(other)).any():
                     for one, two in ((day, other), (other, day)):
                         state.days[one].shares = sorted({*state.days[one].shares, two})
 
@@ -289,23 +288,6 @@ def _span(calls: Sequence[Path]) -> list[int]:
     starts = [pq.read_table(path, columns=["start_ts"])["start_ts"].cast(pa.int64()) for path in calls]
     ends = [pc.min_max(column).as_py() for column in starts if len(column)]
     return [min(end["min"] for end in ends), max(end["max"] for end in ends)] if ends else []
-
-
-class _Screen:
-    """Sorted hashes, with a table that tells of most others without a search that they are not among them."""
-
-    def __init__(self, hashes: NDArray[np.uint64]) -> None:
-        self._hashes = hashes
-        self._table = np.zeros(_SCREEN, dtype=bool)
-        self._table[hashes % _SCREEN] = True
-
-    def shares_with(self, other: NDArray[np.uint64]) -> bool:
-        """Whether one is among them."""
-        maybe = other[self._table[other % _SCREEN]]
-        if not len(maybe):
-            return False
-        place = np.minimum(np.searchsorted(self._hashes, maybe), len(self._hashes) - 1)
-        return bool((self._hashes[place] == maybe).any())
 
 
 def _version(currency: str, level: float) -> str:

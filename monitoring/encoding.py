@@ -17,6 +17,7 @@ UNKNOWN = "(unknown)"
 Names = tuple[Ints, list[str]]
 _LONG = 512
 _ODD = np.uint64(0x9E3779B97F4A7C15)
+_SCREEN = 1 << 22
 
 
 def is_plain(schema: pa.Schema, needed: Sequence[str], numbers: Sequence[str], texts: Sequence[str]) -> bool:
@@ -101,3 +102,31 @@ def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return bits ^ (bits >> np.uint64(31))
+
+
+class HashSet:
+    """A set of hashes, with a table that tells of most others without a search that they are not among them.
+
+    Parameters
+    ----------
+    hashes
+        Ascending.
+
+    Examples
+    --------
+    >>> HashSet(np.array([3, 9], dtype=np.uint64)).holds(np.array([9, 4], dtype=np.uint64)).tolist()
+    [True, False]
+    """
+
+    def __init__(self, hashes: NDArray[np.uint64]) -> None:
+        self._hashes = hashes
+        self._table = np.zeros(_SCREEN, dtype=bool)
+        self._table[hashes % _SCREEN] = True
+
+    def holds(self, others: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which of ``others`` are in the set, shape as ``others``."""
+        found = self._table[others % _SCREEN]
+        maybe = others[found]
+        place = np.minimum(np.searchsorted(self._hashes, maybe), len(self._hashes) - 1)
+        found[found] = self._hashes[place] == maybe
+        return found

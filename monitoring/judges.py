@@ -255,6 +255,6 @@ def _chosen(row: Mapping[Hashable, float]) -> float:
     if labels < MINIMUM_LABELS or rest < MINIMUM_LABELS:
         return 1.0
     flagged = row["flagged_share_labelled"] * labels
-    table = [[flagged, labels - flagged], [row["flagged_share"] * judged - flagged, rest]]
-    table[1][1] = rest - table[1][0]
+    others = row["flagged_share"] * judged - flagged
+    table = [[flagged, labels - flagged], [others, rest - others]]
     return float(stats.fisher_exact(np.rint(table)).pvalue) if min(map(min, table)) >= 0 else 1.0

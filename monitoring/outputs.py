@@ -9,9 +9,10 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from monitoring.encoding import Floats, Ints, Names, dictionary_of, hashes_of
+from monitoring.encoding import Floats, HashSet, Ints, Names, dictionary_of, hashes_of
 
-_SCREEN = 1 << 22
+#: Codes of day, team and model beyond which those that occur are numbered.
+_MANY = 1 << 22
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,7 +87,7 @@ class OutputParts:
                 per_day[day] = per_day.get(day, 0.0) + count
             code = ((part.day.astype(np.int64) - first) * len(teams) + part.team) * len(models) + part.model
             code, cost = (code, part.cost) if part.known.all() else (code[part.known], part.cost[part.known])
-            leaf, code = np.unique(code, return_inverse=True) if code.size and code.max() > _SCREEN else (None, code)
+            leaf, code = np.unique(code, return_inverse=True) if code.size and code.max() > _MANY else (None, code)
             stacked = np.stack([np.bincount(code), np.bincount(code, cost), np.bincount(code, cost**2)]).T
             for place in np.flatnonzero(stacked[:, 0]).tolist():
                 rest, model = divmod(place if leaf is None else int(leaf[place]), len(models))
@@ -109,12 +110,10 @@ class OutputParts:
         twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
         if not len(twice):
             return self.parts
-        screen = np.zeros(_SCREEN, dtype=bool)  # most hashes are seen not to be among them without a search
-        screen[twice % _SCREEN] = True
+        several_times = HashSet(twice)
         alone, shared = [], []
         for part in self.parts:
-            several = screen[part.hash % _SCREEN]
-            several[several] = np.isin(part.hash[several], twice)
+            several = several_times.holds(part.hash)
             shared.append(part.rows(several))
             if not several.all():
                 alone.append(_Part(**{name: getattr(part, name)[~several] for name in _Part.__slots__}))

@@ -52,6 +52,7 @@ def tests(seed: int, stretch: float) -> dict[str, Callable[[Comparison, int], Te
     return {
         "readout's default": lambda item, _: block_conformal(plain, item, stretch=stretch),
         "block conformal": lambda item, _: block_conformal(plain, item),
+        "block conformal, ranks": lambda item, _: block_conformal(plain, item, statistic="combined"),
         "block conformal, mean": lambda item, _: block_conformal(plain, item, statistic="mean"),
         "block conformal, absolute": lambda item, _: block_conformal(plain, item, statistic="absolute"),
         "placebo sets": lambda item, size: placebo_sets(plain, item, size=size, most=200, seed=seed),
@@ -121,11 +122,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="folder that holds geo/geolift_pretest.csv")
     parser.add_argument("--windows", type=int, default=500)
     parser.add_argument("--all-tests", action="store_true", help="not only the default, widened and plain")
+    parser.add_argument("--only", choices=list(tests(0, 1.0)), help="one test alone")
+    parser.add_argument("--first", type=int, default=0, help="first seed of the simulated panels")
+    parser.add_argument("--panels", nargs="+", help="some of the panels, by the start of their names")
     parser.add_argument("--chosen", action="store_true", help="treat the best fitting of 300 sets, not a random one")
     options = parser.parse_args()
     names = list(tests(0, 1.0)) if options.all_tests else list(tests(0, 1.0))[:2]
+    names = [options.only] if options.only else names
     panels: dict[str, Callable[[int], np.ndarray]] = {
-        kind: lambda window, kind=kind: simulated(kind, window // 5)
+        kind: lambda window, kind=kind: simulated(kind, options.first + window // 5)
         for kind in ("stationary", "trending", "integrated")
     }
     if (options.data / "geo" / "geolift_pretest.csv").is_file():
@@ -135,6 +140,8 @@ def main() -> None:
     started = time.process_time()
     first = True
     for panel, draw in panels.items():
+        if options.panels and not panel.startswith(tuple(options.panels)):
+            continue
         for length in LENGTHS:
             for row in study(draw, length, options.windows, names, chosen=options.chosen):
                 line = {"panel": panel, **row}

@@ -14,9 +14,10 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from geolift.drift import LEVELS, drift_levels, persistence, surprise_operator
 from geolift.estimators import Comparison, Estimator, Fit, describe_fit
 from geolift.inference import TestResult, invert, rejection_level
-from geolift.permutation import combined_p_values, shifted_sums
+from geolift.permutation import combined_p_values, shifted_sums, surprise_p_values
 from geolift.test_plan import GeoTest
 from measurement.estimates import Interval
 from measurement.panel import Panel
@@ -147,14 +148,11 @@ def pooled_conformal(estimators: Sequence[Estimator], fitted: CellFits, *, level
 
     def p_values(effects: FloatArray) -> FloatArray:
         tested = (whole.att + (effects - whole.att) / stretch) / moved
-        sums, absolute = np.zeros((len(effects), len(whole.effect))), np.zeros((len(effects), len(whole.effect)))
-        for estimator, one, path, size in zip(estimators, fitted.comparisons, paths, sizes, strict=True):
+        residuals = []
+        for estimator, one, path in zip(estimators, fitted.comparisons, paths, strict=True):
             series = one.treated[None] - tested[:, None] * path
-            residual = series - estimator.counterfactuals(series, one.donors, len(one.treated))
-            # Each cell's own window comes first, so that one shift moves all windows by as many periods.
-            sums += size * np.roll(shifted_sums(residual, one.post), one.post, axis=1)
-            absolute += size * np.roll(shifted_sums(np.abs(residual), one.post), one.post, axis=1)
-        return combined_p_values(np.abs(sums), absolute, place=0)
+            residuals.append(series - estimator.counterfactuals(series, one.donors, len(one.treated)))
+        return _pooled_p_values(residuals, posts, sizes)
 
     size = float(np.abs(whole.counterfactual).mean())
     scale = stretch * max(whole.pre_rmse, 1e-9 * size, 1e-300)
@@ -164,8 +162,36 @@ def pooled_conformal(estimators: Sequence[Estimator], fitted: CellFits, *, level
         interval=Interval(lower=lower, upper=upper, level=level, kind="conformal"),
         method="block_conformal",
         draws=len(whole.effect),
-        details={"statistic": "combined", "stretch": stretch, "cells": float(len(sizes))},
+        details={
+            "statistic": "adaptive",
+            "stretch": stretch,
+            "cells": float(len(sizes)),
+            "persistence": float(persistence(whole.effect[None, : whole.pre])[0]),
+        },
     )
+
+
+def _pooled_p_values(residuals: Sequence[FloatArray], posts: Sequence[int], sizes: FloatArray) -> FloatArray:
+    """p-values (A,) of the cells' windows together, their residuals (A, T) and sizes one a cell.
+
+    Where the sum of all cells drifts before the first start, each cell's surprises are added up, as its mean times its
+    geo-periods would be (`geolift.drift`); else sums and absolute sums are ranked.
+    """
+    shape = residuals[0].shape
+    total = np.tensordot(sizes, np.array(residuals), axes=1)
+    drifting = drift_levels(total[:, : shape[1] - max(posts)])
+    sums, absolute, surprise = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    for residual, post, size in zip(residuals, posts, sizes, strict=True):
+        # Each cell's own window comes first, so that one shift moves all windows by as many periods.
+        sums += size * np.roll(shifted_sums(residual, post), post, axis=1)
+        absolute += size * np.roll(shifted_sums(np.abs(residual), post), post, axis=1)
+        for place, (_, ratio) in enumerate(LEVELS, start=1):
+            rows = drifting == place
+            if rows.any():
+                found = residual[rows] @ surprise_operator(shape[1], post, ratio).T
+                surprise[rows] += size * post * np.roll(found, post, axis=1)
+    calm = combined_p_values(np.abs(sums), absolute, place=0)
+    return np.where(drifting > 0, surprise_p_values(surprise, 0), calm)
 
 
 def _path(fit: Fit, one: Comparison) -> FloatArray:

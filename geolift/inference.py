@@ -16,6 +16,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
+from geolift.drift import persistence
 from geolift.estimators import Comparison, Estimator
 from geolift.permutation import TIE, Statistic, permutation_p_values, random_orders
 from measurement.errors import InputError
@@ -70,7 +71,7 @@ def null_p_values(
     effects: FloatArray,
     *,
     shape: FloatArray | None = None,
-    statistic: Statistic = "combined",
+    statistic: Statistic = "adaptive",
     orders: NDArray[np.intp] | None = None,
 ) -> FloatArray:
     """Conformal p-values of hypothetical mean effects, refitting under each (Chernozhukov et al. 2021).
@@ -112,13 +113,14 @@ def block_conformal(
     comparison: Comparison,
     *,
     level: float = 0.9,
-    statistic: Statistic = "combined",
+    statistic: Statistic = "adaptive",
     stretch: float = 1.0,
 ) -> TestResult:
     """Conformal test with block permutations, the default: honest under serial dependence.
 
     Refitting under each hypothesis makes the measured window one window of its length among the T there are; the
-    p-value is the share of windows that stand out as much, in mean and in size (`geolift.permutation`). Effects are
+    p-value is the share of windows that stand out as much, in mean and in size, or, where the gap drifts like a random
+    walk, in how much they surprise (`geolift.permutation`, `geolift.drift`). Effects are
     moved towards the point estimate by ``stretch`` before they are tested, which widens the interval by that factor
     (`geolift.selection`).
 
@@ -171,6 +173,7 @@ def _conformal(
 ) -> TestResult:
     fit = estimator.fit(comparison.treated, comparison.donors, comparison.pre)
     shape = effect_shape(fit.counterfactual[comparison.pre :])
+    drift = float(persistence(fit.effect[None, : comparison.pre])[0])
 
     def p_values(effects: FloatArray) -> FloatArray:
         tested = fit.att + (effects - fit.att) / stretch
@@ -183,7 +186,7 @@ def _conformal(
         interval=Interval(lower=lower, upper=upper, level=level, kind="conformal"),
         method=method,
         draws=len(comparison.treated) if orders is None else len(orders),
-        details={"statistic": statistic, "stretch": stretch},
+        details={"statistic": statistic, "stretch": stretch, "persistence": drift},
     )
 
 

@@ -4,6 +4,9 @@ Refitted under a hypothesis, the measured window is one window of its length amo
 out: a mean that is off zero, and plain size. The mean alone is sharp, but timid where noise is integrated; size alone
 is even-handed, but blunt. The default ranks every window by both and takes the product of the ranks. Ranks are computed
 alike for every window, so that the share of windows at least as extreme is still an exact p-value of the permutations.
+
+Where the gap drifted before the test, windows are no equals, and they are ranked by how much they surprise instead
+(`geolift.drift`).
 """
 
 from __future__ import annotations
@@ -13,14 +16,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from geolift.drift import LEVELS, drift_levels, surprise_operator
+
 FloatArray = NDArray[np.float64]
-Statistic = Literal["combined", "mean", "absolute"]
+Statistic = Literal["adaptive", "combined", "mean", "absolute"]
 #: Ties in a permutation statistic are ties up to rounding.
 TIE = 1e-9
 
 
 def permutation_p_values(
-    residual: FloatArray, post: int, *, statistic: Statistic = "combined", orders: NDArray[np.intp] | None = None
+    residual: FloatArray, post: int, *, statistic: Statistic = "adaptive", orders: NDArray[np.intp] | None = None
 ) -> FloatArray:
     """p-values of the last ``post`` residuals of each row.
 
@@ -32,7 +37,8 @@ def permutation_p_values(
         Length of the measured window.
     statistic
         ``"mean"``: ``|Σ residual|`` over a window; ``"absolute"``: ``Σ |residual|``; ``"combined"``: the product of
-        the window's ranks by the two.
+        the window's ranks by the two; ``"adaptive"``: the surprise of a window for rows that drifted before the
+        measured one (`geolift.drift`), ``"combined"`` for the others and for drawn ``orders``.
     orders
         Shape (N, post): positions that take the window's place in each permutation; left out, all T cyclic shifts
         (which keep the serial dependence).
@@ -48,6 +54,9 @@ def permutation_p_values(
     >>> permutation_p_values(calm, 1)
     array([0.22222222])
     """
+    if statistic == "adaptive":
+        found = permutation_p_values(residual, post, statistic="combined", orders=orders)
+        return found if orders is not None else _where_drifting(residual, post, found)
     mean, size = _windows(residual, post, orders), _windows(np.abs(residual), post, orders)
     place = residual.shape[1] - post if orders is None else len(orders)
     if statistic == "combined" and orders is None:
@@ -63,6 +72,25 @@ def permutation_p_values(
     draws = score.shape[1] if orders is None else len(orders)
     extra = 1 if orders is None else 0
     return np.asarray((hits + extra) / (1 + draws), dtype=np.float64)
+
+
+def _where_drifting(residual: FloatArray, post: int, otherwise: FloatArray) -> FloatArray:
+    """``otherwise`` (A,) with the p-values by surprise in the rows that drifted before the measured window."""
+    periods = residual.shape[1]
+    drifting = drift_levels(residual[:, : periods - post])
+    found = otherwise.copy()
+    for place, (_, ratio) in enumerate(LEVELS, start=1):
+        rows = drifting == place
+        if rows.any():
+            found[rows] = surprise_p_values(residual[rows] @ surprise_operator(periods, post, ratio).T, periods - post)
+    return found
+
+
+def surprise_p_values(surprise: FloatArray, place: int) -> FloatArray:
+    """p-values of the window at ``place`` among all T by the size of its surprise (A, T)."""
+    size = np.abs(surprise)
+    hits = (size >= size[:, [place]] * (1 - TIE)).sum(axis=1)
+    return np.asarray((hits + 1) / (1 + size.shape[1]), dtype=np.float64)
 
 
 def combined_p_values(mean: FloatArray, size: FloatArray, *, place: int) -> FloatArray:

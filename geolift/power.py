@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geolift.drift import LEVELS, operators
 from measurement.errors import InputError
 
 FloatArray = NDArray[np.float64]
@@ -102,7 +103,8 @@ def simulated_p_values(
     result = np.empty((len(sets.members), len(ends), len(effects)))
     scale = float(np.sqrt(np.mean((outcome - outcome.mean(axis=1, keepdims=True)) ** 2))) or 1.0
     share = sets.members / sets.members.sum(axis=1, keepdims=True)
-    none = np.empty((0, post), dtype=np.int64)
+    none, unused = np.empty((0, post), dtype=np.int64), np.empty((0, 0, 0))
+    thresholds = np.array([threshold for threshold, _ in LEVELS])
     for place, end in enumerate(ends):
         window = np.ascontiguousarray(outcome[:, :end]) / scale
         result[:, place] = simulation_kernel.p_values(
@@ -112,6 +114,8 @@ def simulated_p_values(
             int(post),
             np.ascontiguousarray(effects, dtype=np.float64),
             none if orders is None else np.ascontiguousarray(orders, dtype=np.int64),
+            thresholds,
+            operators(int(end), int(post)) if orders is None else unused,
         )
     return result
 

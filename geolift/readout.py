@@ -22,7 +22,7 @@ from geolift.sequential import RunningReading, running_reading
 from geolift.spend import TestSpend, test_spend
 from geolift.synthetic_control import SyntheticControl
 from geolift.test_plan import GeoTest
-from geolift.trouble import calibration_check, data_checks, fit_checks, middle_check, share_outside
+from geolift.trouble import calibration_check, data_checks, drift_check, fit_checks, middle_check, share_outside
 from geolift.verdict import Verdict, detectable_lift, judge
 from measurement.checks import Check, healthy
 from measurement.estimates import LiftEstimate
@@ -234,6 +234,7 @@ def read_geo_test(panel: Panel, test: GeoTest, *, estimator: Estimator | None = 
         *data_checks(panel, test, comparison, spend, found.constant),
         *fit_checks(comparison, fit, fixed_effects=bool(fit.options.get("fixed_effects", True))),
         *middle_check(result, fit.att),
+        *drift_check(result),
         *calibration_check(aa, chosen),
         *others.checks(result, level=test.level),
     )

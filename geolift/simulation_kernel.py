@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from geolift.active_set import Flags, Places, Reals, _nearest, compiled, compiled_sums, solve
+from geolift.drift import LAGS
 
 TIE = 1e-9
 
@@ -49,6 +50,35 @@ def _cyclic_p_value(residual: Reals, post: int, sums: Reals, first: Places, seco
     hits = 1.0
     for t in range(periods):
         if first[t] * second[t] <= bar:
+            hits += 1.0
+    return float(hits / (1 + periods))
+
+
+@compiled_sums
+def _persistence(residual: Reals, pre: int) -> float:
+    """Sum of the autocorrelations of the first ``pre`` residuals: see `geolift.drift`."""
+    middle = 0.0
+    for t in range(pre):
+        middle += residual[t]
+    middle /= pre
+    square, lagged = 0.0, 0.0
+    for t in range(pre):
+        square += (residual[t] - middle) ** 2
+    for lag in LAGS:
+        for t in range(lag, pre):
+            lagged += (residual[t] - middle) * (residual[t - lag] - middle)
+    return lagged / square if square > 1e-300 else 0.0
+
+
+@compiled
+def _surprise_p_value(residual: Reals, post: int, operator: Reals, sums: Reals) -> float:
+    """p-value of the last ``post`` residuals of a gap that drifts: see `geolift.drift`."""
+    periods = residual.shape[0]
+    sums[:] = np.abs(np.dot(operator, residual))
+    bar = sums[periods - post] * (1.0 - TIE)
+    hits = 1.0
+    for t in range(periods):
+        if sums[t] >= bar:
             hits += 1.0
     return float(hits / (1 + periods))
 
@@ -109,8 +139,20 @@ def _prepare(
 
 
 @compiled
-def p_values(window: Reals, share: Reals, allowed: Flags, post: int, effects: Reals, orders: Places) -> Reals:
-    """p-values (S, F) of no effect on one window (G, T), sets as shares (S, G) of their mean."""
+def p_values(
+    window: Reals,
+    share: Reals,
+    allowed: Flags,
+    post: int,
+    effects: Reals,
+    orders: Places,
+    thresholds: Reals,
+    operators: Reals,
+) -> Reals:
+    """p-values (S, F) of no effect on one window (G, T), sets as shares (S, G) of their mean.
+
+    Gaps whose persistence reaches a threshold (L,) are read by that level's operator (L, T, T) of `geolift.drift`.
+    """
     geos, periods = window.shape
     means = np.empty(geos)
     centred = np.empty((geos, periods))
@@ -139,6 +181,10 @@ def p_values(window: Reals, share: Reals, allowed: Flags, post: int, effects: Re
             _residual(series, centred, weights, residual)
             if orders.shape[0] > 0:
                 found[s, f] = _permuted_p_value(residual, post, orders)
+                continue
+            level = np.searchsorted(thresholds, _persistence(residual, periods - post), side="right")
+            if level > 0:
+                found[s, f] = _surprise_p_value(residual, post, operators[level - 1], sums)
             else:
                 found[s, f] = _cyclic_p_value(residual, post, sums, first, second)
     return found

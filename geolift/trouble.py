@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from geolift.calibration import AaRate
 from geolift.data_order import in_data_order
+from geolift.drift import LEVELS
 from geolift.estimators import Comparison, Fit
 from geolift.inference import TestResult
 from geolift.spend import TestSpend
@@ -198,6 +199,24 @@ def middle_check(result: TestResult, att: float) -> list[Check]:
             limit=0.02,
             remedy="The estimate lies at the end of its interval: the effect was uneven over the test, or the donors "
             "changed their ways; look at the path before quoting the interval.",
+            blocking=False,
+        )
+    ]
+
+
+def drift_check(result: TestResult) -> list[Check]:
+    """Whether the gap before the test kept to its mean; one that drifts is read by its surprises (`geolift.drift`)."""
+    if result.details.get("statistic") != "adaptive":
+        return []
+    value, limit = float(result.details["persistence"]), LEVELS[0][0]
+    return [
+        Check(
+            name="gap_steady",
+            passed=value < limit,
+            value=value,
+            limit=limit,
+            remedy="Before the test the treated geos drifted away from their counterfactual and back; the test was read "
+            "against neighbouring periods. More donors, or geos that move alike, make a sharper test.",
             blocking=False,
         )
     ]

@@ -52,7 +52,7 @@ def noise_of(kind: str, rng: np.random.Generator, geos: int, periods: int) -> np
         return free + 0.02 * days * rng.normal(size=(geos, 1))
     if kind == "walk and noise":
         return 0.3 * np.cumsum(free, axis=1) + rng.normal(size=(geos, periods))
-    return 0.4 * np.cumsum(free, axis=1)
+    return np.asarray(0.4 * np.cumsum(free, axis=1))
 
 
 KINDS = ("autocorrelated .4", "season", "heavy tails", "trending", "autocorrelated .9", "walk and noise", "integrated")
@@ -92,14 +92,15 @@ def row(kind: str, geos: int, periods: int, post: int, windows: int, seed: int) 
             both = np.stack([tested, lifted])
             rest = both - plain.counterfactuals(both, donors, periods)
             for statistic in ("adaptive", "combined"):
-                found = permutation_p_values(rest, post, statistic=statistic) <= ALPHA  # type: ignore[arg-type]
+                found = permutation_p_values(rest, post, statistic=statistic) <= ALPHA
                 kept.setdefault((statistic, lift), []).append(not found[0])
                 if lift == LIFTS[1]:
                     seen[statistic].append(bool(found[1]))
     new = [np.mean(kept["adaptive", lift]) for lift in LIFTS]
     old = 1 - np.mean(kept["combined", 0.0])
     power = f"{np.mean(seen['adaptive']):.3f} | {np.mean(seen['combined']):.3f}"
-    return f"| {kind} | {geos} × {periods} | {post} | {1 - new[0]:.3f} | {old:.3f} | {new[1]:.3f} | {new[2]:.3f} | {power} |"
+    size = f"{geos} × {periods} | {post}"
+    return f"| {kind} | {size} | {1 - new[0]:.3f} | {old:.3f} | {new[1]:.3f} | {new[2]:.3f} | {power} |"
 
 
 def main() -> None:
@@ -109,7 +110,9 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     options = parser.parse_args()
     started = time.process_time()
-    print("| noise | geos × periods | test | A/A | A/A, ranks | kept at 5% | kept at 10% | power at 5% | power, ranks |")
+    print(
+        "| noise | geos × periods | test | A/A | A/A, ranks | kept at 5% | kept at 10% | power at 5% | power, ranks |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for kind in options.kinds:
         for size in SIZES:

@@ -68,7 +68,7 @@ def surprise_operator(periods: int, post: int, ratio: float) -> FloatArray:
     -------
     FloatArray
         Row ``s`` belongs to the window that starts at ``s``. A window that runs over the end takes the first periods
-        with the last ones; its prediction knows that they lie apart. Under the model each surprise has the same variance.
+        with the last ones; its prediction knows that they lie apart. Under the model all have the same variance.
 
     Notes
     -----

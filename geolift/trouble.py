@@ -215,7 +215,7 @@ def drift_check(result: TestResult) -> list[Check]:
             passed=value < limit,
             value=value,
             limit=limit,
-            remedy="Before the test the treated geos drifted away from their counterfactual and back; the test was read "
+            remedy="Before the test the treated geos drifted away from their counterfactual; the test was read "
             "against neighbouring periods. More donors, or geos that move alike, make a sharper test.",
             blocking=False,
         )

@@ -92,7 +92,9 @@ def test_persistence_tells_drift_from_noise() -> None:
         carried[:, t] += 0.4 * carried[:, t - 1]
     week = np.sin(2 * np.pi * np.arange(90) / 7) * 2 + noise[:, :90]
     assert np.mean(drift_levels(noise[:, 100:]) > 0) <= 0.03
-    assert np.mean(drift_levels(carried[:, 100:]) > 0) <= 0.25, "sometimes mistaken, which costs power and no false alarm"
+    assert np.mean(drift_levels(carried[:, 100:]) > 0) <= 0.25, (
+        "sometimes mistaken, which costs power and no false alarm"
+    )
     assert np.mean(drift_levels(week) > 0) <= 0.03
     assert np.mean(drift_levels(noise[:, 100:].cumsum(axis=1)) == 2) >= 0.9
     assert persistence(np.zeros((1, 20))).tolist() == [0.0]

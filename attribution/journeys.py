@@ -207,6 +207,23 @@ def person_numbers(unit_ids: NDArray[np.object_]) -> IntArray:
     return np.asarray(hash_array(unit_ids) >> np.uint64(1), dtype=np.int64)
 
 
+def event_trace(touchpoints: pd.DataFrame, table: PathTable) -> IntArray:
+    """Fingerprint of all events of each path's person, shape (P,): changes with any row of theirs, in any column.
+
+    Paths alone tell less: a touch within a session, or beyond the window, costs money and leaves the path as it was.
+    """
+    from pandas.util import hash_pandas_object
+
+    if table.people is None:
+        raise InputError.of("these paths name no people", "Build them from touchpoints", column="people")
+    people = person_numbers(touchpoints["unit_id"].to_numpy(dtype=object))
+    rows = hash_pandas_object(touchpoints.drop(columns="unit_id"), index=False).to_numpy()
+    order = np.argsort(people, kind="stable")
+    numbers, first = np.unique(people[order], return_index=True)
+    sums = np.add.reduceat(rows[order], first)  # wraps around; twice the same row is not the same as once
+    return np.asarray(sums[np.searchsorted(numbers, table.people)].view(np.int64))
+
+
 def _plain(frame: pd.DataFrame) -> pa.Table:
     """Arrow table with naive UTC times: twice as fast as times with a zone, and the same everywhere."""
     import pandas as pd

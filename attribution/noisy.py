@@ -88,14 +88,14 @@ def noisy_report(
             "noise needs ε and largest_value above 0, and a list of channels", "Use ε = 1", value=epsilon
         )
     width = len(channels)
-    counts, value = bounded_counts(table, channels, largest_value)
+    counts, cents_of_all = bounded_counts(table, channels, largest_value)
     rng = np.random.default_rng(seed)
     seeds = [None, None] if seed is None else [int(each) for each in rng.integers(0, 2**31, 2)]
     noisy = noisy_counts(counts.astype(np.float64), epsilon=_FOR_COUNTS * epsilon, per_person=PER_PERSON, seed=seeds[0])
     cents = noisy_counts(
-        np.array([np.rint(100 * value)]),
+        np.array([cents_of_all], dtype=np.float64),
         epsilon=(1 - _FOR_COUNTS) * epsilon,
-        per_person=int(np.ceil(100 * largest_value)),
+        per_person=max(int(100 * largest_value), 1),
         seed=seeds[1],
     )
     positive = np.maximum(noisy, 0).astype(np.float64)
@@ -121,8 +121,10 @@ def noisy_report(
     )
 
 
-def bounded_counts(table: PathTable, channels: tuple[str, ...], largest_value: float) -> tuple[IntArray, float]:
-    """Steps of everybody cut to `PER_PERSON`, shape (C + 1, C + 2), and the sum of their values, cut too.
+def bounded_counts(table: PathTable, channels: tuple[str, ...], largest_value: float) -> tuple[IntArray, int]:
+    """Steps of everybody cut to `PER_PERSON`, shape (C + 1, C + 2), and the sum of their values, cut too, in cents.
+
+    Values are rounded person by person: a rounded sum could move by a cent more than the bound.
 
     Rows: start, channels; columns: channels, conversion, end.
     """
@@ -145,8 +147,8 @@ def bounded_counts(table: PathTable, channels: tuple[str, ...], largest_value: f
         left[person] = room - len(walk) - 1
         np.add.at(counts, (np.concatenate([[0], walk[:-1] + 1]), walk), 1)
         counts[walk[-1] + 1, width + int(table.conversions[path] <= 0)] += 1
-    value = sum(min(max(each, 0.0), largest_value) for each in money.values())
-    return counts, value
+    most = max(int(100 * largest_value), 1)
+    return counts, sum(min(max(round(100 * each), 0), most) for each in money.values())
 
 
 def _noise(rng: np.random.Generator, epsilon: float, shape: tuple[int, ...]) -> IntArray:

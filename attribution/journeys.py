@@ -116,12 +116,13 @@ def _numbered(touchpoints: Table, options: JourneyOptions) -> Table:
         "unit_id",
         "channel",
         "value",
-        # The fraction as text: Spark extracts no microseconds, and every backend can write them.
-        us=touchpoints.ts.epoch_seconds().cast("int64") * 1_000_000 + touchpoints.ts.strftime("%f").cast("int64"),
+        # Whole seconds first: DuckDB rounds them, Spark cuts. The fraction as text: Spark extracts no microseconds.
+        us=touchpoints.ts.truncate("s").epoch_seconds().cast("int64") * 1_000_000
+        + touchpoints.ts.strftime("%f").cast("int64"),
         sale=(touchpoints.kind == "conversion").cast("int64"),
         cost=touchpoints.cost.fill_null(0.0),
     )
-    # Rows that tie in every key are alike in every column that matters.
+    # Rows that tie in every key are alike, so that it does not matter which of them is called the first.
     keys = [plain.us, plain.sale, plain.channel, plain.value, plain.cost]
     inside = ibis.window(group_by=plain.unit_id, order_by=keys)
     before = plain.mutate(
@@ -130,8 +131,10 @@ def _numbered(touchpoints: Table, options: JourneyOptions) -> Table:
     )
     silence = int(options.gap_days * _DAY_US)
     opens = before.mutate(opens=((before.after_sale == 1) | (before.gap > silence)).cast("int64"))
+    # Here it does: of the same touch twice, the one that opens a journey comes first, of conversions it comes second.
+    tied = opens.opens * (2 * opens.sale - 1)
     so_far = ibis.cumulative_window(
-        group_by=opens.unit_id, order_by=[opens.us, opens.sale, opens.channel, opens.value, opens.cost]
+        group_by=opens.unit_id, order_by=[opens.us, opens.sale, opens.channel, opens.value, opens.cost, tied]
     )
     return opens.mutate(journey=opens.opens.sum().over(so_far)).drop("gap", "after_sale", "opens")
 

@@ -100,7 +100,8 @@ def noisy_report(
     )
     positive = np.maximum(noisy, 0).astype(np.float64)
     conversions, total = float(positive[:, width].sum()), max(float(cents[0]) / 100, 0.0)
-    if conversions <= 0:
+    points = {method: _credit(positive[None], method)[0] for method in METHODS}
+    if conversions <= 0 or points["markov"].sum() <= 0:  # also where no journey begins any more
         raise InputError.of(
             "the noise is larger than all conversions", "Raise epsilon or take more data", column="epsilon"
         )
@@ -109,9 +110,8 @@ def noisy_report(
     drawn = np.maximum(redrawn, 0).astype(np.float64)
     frames = []
     for method in METHODS:
-        point, many = _credit(positive[None], method)[0], _credit(drawn, method)
-        lower, upper = ends(many, level)
-        frames.append(_frame(channels, method, point, lower, upper, each, level))
+        lower, upper = ends(_credit(drawn, method), level)
+        frames.append(_frame(channels, method, points[method], lower, upper, each, level))
     return NoisyReport(
         credit=pd.concat(frames, ignore_index=True),
         transitions=_transitions(channels, positive),
@@ -163,6 +163,8 @@ def _credit(tables: FloatArray, method: str) -> FloatArray:
     if method == "last":
         return converted[:, 1:]
     source, target = np.divmod(np.arange((width + 1) * width), width)
+    # Noise may leave a channel without any way out. Every journey ends: half a step is less than could be counted.
+    ended = np.where(converted + tables[:, :, width + 1] > 0, tables[:, :, width + 1], 0.5)
     flat = tables[:, :, :width].reshape(len(tables), -1)
     counts = Transitions(
         channels=tuple(str(each) for each in range(width)),
@@ -172,7 +174,7 @@ def _credit(tables: FloatArray, method: str) -> FloatArray:
         target=target + 1,
         steps=flat.T,
         conversions=converted.T,
-        nulls=tables[:, :, width + 1].T,
+        nulls=ended.T,
         value=np.zeros((width + 1, len(tables))),
     )
     effects = effects_of_draws(counts, np.eye(len(tables)))[:, :, 0]

@@ -100,7 +100,12 @@ def release(
         waiting = int((~np.isin(people.digest, before)).sum())
         return Release(paths=None, ledger=previous, people=int(before.nunique()), waiting=waiting)
     if admitted is None or not admitted.any():
-        raise InputError.of("no channel was met by enough people to be published", "Widen the time range", value=k)
+        raise InputError.of(
+            f"no channel was met by {k} people, so that nothing may be published",
+            "Widen the time range, or lower k in [journeys] if your rules allow it",
+            column="touchpoints",
+            value=f"{len(people.digest)} people",
+        )
     return Release(
         paths=only_met(table.where(admitted[people.of_path])),
         ledger=people.ledger(admitted),

@@ -121,6 +121,19 @@ def test_noisy_credit_is_near_the_exact_one_and_never_the_same():
         noisy_report(table, channels=(), epsilon=1.0, largest_value=1.0, seed=1)
 
 
+def test_noise_that_leaves_a_channel_without_a_way_out_is_still_solved():
+    table = random_people(1)
+    for seed in range(30):
+        try:
+            found = noisy_report(table, channels=("c0", "c1"), epsilon=0.3, largest_value=60.0, seed=seed, draws=200)
+        except InputError as drowned:
+            assert "noise is larger" in str(drowned)
+            continue
+        markov = found.credit[found.credit["method"] == "markov"]
+        assert np.isfinite(markov[["conversions", "lower", "upper"]].to_numpy()).all()
+        assert markov["conversions"].sum() == pytest.approx(found.conversions)
+
+
 def test_more_than_twenty_channels_come_with_an_error_bound():
     world = simulate_journeys(9, JourneySpec(units=1_500, channels=random_journey_channels(9, 23)))
     table = build_paths(world.touchpoints)
@@ -218,4 +231,8 @@ def test_epsilon_without_bounds_is_refused(tmp_path):
     file = tmp_path / "liftwerk.toml"
     file.write_text(file.read_text("utf-8").replace("[journeys]\n", "[journeys]\nepsilon = 1.0\n"), encoding="utf-8")
     with pytest.raises(InputError, match="largest_value"):
+        Workspace.open(tmp_path)
+    twice = 'epsilon = 1.0\nlargest_value = 9.0\nchannels = ["search", "search"]\n'
+    file.write_text(file.read_text("utf-8").replace("epsilon = 1.0\n", twice), encoding="utf-8")
+    with pytest.raises(InputError, match="names one twice"):
         Workspace.open(tmp_path)

@@ -90,7 +90,9 @@ def test_the_zone_a_time_is_written_in_does_not_matter():
         np.testing.assert_array_equal(other.ages, here.ages)
 
 
-def test_only_conversions_is_said_so():
+def test_only_conversions_and_clocks_that_never_were_set_are_said_so():
     frame = edge_cases(1)
+    with pytest.raises(InputError, match="before 1970"):
+        build_paths(frame.assign(ts=frame["ts"] - pd.Timedelta(days=60 * 365)))
     with pytest.raises(InputError, match="no journey has a touch"):
         build_paths(frame[frame["kind"] == "conversion"])

@@ -240,7 +240,9 @@ def _plain(frame: pd.DataFrame) -> pa.Table:
         frame = frame.assign(channel=None)
     stamps = pd.to_datetime(frame["ts"], utc=True).dt.tz_localize(None).astype("datetime64[us]")
     if (stamps < pd.Timestamp(0)).any():
-        raise InputError.of("a touch lies before 1970", "Correct the clock or the unit", column="ts", value=stamps.min())
+        raise InputError.of(
+            "a touch lies before 1970", "Correct the clock or the unit", column="ts", value=stamps.min()
+        )
     return pa.table(
         {
             "unit_id": pa.array(frame["unit_id"].astype(object), type=pa.string(), from_pandas=True),

@@ -73,9 +73,7 @@ class People:
         """Ledger of a release that rests on the people ``admitted``, shape (N,)."""
         rows, columns = np.nonzero(self.met & admitted[:, None])
         names = np.array(self.channels, dtype=object)[columns]
-        return Ledger(
-            table=pd.DataFrame({"person": self.person[rows], "digest": self.digest[rows], "channel": names})
-        )
+        return Ledger(table=pd.DataFrame({"person": self.person[rows], "digest": self.digest[rows], "channel": names}))
 
 
 def everybody(table: PathTable, key: bytes, trace: IntArray | None) -> People:

@@ -122,16 +122,17 @@ def test_noisy_credit_is_near_the_exact_one_and_never_the_same():
 
 
 def test_noise_that_leaves_a_channel_without_a_way_out_is_still_solved():
-    table = random_people(1)
+    table, solved = random_people(1), 0
     for seed in range(30):
         try:
             found = noisy_report(table, channels=("c0", "c1"), epsilon=0.3, largest_value=60.0, seed=seed, draws=200)
-        except InputError as drowned:
-            assert "noise is larger" in str(drowned)
+        except InputError:
             continue
+        solved += 1
         markov = found.credit[found.credit["method"] == "markov"]
         assert np.isfinite(markov[["conversions", "lower", "upper"]].to_numpy()).all()
         assert markov["conversions"].sum() == pytest.approx(found.conversions)
+    assert solved > 10
 
 
 def test_more_than_twenty_channels_come_with_an_error_bound():

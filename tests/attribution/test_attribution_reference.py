@@ -8,7 +8,9 @@ from attribution.journeys import JourneyOptions, build_paths
 from measurement.errors import InputError
 
 START = pd.Timestamp("2026-03-28", tz="UTC")
-NAMES = np.array(["search", "Search", "é-mail", "e\u0301-mail", "動画", "tv > radio", " pad ", "🛒", "10", "9"], dtype=object)
+NAMES = np.array(
+    ["search", "Search", "é-mail", "e\u0301-mail", "動画", "tv > radio", " pad ", "🛒", "10", "9"], dtype=object
+)
 OPTIONS = JourneyOptions(lookback_days=2.0, gap_days=3.0, session_minutes=30.0)
 
 

@@ -39,15 +39,13 @@ def noise_of(kind: str, rng: np.random.Generator, geos: int, periods: int) -> np
     """Each geo's own noise, (G, T); the outcome moves by 3% for each unit."""
     shocks = rng.normal(size=(geos, periods + 100))
     free, days = shocks[:, 100:], np.arange(periods)
-    if kind == "autocorrelated .4":
-        return carried(shocks, 0.4)
-    if kind == "autocorrelated .9":
-        return 0.5 * carried(shocks, 0.9)
+    if kind.startswith("autocorrelated"):
+        return carried(shocks, 0.4) if kind.endswith(".4") else 0.5 * carried(shocks, 0.9)
     if kind == "season":
         strength = 2 + rng.normal(size=(geos, 1))
         return carried(shocks, 0.4) + strength * np.sin(2 * np.pi * days / 7)
     if kind == "heavy tails":
-        return rng.standard_t(3, size=(geos, periods)) / np.sqrt(3)
+        return np.asarray(rng.standard_t(3, size=(geos, periods)) / np.sqrt(3))
     if kind == "trending":
         return free + 0.02 * days * rng.normal(size=(geos, 1))
     if kind == "walk and noise":

@@ -81,7 +81,8 @@ def best_arm(posteriors: Posteriors, *, better: Better = "higher") -> BestArm:
             better=better,
         )
     for refinement in range(4):
-        p_best, expected_best = _integrate(posteriors, better, _PANEL / 2.0**refinement)
+        edges = _panels(posteriors, _ends(posteriors, better), _PANEL / 2.0**refinement)
+        p_best, expected_best = _integrate(posteriors, better, edges)
         if abs(p_best.sum() - 1.0) <= TOLERANCE:
             break
     else:
@@ -94,6 +95,37 @@ def best_arm(posteriors: Posteriors, *, better: Better = "higher") -> BestArm:
         expected_loss=np.maximum(sign * (expected_best - posteriors.mean()), 0.0),
         better=better,
     )
+
+
+def draws_above_leader(posteriors: Posteriors, *, better: Better = "higher") -> Floats:
+    """P(shown) of Thompson sampling in which no arm draws worse than its own mean, exactly; shape (arms,).
+
+    Only draws better than the leader's mean decide then; where none is, the leader is shown. Where two arms lead
+    alike they share that.
+
+    Raises
+    ------
+    ArithmeticError
+        If the probabilities do not sum to 1 within 1e-9 (a bug).
+    """
+    if len(posteriors.arms) == 1:
+        return np.ones(1)
+    sign = 1.0 if better == "higher" else -1.0
+    mean = sign * posteriors.mean()
+    leaders = mean >= mean.max() - 1e-12 * abs(mean.max())
+    middle = float(posteriors.line(np.array([sign * mean.max()]))[0])
+    low, high = _ends(posteriors, better)
+    ends = (middle, max(high, middle)) if better == "higher" else (min(low, middle), middle)
+    beaten = posteriors.below(middle) if better == "higher" else posteriors.above(middle)
+    none = float(np.prod(beaten))
+    for refinement in range(4):
+        above, _ = _integrate(posteriors, better, _panels(posteriors, ends, _PANEL / 2.0**refinement))
+        if abs(above.sum() + none - 1.0) <= TOLERANCE:
+            break
+    else:
+        raise ArithmeticError(f"the probabilities sum to {above.sum() + none!r}")
+    shown = above + none * leaders / leaders.sum()
+    return np.asarray(shown / shown.sum())
 
 
 def with_floor(probability: Floats, floor: float) -> Floats:
@@ -138,8 +170,7 @@ def top_two(p_best: Floats, share: float = 0.5) -> Floats:
     return np.asarray(mixed / mixed.sum())
 
 
-def _integrate(posteriors: Posteriors, better: Better, panel: float) -> tuple[Floats, float]:
-    edges = _panels(posteriors, better, panel)
+def _integrate(posteriors: Posteriors, better: Better, edges: Floats) -> tuple[Floats, float]:
     nodes, weights, partial = _legendre()
     half = np.diff(edges) / 2.0
     x = (edges[:-1] + half)[:, None] + half[:, None] * nodes[None, :]
@@ -160,18 +191,24 @@ def _integrate(posteriors: Posteriors, better: Better, panel: float) -> tuple[Fl
     return p_best, float((mass.sum(axis=0) * posteriors.value(x)).sum() / p_best.sum())
 
 
-def _panels(posteriors: Posteriors, better: Better, panel: float) -> Floats:
+def _ends(posteriors: Posteriors, better: Better) -> tuple[float, float]:
+    """Beyond these ends on the line the best arm is not found: some arm lies surely on the near side of them."""
+    low, high = posteriors.support()
+    if better == "higher":
+        return float(low.max()), float(high.max())
+    return float(low.min()), float(high.min())
+
+
+def _panels(posteriors: Posteriors, ends: tuple[float, float], panel: float) -> Floats:
     """Edges of the panels: short where a narrow density has mass, long elsewhere."""
     low, high = posteriors.support()
-    # beyond these ends the best arm is not found: some arm lies surely on the near side of them
-    start, stop = (low.max(), high.max()) if better == "higher" else (low.min(), high.min())
-    edges = [float(start)]
+    edges, stop = [ends[0]], ends[1]
     width = posteriors.width
     while edges[-1] < stop:
         here = edges[-1]
         gap = np.where(high <= here, np.inf, np.maximum(low - here, 0.0))
         step = float(panel * np.min(np.maximum(width, gap / panel)))
-        edges.append(min(here + step, float(stop)))
+        edges.append(min(here + step, stop))
     return np.asarray(edges)
 
 

@@ -47,6 +47,8 @@ class Experiment(BaseModel):
         Least propensity of an arm that is not paused; left out: 1%, and with many arms a fifth of the traffic together.
     half_life_days
         Older evidence counts less by half each such span; ``"learn"``: what predicts best; ``None``: all counts alike.
+    horizon
+        Planned number of decisions, for ``sampling: "foresight"``; ``None``: no end is planned.
     window_hours
         A reward that comes later than this after its decision is counted as late. It is learnt from all the same.
     """
@@ -61,6 +63,7 @@ class Experiment(BaseModel):
     floor: Annotated[float, Field(ge=0.0, le=0.5)] | None = None
     half_life_days: Annotated[float, Field(gt=0.0, le=3650.0)] | Literal["learn"] | None = "learn"
     window_hours: Annotated[float, Field(gt=0.0, le=24.0 * 366)] = 168.0
+    horizon: Annotated[int, Field(ge=1, le=10**12)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
@@ -68,6 +71,8 @@ class Experiment(BaseModel):
             raise ValueError("arms: two arms have the same name")
         if self.floor is not None and self.floor * len(self.arms) > 1.0:
             raise ValueError(f"floor: {self.floor:g} for each of {len(self.arms)} arms is more than all the traffic")
+        if self.horizon is not None and self.sampling != "foresight":
+            raise ValueError(f"horizon: sampling '{self.sampling}' makes no use of it; say 'foresight' or leave it out")
         return self
 
     def floor_of(self, active: int) -> float:

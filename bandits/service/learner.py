@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.drift import learn_half_life
+from bandits.foresight import Learnt, foresighted, usable_share
 from bandits.propensity import best_arm, top_two, with_floor
 from bandits.revenue import NormalMean
 from bandits.rewards import BetaBernoulli, Floats, GammaPoisson
@@ -97,10 +98,15 @@ class Learner:
 def next_policy(experiment: Experiment, current: Policy, memory: Memory, now: float) -> Policy:
     """The version after ``current``: posteriors, exact P(best), floor; paused arms get nothing."""
     names = [arm.arm_id for arm in current.arms if arm.active]
-    evidence = _evidence(experiment, names, memory, now)
-    best = best_arm(evidence, better=experiment.better)
-    p_best = best.p_best
-    chosen = top_two(p_best) if experiment.sampling == "top_two" else p_best
+    evidence, pending = _evidence(experiment, names, memory, now)
+    p_best = best_arm(evidence, better=experiment.better).p_best
+    chosen = p_best
+    if experiment.sampling == "top_two":
+        chosen = top_two(p_best)
+    elif experiment.sampling == "foresight":
+        decided = sum(values[SHOWN] for values in memory.counts.values())
+        share = usable_share(decided=decided, pending=float(pending.sum()), horizon=experiment.horizon)
+        chosen = foresighted(evidence, pending, share, better=experiment.better)
     propensity = with_floor(chosen, experiment.floor_of(len(names)))
     place = {name: number for number, name in enumerate(names)}
     mean = evidence.mean()
@@ -119,9 +125,8 @@ def next_policy(experiment: Experiment, current: Policy, memory: Memory, now: fl
     return replace(current, version=current.version + 1, arms=arms, reason="learned")
 
 
-def _evidence(
-    experiment: Experiment, names: list[str], memory: Memory, now: float
-) -> BetaBernoulli | GammaPoisson | NormalMean:
+def _evidence(experiment: Experiment, names: list[str], memory: Memory, now: float) -> tuple[Learnt, Floats]:
+    """What is believed, and by arm how many decisions' rewards are still under way."""
     arm, middle, counts = memory.table(names)
     age_h = np.maximum(now - middle, 0.0) / HOUR
     half_life = _half_life(experiment, len(names), arm, middle, counts)
@@ -132,13 +137,14 @@ def _evidence(
         return np.bincount(arm, trust * counts[:, column], len(names))
 
     exposure = np.bincount(arm, counts[:, SHOWN] * trust * arrived, len(names))
+    pending = np.bincount(arm, counts[:, SHOWN] * trust * (1.0 - arrived), len(names))
     total = summed(TOTAL)
     if experiment.reward == "rate":
         # a young arm can have more rewards than its delay-weighted exposure
-        return BetaBernoulli(arms=tuple(names), successes=total, exposure=np.maximum(exposure, total))
+        return BetaBernoulli(arms=tuple(names), successes=total, exposure=np.maximum(exposure, total)), pending
     if experiment.reward == "count":
-        return GammaPoisson(arms=tuple(names), events=total, exposure=exposure)
-    return NormalMean(arms=tuple(names), total=total, squares=summed(SQUARES), exposure=exposure)
+        return GammaPoisson(arms=tuple(names), events=total, exposure=exposure), pending
+    return NormalMean(arms=tuple(names), total=total, squares=summed(SQUARES), exposure=exposure), pending
 
 
 def _half_life(

@@ -23,7 +23,7 @@ _DECAYS = np.array([0.015, 0.03, 0.06, 0.12])
 #: Log likelihood ratios are cut here: beyond, exp overflows and nothing is left to decide.
 _LARGEST = 500.0
 #: P(max over T days ≥ A) over the bound T/A, from simulated nulls: a jump past the threshold overshoots it.
-_OVERSHOOT = 1.0 / 3.0
+_OVERSHOOT = 0.375
 #: The noise is taken this many standard errors larger than estimated: too small makes alarms, too large waits.
 _NOISE_DOUBT = 0.5
 
@@ -58,7 +58,7 @@ class FatigueRule:
     def threshold(self) -> float:
         """Shiryaev–Roberts statistic at which fatigue is confirmed.
 
-        P(max over T days ≥ A) ≤ T/A by Ville's inequality, which counts no overshoot; a third of that is what
+        P(max over T days ≥ A) ≤ T/A by Ville's inequality, which counts no overshoot; three eighths of that are what
         simulations show, whatever the traffic.
         """
         return _OVERSHOOT * self.days / self.false_alarm

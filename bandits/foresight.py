@@ -94,6 +94,6 @@ def foresighted(posteriors: Learnt, pending: Floats, share: float = 1.0, *, bett
     --------
     >>> belief = BetaBernoulli.empty(("a", "b")).update([0] * 20 + [1] * 20, [1] * 9 + [0] * 11 + [1] * 7 + [0] * 13)
     >>> foresighted(belief, np.zeros(2)).round(2).tolist(), foresighted(belief, np.full(2, 200.0)).round(2).tolist()
-    ([0.79, 0.21], [0.97, 0.03])
+    ([0.87, 0.13], [1.0, 0.0])
     """
     return draws_above_leader(foresee(posteriors, pending, share), better=better)

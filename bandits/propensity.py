@@ -86,7 +86,7 @@ def best_arm(posteriors: Posteriors, *, better: Better = "higher") -> BestArm:
     for refinement in range(4):
         edges = _panels(posteriors.width, support, _ends(support, better), _PANEL / 2.0**refinement)
         if len(edges) * len(posteriors.arms) > _WORTH_TRIMMING:
-            edges = _trimmed(posteriors, better, edges)
+            edges = _trimmed(posteriors, support, better, edges)
         p_best, expected_best = _integrate(posteriors, better, edges)
         if abs(p_best.sum() - 1.0) <= TOLERANCE:
             break
@@ -217,10 +217,16 @@ def _panels(width: Floats, support: tuple[Floats, Floats], ends: tuple[float, fl
     return np.asarray(edges)
 
 
-def _trimmed(posteriors: Posteriors, better: Better, edges: Floats) -> Floats:
-    """Without the panels in which the best arm lies with a probability below 4e-18: many arms seldom all fall short."""
+def _trimmed(posteriors: Posteriors, support: tuple[Floats, Floats], better: Better, edges: Floats) -> Floats:
+    """Without the panels in which the best arm lies with a probability below 4e-18: many arms seldom all fall short.
+
+    No arm loses all of its panels: however unlikely, its P(best) is not 0.
+    """
+    reached = float(support[1].min() if better == "higher" else support[0].max())
 
     def empty(edge: float) -> bool:
+        if (edge >= reached) if better == "higher" else (edge <= reached):
+            return False
         short = posteriors.below(edge) if better == "higher" else posteriors.above(edge)
         return bool(np.log(np.maximum(short, 1e-300)).sum() < _NOTHING)
 

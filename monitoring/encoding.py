@@ -84,19 +84,19 @@ def hashes_of(texts: pa.Array) -> NDArray[np.uint64]:
     data[:-8] = np.frombuffer(content or b"", dtype=np.uint8)[bounds[0] : bounds[-1]]
     begin, length = bounds[:-1] - bounds[0], np.diff(bounds)
     words: NDArray[np.uint64] = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
-    found = _mixed(length.astype(np.uint64) + np.uint64(1))
+    found = mixed(length.astype(np.uint64) + np.uint64(1))
     for read in range(0, min(int(length.max()), _LONG), 8):
         rows = np.flatnonzero(length > read)
         word = words[begin[rows] + read]
         beyond = np.clip(8 - (length[rows] - read), 0, 7).astype(np.uint64) * np.uint64(8)
-        found[rows] = _mixed(found[rows] ^ ((word << beyond) >> beyond))
+        found[rows] = mixed(found[rows] ^ ((word << beyond) >> beyond))
     for row in np.flatnonzero(length > _LONG):
         text = data[begin[row] : begin[row] + length[row]].tobytes()
         found[row] = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
     return found
 
 
-def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Every bit of the result hangs on every bit given (the finisher of SplitMix64, Steele et al. 2014)."""
     bits = bits + _ODD
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

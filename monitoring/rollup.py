@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,10 +22,7 @@ from monitoring.intervals import (
     wilson,
 )
 from monitoring.leaves import Leaf, at_ranks, leaves_of_query, members, order_statistics
-from monitoring.tables import ALL
-
-if TYPE_CHECKING:
-    import duckdb
+from monitoring.tables import ALL, Database
 
 KEYS = ("day", "team", "model")
 VALUE_COLUMNS = (*KEYS, "kpi", "value", "lower", "upper", "n")
@@ -39,8 +36,8 @@ _GROUPS = (("day", "team", "model"), ("day", "team"), ("day", "model"), ("day",)
 def kpi_sql(measures: Sequence[Measure]) -> str:
     """One query for all measures of one source that rest on sums (every kind but ``quantile``).
 
-    Gives day, team, model (totals read ``(all)``) and for measure i the columns ``n{i}``, ``y{i}`` and what its
-    interval needs. Runs on the views of `monitoring.tables.open_tables`.
+    Gives day, team, model and for measure i the columns ``n{i}``, ``y{i}`` and what its interval needs. Runs on the
+    views of `monitoring.views`, in DuckDB or through `monitoring.warehouse`.
     """
     fields = []
     for number, measure in enumerate(measures):
@@ -52,23 +49,22 @@ def kpi_sql(measures: Sequence[Measure]) -> str:
         sums = {"n": f"count({y})", "y": f"sum({y})", "x": f"sum({x})", "yy": f"sum({y} * {y})",
                 "xx": f"sum({x} * {x})", "xy": f"sum({x} * {y})"}  # fmt: skip
         fields += [f"{sums[name]}{only} AS {name}{number}" for name in sum_names(measure)]
-    source = measures[0].source
-    # the rows are read once; assembled from the catalogue alone
-    finest = f"(SELECT day, team, model, {', '.join(fields)} FROM {source} GROUP BY day, team, model)"  # noqa: S608
-    return totals_sql(measures, finest)
+    # assembled from the catalogue alone
+    return f"SELECT day, team, model, {', '.join(fields)} FROM {measures[0].source} GROUP BY day, team, model"  # noqa: S608
 
 
-def totals_sql(measures: Sequence[Measure], finest: str) -> str:
-    """Totals over models and teams of a table of the finest groups: sums add up."""
-    names = [f"{name}{number}" for number, measure in enumerate(measures) for name in sum_names(measure)]
-    return f"""SELECT day, {_all("team")}, {_all("model")}, {", ".join(f"sum({name}) AS {name}" for name in names)}
-FROM {finest} GROUP BY {_grouping_sets(measures[0].source)}"""  # noqa: S608 - names of this module
+def with_totals(finest: pd.DataFrame, source: Source) -> pd.DataFrame:
+    """Sums of the finest groups with the totals over models and teams (they read ``(all)``).
 
-
-def quantile_sql(measure: Measure) -> str:
-    """A quantile by day, team and model as a query of its own; `roll_up` sorts past SQL, with the same result."""
-    return f"""SELECT day, team, model, quantile_cont({measure.value}, {measure.quantile}) AS value
-FROM {measure.source} WHERE ({measure.value}) IS NOT NULL AND {measure.where} GROUP BY day, team, model"""  # noqa: S608 - the catalogue
+    Floats are added in one order, whatever order the groups came in: the same log gives the same bytes.
+    """
+    finest = finest.sort_values(list(KEYS), kind="stable", ignore_index=True)
+    sums = [name for name in finest.columns if name not in KEYS]
+    parts = [finest]
+    for group in _groups(source)[1:]:
+        total = finest.groupby(list(group), as_index=False, sort=False, dropna=False)[sums].sum()
+        parts.append(total.assign(**{name: ALL for name in KEYS if name not in group}))
+    return pd.concat(parts, ignore_index=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +91,13 @@ class CallFacts:
     last: int | None
 
 
-def roll_up(connection: duckdb.DuckDBPyConnection, *, level: float, files: Sequence[Path] = ()) -> pd.DataFrame:
+def roll_up(connection: Database, *, level: float, files: Sequence[Path] = ()) -> pd.DataFrame:
     """All KPIs as rows of `VALUE_COLUMNS`; see `rolled_up`."""
     return rolled_up(connection, level=level, files=files)[0]
 
 
 def rolled_up(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Database,
     *,
     level: float,
     files: Sequence[Path] = (),
@@ -112,7 +108,7 @@ def rolled_up(
     Parameters
     ----------
     connection
-        From `monitoring.tables.open_tables`.
+        From `monitoring.tables.open_tables`, or a `monitoring.warehouse.Warehouse`.
     level
         Of the intervals.
     files
@@ -132,19 +128,17 @@ def rolled_up(
     span = _span(connection) if quick is None else (quick.first, quick.last)
     for source, group in groupby(sorted(sums, key=lambda m: m.source), key=lambda m: m.source):
         measures = list(group)
-        sql = kpi_sql(measures)
-        if quick is not None and source in {"calls", "outputs"}:
-            connection.register("finest_groups", quick.sums if source == "calls" else quick.outputs)
-            sql = totals_sql(measures, "finest_groups")
-        frame = connection.sql(sql).df()
-        if len(frame):
+        direct = {} if quick is None else {"calls": quick.sums, "outputs": quick.outputs}
+        finest = direct[source] if source in direct else connection.sql(kpi_sql(measures)).df()
+        if len(finest):
+            frame = with_totals(finest, source)
             table = {name: frame[name].to_numpy() for name in frame.columns}
             hours = hours_seen(frame["day"], span)
             parts += [_from_sums(measure, table, str(number), hours, level) for number, measure in enumerate(measures)]
     quantiles = [measure for measure in asked if measure.kind == "quantile"]
     for (source, value), group in groupby(quantiles, key=lambda m: (m.source, m.value)):
-        direct = quick is not None and source == "calls" and value in quick.leaves
-        leaves = quick.leaves.pop(value) if quick and direct else leaves_of_query(connection, source, value)
+        known = quick is not None and source == "calls" and value in quick.leaves
+        leaves = quick.leaves.pop(value) if quick and known else leaves_of_query(connection, source, value)
         parts += _quantiles(leaves, list(group), level)
     frames = [_frame(parts)]
     if "business" in sources:
@@ -185,23 +179,22 @@ def _all(column: str) -> str:
     return f"CASE WHEN grouping({column}) = 1 THEN '{ALL}' ELSE {column} END AS {column}"
 
 
-def _grouping_sets(source: str) -> str:
+def _groups(source: Source) -> tuple[tuple[str, ...], ...]:
     """Totals over models only make sense where rows have a model."""
-    groups = _GROUPS if source not in ("incidents", "business") else (("day", "team", "model"), ("day", "model"))
-    return "GROUPING SETS (" + ", ".join(f"({', '.join(group)})" for group in groups) + ")"
+    return _GROUPS if source not in ("incidents", "business") else (KEYS, ("day", "model"))
 
 
-def call_totals(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> CallTotals | None:
+def call_totals(connection: Database, files: Sequence[Path]) -> CallTotals | None:
     """One pass over the files; ``None`` where they are not in plain columns."""
-    home = connection.sql("SELECT home FROM workspace").fetchall()[0][0]
+    home = str(connection.sql("SELECT home FROM workspace").df()["home"].iloc[0])
     measures = [measure for measure in MEASURES if measure.source == "calls" and measure.kind != "quantile"]
     return read_calls(files, measures, home)
 
 
-def _span(connection: duckdb.DuckDBPyConnection) -> tuple[int | None, int | None]:
+def _span(connection: Database) -> tuple[int | None, int | None]:
     """The first and the last start of a call, microseconds since 1970."""
-    sql = "SELECT epoch_us(min(start_ts)), epoch_us(max(start_ts)) FROM calls"
-    first, last = connection.sql(sql).fetchall()[0]
+    found = connection.sql("SELECT min(start_ts) AS first, max(start_ts) AS last FROM calls").df()
+    first, last = (None if pd.isna(end) else pd.Timestamp(end).as_unit("us").value for end in found.iloc[0])
     return first, last
 
 
@@ -270,14 +263,14 @@ def _quantiles(leaves: Mapping[Leaf, Floats], measures: Sequence[Measure], level
     return parts
 
 
-def _business(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def _business(connection: Database) -> pd.DataFrame:
     """Business outcomes as measured; several on one day are averaged by their n, as if independent."""
     known: Iterable[str] = (f"'{measure.kpi.id}'" for measure in MEASURES if measure.source == "business")
-    outcomes: pd.DataFrame = connection.sql(
+    outcomes = connection.sql(
         f"""SELECT day, {_all("team")}, model, metric AS kpi, sum(n * value) / sum(n) AS value,
-              CASE WHEN count(*) = 1 THEN any_value(lower)
+              CASE WHEN count(*) = 1 THEN min(lower)
                    ELSE sum(n * value) / sum(n) - sqrt(sum(n * n * (value - lower) ** 2)) / sum(n) END AS lower,
-              CASE WHEN count(*) = 1 THEN any_value(upper)
+              CASE WHEN count(*) = 1 THEN min(upper)
                    ELSE sum(n * value) / sum(n) + sqrt(sum(n * n * (upper - value) ** 2)) / sum(n) END AS upper,
               CAST(sum(n) AS BIGINT) AS n
             FROM business WHERE metric IN ({", ".join(known)}) AND n > 0

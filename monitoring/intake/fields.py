@@ -31,6 +31,10 @@ _MODEL_CALLS = frozenset(
 )  # fmt: skip
 
 
+#: No count of tokens, no cost and no time is as large.
+LARGEST = 1e18
+
+
 @lru_cache(maxsize=1024)
 def kind_of(value: object) -> int:
     """Whether an operation is a model call (1) or a step around one (0).
@@ -58,7 +62,7 @@ def number(value: object) -> float:
         found = float(value)  # type: ignore[arg-type]  # anything else raises, which is the answer
     except (ValueError, TypeError, OverflowError) as wrong:
         raise ValueError(f"{str(value)[:40]} is not a number") from wrong
-    if not 0.0 <= found < 1e18:
+    if not 0.0 <= found < LARGEST:
         raise ValueError(f"{str(value)[:40]} is out of range")
     return found
 

@@ -327,12 +327,14 @@ def test_budgets_at_risk_are_alerts():
 
 
 def test_every_kpi_query_is_text_a_person_can_run(sample):
-    from monitoring.rollup import kpi_sql, quantile_sql
+    from monitoring.leaves import leaves_sql
+    from monitoring.rollup import kpi_sql
     from monitoring.tables import open_tables
 
     connection = open_tables(sample, "EUR")
     for measure in MEASURES:
         if measure.source == "business":
             continue
-        sql = quantile_sql(measure) if measure.kind == "quantile" else kpi_sql([measure])
+        quantile = measure.kind == "quantile"
+        sql = leaves_sql(measure.source, measure.value) if quantile else kpi_sql([measure])
         assert connection.sql(sql).fetchall()

@@ -77,6 +77,16 @@ class Gathered:
         """Plans hang on the slots."""
         self.plans = Plans(self.slots)
 
+    def following(self, kept_back: int) -> Gathered:
+        """What goes on after this chunk: the newest calls go over into it, and what is known of their traces."""
+        late = self.rows[-kept_back:]
+        del self.rows[-kept_back:]
+        traces = {row[_TRACE] for row in late}
+        links = {ids: parent for ids, parent in self.links.items() if ids[0] in traces}
+        return Gathered(
+            file=self.file, slots=self.slots, rows=late, links=links, lines=self.lines, read_to=self.read_to
+        )  # fmt: skip
+
     def reject(self, line: int, reason: str) -> None:
         """Set a line aside."""
         self.aside.append(SetAside(file=self.file, line=line, reason=reason))

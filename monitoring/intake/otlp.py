@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from monitoring.intake.fields import AT, DOLLARS, FIRST_TOKEN, LARGEST, ROW, TOGETHER, Slot, expand, fill, unreadable
+from monitoring.intake.fields import AT, DOLLARS, FIRST_TOKEN, LARGEST, ROW, TOGETHER, Slot, expand, unreadable
 from monitoring.intake.gathered import LATEST_US, Gathered
 from monitoring.intake.plans import Plan
 from monitoring.intake.scores import numeric_score
@@ -114,11 +114,8 @@ def take(traces: Traces, line: int, into: Gathered) -> None:
     So is a resource with all its spans where an attribute of it cannot be: it concerns every one of them.
     """
     for group in traces.resourceSpans:
-        base = list(_NO_VALUES)
         try:
-            for attribute in (group.resource.attributes or ()) if group.resource else ():
-                if attribute.value is not None and attribute.key in into.slots:
-                    fill(base, attribute.key, attribute.value.plain(), into.slots)
+            base = _NO_VALUES if group.resource is None else _filled(group.resource.attributes, _NO_VALUES, into)
         except ValueError as wrong:
             into.reject(line, f"of the resource: {wrong}")
             continue
@@ -213,14 +210,19 @@ def _quickly(attributes: list[Attribute], row: list[Any], plan: Plan) -> bool:
     return True
 
 
-def _take_span(span: Span, base: list[Any], into: Gathered) -> None:
+def _filled(attributes: list[Attribute] | None, base: list[Any], into: Gathered) -> list[Any]:
+    """A copy of the row ``base`` with the attributes in their places."""
     row = base.copy()
-    attributes = span.attributes
     if attributes:
         plan = into.plans.of([attribute.key for attribute in attributes])
         if plan is None or not _quickly(attributes, row, plan):
             row = base.copy()
             _attributes(attributes, row, base, into.slots)
+    return row
+
+
+def _take_span(span: Span, base: list[Any], into: Gathered) -> None:
+    row = _filled(span.attributes, base, into)
     trace, own, parent = span.traceId, span.spanId, span.parentSpanId
     row[_TRACE] = trace.lower() if len(trace) == 32 else hex_id(trace, 32)
     row[_SPAN] = own.lower() if len(own) == 16 else hex_id(own, 16)

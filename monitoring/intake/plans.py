@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from monitoring.intake.fields import DOLLARS, TOGETHER, Slot, number, text_of
@@ -27,8 +27,9 @@ class Plans:
     def __init__(self, slots: Mapping[str, Slot]) -> None:
         self._slots = slots
         self._known: dict[tuple[str, ...], Plan | None] = {}
+        self._latest: tuple[list[str], Plan | None] = ([], None)
 
-    def of(self, keys: Sequence[str]) -> Plan | None:
+    def of(self, keys: list[str]) -> Plan | None:
         """The plan of spans with these keys, all with a value; ``None`` where each attribute is to be looked at.
 
         Examples
@@ -38,22 +39,26 @@ class Plans:
         >>> texts == ((2, AT["model"]),), numbers == ((3, AT["ttft_ms"]),)
         (True, True)
         """
+        known, plan = self._latest
+        if keys == known:  # mostly one instrumentation writes: comparing is quicker than hashing
+            return plan
         together = tuple(keys)
         try:
-            return self._known[together]
+            plan = self._known[together]
         except KeyError:
             plan = None if _unusual(keys) else _planned(keys, self._slots)
             if len(self._known) < _MOST:
                 self._known[together] = plan
-            return plan
+        self._latest = keys, plan
+        return plan
 
 
-def _unusual(keys: Sequence[str]) -> bool:
+def _unusual(keys: list[str]) -> bool:
     """Attributes that touch more than their own place."""
     return any(key in DOLLARS or key in TOGETHER for key in keys)
 
 
-def _planned(keys: Sequence[str], slots: Mapping[str, Slot]) -> Plan:
+def _planned(keys: list[str], slots: Mapping[str, Slot]) -> Plan:
     """The attribute that fills each place: the last with a strong name, else the first."""
     chosen: dict[int, tuple[int, Slot]] = {}
     for at, key in enumerate(keys):

@@ -35,6 +35,7 @@ from monitoring.intake.verdicts import SCORE_SCHEMA, UNPLACED, place_scores, sco
 #: Rows held in memory before they are sorted into their days.
 _FLUSH_ROWS = 1_000_000
 LEDGER = "ledger.json"
+_UNLIKE = ("start_ts", "duration_ms", "ttft_ms", "cost", "trace_id", "span_id", "parent_span_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +199,7 @@ class DayStore:
         merged = merged_calls(fresh if old is None else pa.concat_tables([old, fresh], promote_options="default"))
         if old is not None and old.equals(merged):
             return False
-        write_parquet(file, merged)
+        write_parquet(file, merged, unlike=_UNLIKE)
         return True
 
     def _ledger(self) -> dict[str, Any]:

@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from measurement.memory import keep_freed_memory
 from monitoring.arithmetic import evaluate
 from monitoring.catalogue import Measure
-from monitoring.encoding import Floats, Ints, Names, codes_of, floats_of, is_plain
+from monitoring.encoding import Floats, Ints, Names, codes_of, dictionary_of, floats_of, is_plain
 from monitoring.leaves import Leaf
 from monitoring.outputs import OutputParts
 
@@ -88,6 +89,7 @@ def read_calls(paths: Sequence[Path], measures: Sequence[Measure], currency: str
     CallTotals or None
         ``None`` where a file is not in plain columns (times as text, say): SQL converts those.
     """
+    keep_freed_memory()
     work = _Pass(measures=measures, currency=currency)
     for path in paths:
         schema = pq.read_schema(path)
@@ -134,7 +136,9 @@ class _Pass:
         if "output_id" in table.column_names:
             self.outputs.add(table.column("output_id"), days, (team, teams), (model, models), columns["cost"])
         leaf = _Leaves(days, (team, teams), (model, models))
-        columns = {name: values[leaf.order] for name, values in columns.items()}
+        # a column that two names stand for is put in order once
+        ordered = {id(values): values[leaf.order] for values in columns.values()}
+        columns = {name: ordered[id(values)] for name, values in columns.items()}
         self._sum(leaf, columns, foreign[leaf.order] if foreign.any() else foreign)
         self._collect(leaf, columns)
 
@@ -143,16 +147,17 @@ class _Pass:
         columns["error"] = np.zeros(len(table))
         if "error_type" in table.column_names:
             code, names = codes_of(table.column("error_type"), missing="")
-            columns["error"] = np.array([float(name != "") for name in names])[code]
+            if names != [""]:
+                columns["error"] = np.array([float(name != "") for name in names])[code]
+        foreign = np.zeros(len(table), dtype=bool)
         columns["reported"] = columns["cost"]
         if "currency" in table.column_names:
-            code, names = codes_of(table.column("currency"), missing=self.currency)
-            elsewhere = np.array([name != self.currency for name in names], dtype=bool)
-            if elsewhere.any():
-                foreign = elsewhere[code]
+            money = dictionary_of(table.column("currency"))
+            if any(name != self.currency for name in money.dictionary.to_pylist()):
+                code, names = codes_of(table.column("currency"), missing=self.currency)
+                foreign = np.array([name != self.currency for name in names], dtype=bool)[code]
                 columns["cost"] = np.where(foreign, np.nan, columns["cost"])
-                return foreign
-        return np.zeros(len(table), dtype=bool)
+        return foreign
 
     def _sum(self, leaf: _Leaves, columns: Mapping[str, Floats], foreign: NDArray[np.bool_]) -> None:
         everyone = leaf.rows.astype(float)

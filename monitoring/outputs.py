@@ -54,12 +54,11 @@ class OutputParts:
             team_code, model_code = team_code[known], model_code[known]
         if not len(ids):
             return
-        place, hashes = _places(ids)
+        group, hashes = _grouped(ids)
         none = np.isnan(cost)
         money = np.nan_to_num(cost) if none.any() else cost
-        group = _Runs(place, len(hashes)) if place[0] == 0 and (np.diff(place) >= 0).all() else _Places(place, len(hashes))
         top = group.most(money)
-        dearest = money == top[place]
+        dearest = money == top[group.place]
         self.parts.append(
             _Part(
                 hash=hashes,
@@ -125,8 +124,8 @@ class OutputParts:
         return [*alone, _Part(**{name: joined[name].to_numpy() for name in _Part.__slots__})]
 
 
-def _places(ids: pa.ChunkedArray) -> tuple[Ints, NDArray[np.uint64]]:
-    """Which output each row is of, and the hashes of the outputs.
+def _grouped(ids: pa.ChunkedArray) -> tuple[_Runs | _Places, NDArray[np.uint64]]:
+    """Rows by output, and the hashes of the outputs.
 
     In a log in order of time the calls of an output mostly follow each other: then each run of rows counts as an output
     of its own, and `OutputParts` puts together what lies in several.
@@ -135,16 +134,17 @@ def _places(ids: pa.ChunkedArray) -> tuple[Ints, NDArray[np.uint64]]:
     hashes = hashes_of(one)
     begins = np.append(True, hashes[1:] != hashes[:-1])
     if np.count_nonzero(begins) <= _RUNS * len(hashes):
-        return np.cumsum(begins) - 1, hashes[begins]
+        return _Runs(begins), hashes[begins]
     found = pa.array(hashes).dictionary_encode()
-    return np.asarray(found.indices.to_numpy(), dtype=np.int64), found.dictionary.to_numpy()
+    return _Places(found.indices.to_numpy().astype(np.int64), len(found.dictionary)), found.dictionary.to_numpy()
 
 
 class _Runs:
-    """Rows that are together by output: ``place`` ascends."""
+    """Rows that follow each other by output; ``begins`` says where one does, ``place`` of which output a row is."""
 
-    def __init__(self, place: Ints, size: int) -> None:
-        self._begin = np.searchsorted(place, np.arange(size))
+    def __init__(self, begins: NDArray[np.bool_]) -> None:
+        self.place = np.cumsum(begins) - 1
+        self._begin = np.flatnonzero(begins)
 
     def total(self, values: Floats) -> Floats:
         return np.add.reduceat(values, self._begin)
@@ -160,20 +160,20 @@ class _Places:
     """Rows in any order, no place without a row."""
 
     def __init__(self, place: Ints, size: int) -> None:
-        self._place, self._first = place, np.empty(size, dtype=np.int64)
+        self.place, self._first = place, np.empty(size, dtype=np.int64)
         self._first[place] = np.arange(len(place))
 
     def total(self, values: Floats) -> Floats:
-        return np.bincount(self._place, values, len(self._first))
+        return np.bincount(self.place, values, len(self._first))
 
     def most(self, values: NDArray[Any]) -> NDArray[Any]:
         found = values[self._first]
-        np.maximum.at(found, self._place, values)
+        np.maximum.at(found, self.place, values)
         return found
 
     def least(self, values: NDArray[Any]) -> NDArray[Any]:
         found = values[self._first]
-        np.minimum.at(found, self._place, values)
+        np.minimum.at(found, self.place, values)
         return found
 
 

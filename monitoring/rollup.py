@@ -92,18 +92,7 @@ class CallFacts:
 
 
 def roll_up(connection: Database, *, level: float, files: Sequence[Path] = ()) -> pd.DataFrame:
-    """All KPIs as rows of `VALUE_COLUMNS`; see `rolled_up`."""
-    return rolled_up(connection, level=level, files=files)[0]
-
-
-def rolled_up(
-    connection: Database,
-    *,
-    level: float,
-    files: Sequence[Path] = (),
-    sources: Collection[Source] = SOURCES,
-) -> tuple[pd.DataFrame, CallTotals | None]:
-    """All KPIs as rows of `VALUE_COLUMNS`; a group without observations has no row, so unknown never reads as 0.
+    """All KPIs as rows of `VALUE_COLUMNS`.
 
     Parameters
     ----------
@@ -113,23 +102,45 @@ def rolled_up(
         Of the intervals.
     files
         Where all calls lie in Parquet files: they are read past SQL.
+    """
+    return rolled_up(connection, level=level, quick=read_files(connection, files))
+
+
+def read_files(connection: Database, files: Sequence[Path]) -> CallTotals | None:
+    """One pass over Parquet files of calls; ``None`` without files, and where they are not in plain columns."""
+    if not files:
+        return None
+    return call_totals(files, str(connection.sql("SELECT home FROM workspace").df()["home"].iloc[0]))
+
+
+def rolled_up(
+    connection: Database | None,
+    *,
+    level: float,
+    quick: CallTotals | None = None,
+    sources: Collection[Source] = SOURCES,
+) -> pd.DataFrame:
+    """KPIs as rows of `VALUE_COLUMNS`; a group without observations has no row, so unknown never reads as 0.
+
+    Parameters
+    ----------
+    connection
+        As in `roll_up`; ``None`` where ``quick`` has all that is asked.
+    level
+        Of the intervals.
+    quick
+        What a pass over all calls found; its leaves are used up.
     sources
         Those whose KPIs are wanted.
-
-    Returns
-    -------
-    DataFrame, CallTotals or None
-        The KPIs, and what the pass over the files found (its leaves are used up).
     """
     parts: list[Rows] = []
-    quick = call_totals(connection, files) if files and "calls" in sources else None
     asked = [measure for measure in MEASURES if measure.source in sources]
     sums = [measure for measure in asked if measure.kind != "quantile" and measure.source != "business"]
-    span = _span(connection) if quick is None else (quick.first, quick.last)
+    span = (quick.first, quick.last) if quick is not None else _span(_asked(connection))
     for source, group in groupby(sorted(sums, key=lambda m: m.source), key=lambda m: m.source):
         measures = list(group)
         direct = {} if quick is None else {"calls": quick.sums, "outputs": quick.outputs}
-        finest = direct[source] if source in direct else connection.sql(kpi_sql(measures)).df()
+        finest = direct[source] if source in direct else _asked(connection).sql(kpi_sql(measures)).df()
         if len(finest):
             frame = with_totals(finest, source)
             table = {name: frame[name].to_numpy() for name in frame.columns}
@@ -138,12 +149,18 @@ def rolled_up(
     quantiles = [measure for measure in asked if measure.kind == "quantile"]
     for (source, value), group in groupby(quantiles, key=lambda m: (m.source, m.value)):
         known = quick is not None and source == "calls" and value in quick.leaves
-        leaves = quick.leaves.pop(value) if quick and known else leaves_of_query(connection, source, value)
+        leaves = quick.leaves.pop(value) if quick and known else leaves_of_query(_asked(connection), source, value)
         parts += _quantiles(leaves, list(group), level)
     frames = [_frame(parts)]
     if "business" in sources:
-        frames.append(_business(connection))
-    return in_order(frames), quick
+        frames.append(_business(_asked(connection)))
+    return in_order(frames)
+
+
+def _asked(connection: Database | None) -> Database:
+    if connection is None:
+        raise ValueError("a source that the pass over the calls does not know needs a connection")
+    return connection
 
 
 def facts_of(found: CallTotals) -> CallFacts:
@@ -184,17 +201,16 @@ def _groups(source: Source) -> tuple[tuple[str, ...], ...]:
     return _GROUPS if source not in ("incidents", "business") else (KEYS, ("day", "model"))
 
 
-def call_totals(connection: Database, files: Sequence[Path]) -> CallTotals | None:
+def call_totals(files: Sequence[Path], currency: str) -> CallTotals | None:
     """One pass over the files; ``None`` where they are not in plain columns."""
-    home = str(connection.sql("SELECT home FROM workspace").df()["home"].iloc[0])
     measures = [measure for measure in MEASURES if measure.source == "calls" and measure.kind != "quantile"]
-    return read_calls(files, measures, home)
+    return read_calls(files, measures, currency)
 
 
 def _span(connection: Database) -> tuple[int | None, int | None]:
     """The first and the last start of a call, microseconds since 1970."""
     found = connection.sql("SELECT min(start_ts) AS first, max(start_ts) AS last FROM calls").df()
-    first, last = (None if pd.isna(end) else pd.Timestamp(end).as_unit("us").value for end in found.iloc[0])
+    first, last = (None if pd.isna(end) else pd.Timestamp(end).value // 1_000 for end in found.iloc[0])
     return first, last
 
 
@@ -240,27 +256,37 @@ def _from_sums(measure: Measure, table: Rows, number: str, hours: Floats, level:
 
 def _quantiles(leaves: Mapping[Leaf, Floats], measures: Sequence[Measure], level: float) -> list[Rows]:
     """Exact quantiles (linear interpolation, as NumPy and DuckDB's quantile_cont) with order-statistic intervals."""
+    if not leaves:
+        return []
+    groups = {group: members(leaves, [KEYS.index(name) for name in group]) for group in _GROUPS}
+    sizes = {group: np.array([sum(map(len, one)) for one in found.values()]) for group, found in groups.items()}
+    # the ranks of all groups at once: a call of SciPy's distributions takes as long as a thousand ranks
+    distinct = np.unique(np.concatenate(list(sizes.values())))
     parts = []
-    for group in _GROUPS if leaves else ():
-        found = members(leaves, [KEYS.index(name) for name in group])
-        sizes = np.array([sum(map(len, leaf_set)) for leaf_set in found.values()])
-        distinct, place = np.unique(sizes, return_inverse=True)
-        places = {name: place for place, name in enumerate(group)}
-        keys: Rows = {
-            name: np.array([key[places[name]] if name in places else ALL for key in found], dtype=object)
-            for name in KEYS
-        }
-        keys["day"] = keys["day"].astype(np.int64).astype("datetime64[D]").astype("datetime64[s]")
-        for measure in measures:
-            ends = [end[place] for end in quantile_ranks(distinct, measure.quantile, level)]
-            ranks = np.stack([1.0 + (sizes - 1) * measure.quantile, *ends], axis=1)
+    for measure in measures:
+        bounds = quantile_ranks(distinct, measure.quantile, level)
+        for group, found in groups.items():
+            size = sizes[group]
+            place = np.searchsorted(distinct, size)
+            ranks = np.stack([1.0 + (size - 1) * measure.quantile, *(end[place] for end in bounds)], axis=1)
             if group == KEYS:
                 values = at_ranks([leaf for (leaf,) in found.values()], ranks)
             else:
                 values = np.array([order_statistics(*one) for one in zip(found.values(), ranks, strict=True)])
             value, low, high = values.T
-            parts.append({**keys, "kpi": measure.kpi.id, "value": value, "lower": low, "upper": high, "n": sizes})
+            keys = _keys(list(found), group)
+            parts.append({**keys, "kpi": measure.kpi.id, "value": value, "lower": low, "upper": high, "n": size})
     return parts
+
+
+def _keys(found: Sequence[tuple[object, ...]], group: tuple[str, ...]) -> Rows:
+    """Columns day, team and model of groups; what a group is not by, reads ``(all)``."""
+    columns: Rows = {
+        name: np.array([key[group.index(name)] if name in group else ALL for key in found], dtype=object)
+        for name in KEYS
+    }
+    columns["day"] = columns["day"].astype(np.int64).astype("datetime64[D]").astype("datetime64[s]")
+    return columns
 
 
 def _business(connection: Database) -> pd.DataFrame:

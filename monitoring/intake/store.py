@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from measurement.memory import keep_freed_memory
 from measurement.progress import Progress, silent
 from measurement.store import file_hash, write_atomically, write_parquet
 from monitoring.intake.calls import CallRules, call_table
@@ -127,6 +128,7 @@ class DayStore:
         progress
             Told how many files are done.
         """
+        keep_freed_memory()
         ledger = self._ledger()
         known = {name: FileState(**state) for name, state in ledger.get("files", {}).items()}
         aside = [SetAside(**entry) for entry in ledger.get("aside", [])]

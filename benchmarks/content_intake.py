@@ -1,4 +1,4 @@
-"""CPU time of the intake: OTLP JSON lines → days of Parquet, everything that `liftwerk content` does with them included.
+"""CPU time of the intake: OTLP JSON lines → days of Parquet, all that `liftwerk content` does with them included.
 
 Run: python benchmarks/content_intake.py --calls 100_000 --per-line 100
 """
@@ -21,7 +21,7 @@ START_NS = 1_772_445_600_000_000_000  # 2026-03-02T10:00:00Z
 
 def write_spans(path, calls, per_line, days, seed=7):
     """Model calls as OpenTelemetry's file exporter writes them: 10 attributes, an event, a resource, a scope."""
-    rng = random.Random(seed)  # noqa: S311 - no secret
+    rng = random.Random(seed)
     with path.open("w", encoding="utf-8") as stream:
         for first in range(0, calls, per_line):
             spans = [_span(rng, number, calls, days) for number in range(first, min(first + per_line, calls))]
@@ -34,7 +34,7 @@ def _span(rng, number, calls, days):
     start = START_NS + int(number / calls * days * 86_400e9)
     end = start + int(rng.lognormvariate(7.2, 0.7) * 1e6)
     model = rng.choice(["gpt-5-mini", "claude-haiku-4", "mistral-small"])
-    span = {
+    return {
         "traceId": f"{number // 3 + 1:032x}",
         "spanId": f"{number + 1:016x}",
         "parentSpanId": "",
@@ -58,7 +58,6 @@ def _span(rng, number, calls, days):
         "events": [{"timeUnixNano": str(start + 200_000_000), "name": "first_token"}],
         "status": {"code": 2, "message": "timeout"} if rng.random() < 0.02 else {},
     }
-    return span
 
 
 def _text(key, value):

@@ -142,9 +142,7 @@ def attribute(session: Session, *, again: bool) -> int:
     return _make(session, run_attribute, show_attribution, again=again)
 
 
-def content(
-    session: Session, *, again: bool, metrics_file: Path | None = None, metrics_port: int | None = None
-) -> int:
+def content(session: Session, *, again: bool, metrics_file: Path | None = None, metrics_port: int | None = None) -> int:
     """``liftwerk content``; 3 while a canary is stopped, whenever and by whichever run it was."""
     from decisions.canary_stops import CanaryStops
     from jobs.content import run_content

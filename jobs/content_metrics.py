@@ -86,7 +86,7 @@ def metrics_server(workspace: Workspace, port: int) -> ThreadingHTTPServer:
     """A server that is not started yet; port 0 takes any."""
 
     class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the standard library's name
+        def do_GET(self) -> None:
             found = self.path.split("?")[0] == "/metrics"
             body = metrics_text(_newest(workspace)).encode() if found else b"see /metrics\n"
             self.send_response(200 if found else 404)

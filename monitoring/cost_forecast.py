@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -112,8 +112,9 @@ def forecasts(wide: pd.DataFrame, budgets: Mapping[tuple[str, str], float], leve
     rows = []
     for team in wide.columns:
         found = month_end(wide[team], month, level)
-        rows.append((str(month), team, wide.index[-1].date(), found.spent, found.forecast, found.lower, found.upper, level,
-                     budgets.get((str(team), str(month)), np.nan)))  # fmt: skip
+        budget = budgets.get((str(team), str(month)), np.nan)
+        through = wide.index[-1].date()
+        rows.append((str(month), team, through, *asdict(found).values(), level, budget))
     return pd.DataFrame(rows, columns=list(FORECAST_COLUMNS))
 
 

@@ -55,7 +55,9 @@ def cost_report(connection: duckdb.DuckDBPyConnection, facts: CallFacts | None =
     """Cost spikes, budgets at risk, and the forecast of the month's end."""
     daily = daily_costs(connection, facts)
     if daily.empty:
-        return CostReport(alerts=pd.DataFrame(columns=list(ALERT_COLUMNS)), forecast=pd.DataFrame(columns=list(FORECAST_COLUMNS)))
+        return CostReport(
+            alerts=pd.DataFrame(columns=list(ALERT_COLUMNS)), forecast=pd.DataFrame(columns=list(FORECAST_COLUMNS))
+        )
     wide = daily.pivot_table(index="day", columns="team", values="cost", aggfunc="sum")
     wide = wide.reindex(pd.date_range(wide.index.min(), wide.index.max())).fillna(0.0)
     wide[ALL] = wide.sum(axis=1)
@@ -135,7 +137,7 @@ def _budget(wide: pd.DataFrame, team: str, month: str, amount: float) -> list[di
     over = end.spent > amount
     if not over and end.forecast <= amount:
         return []
-    between = "" if end.lower != end.lower else f", 90% between {end.lower:.2f} and {end.upper:.2f}"  # noqa: PLR0124 - NaN
+    between = "" if end.lower != end.lower else f", 90% between {end.lower:.2f} and {end.upper:.2f}"
     return [
         {
             "day": days[-1].date(),

@@ -292,7 +292,7 @@ def _keys(found: Sequence[tuple[object, ...]], group: tuple[str, ...]) -> Rows:
 def _business(connection: Database) -> pd.DataFrame:
     """Business outcomes as measured; several on one day are averaged by their n, as if independent."""
     known: Iterable[str] = (f"'{measure.kpi.id}'" for measure in MEASURES if measure.source == "business")
-    outcomes = connection.sql(
+    return connection.sql(
         f"""SELECT day, {_all("team")}, model, metric AS kpi, sum(n * value) / sum(n) AS value,
               CASE WHEN count(*) = 1 THEN min(lower)
                    ELSE sum(n * value) / sum(n) - sqrt(sum(n * n * (value - lower) ** 2)) / sum(n) END AS lower,
@@ -302,4 +302,3 @@ def _business(connection: Database) -> pd.DataFrame:
             FROM business WHERE metric IN ({", ".join(known)}) AND n > 0
             GROUP BY GROUPING SETS ((day, team, model, metric), (day, model, metric))"""  # noqa: S608
     ).df()
-    return outcomes

@@ -25,12 +25,12 @@ from measurement.memory import keep_freed_memory
 from measurement.progress import Progress, silent
 from measurement.store import file_hash, write_atomically, write_parquet
 from monitoring.intake.calls import CallRules, call_table
+from monitoring.intake.days import by_day, merged_calls
 from monitoring.intake.fields import Slot, slots_of
 from monitoring.intake.files import FileState, left_off, state_of
 from monitoring.intake.gathered import Gathered, SetAside
 from monitoring.intake.lines import Place, gather
 from monitoring.intake.plain import is_call_table, read_call_table, take_csv
-from monitoring.intake.days import by_day, merged_calls
 from monitoring.intake.verdicts import SCORE_SCHEMA, UNPLACED, place_scores, score_table
 
 #: Rows held in memory before they are sorted into their days.

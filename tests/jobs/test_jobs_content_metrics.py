@@ -48,7 +48,7 @@ def test_a_file_for_the_node_exporter_and_an_endpoint(root: Path, tmp_path: Path
     assert 'team="we \\"b\\""' in text
     assert 'liftwerk_content_month_end_cost{team="(all)",month="2026-05"} 62.0' in text
     assert "hallucination_rate" not in text  # not judged is not zero
-    counters, aside = read_all([(file, file.name)])  # our own reader of the format finds nothing wrong
+    _, aside = read_all([(file, file.name)])  # our own reader of the format finds nothing wrong
     assert not aside
     server = metrics_server(Workspace.open(root), 0)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -32,12 +32,16 @@ def main():
         session.read.parquet(str(file)).createOrReplaceTempView(name)
     spark = ibis.pyspark.connect(session)
     ours = roll_up(open_tables(files, "EUR"), level=0.95).set_index(KEYS)
-    found = warehouse_kpis(lambda sql: spark.sql(sql).to_pyarrow(), "spark", {name: name for name in files}, currency="EUR")
+    found = warehouse_kpis(
+        lambda sql: spark.sql(sql).to_pyarrow(), "spark", {name: name for name in files}, currency="EUR"
+    )
     theirs = found.set_index(KEYS)
     same = ours.index.equals(theirs.index)
     gaps = {}
     for kpi, rows in ours.groupby(level="kpi") if same else ():
-        one, two = (table[["value", "lower", "upper", "n"]].to_numpy(dtype=float) for table in (rows, theirs.loc[rows.index]))
+        one, two = (
+            table[["value", "lower", "upper", "n"]].to_numpy(dtype=float) for table in (rows, theirs.loc[rows.index])
+        )
         unlike = np.isnan(one) != np.isnan(two)
         gap = np.nan_to_num(np.abs(one - two) / np.maximum(np.abs(one), 1.0))
         gaps[kpi] = 1.0 if unlike.any() else float(gap.max())

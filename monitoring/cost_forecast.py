@@ -75,16 +75,18 @@ def month_end(cost: pd.Series[float], month: pd.Period, level: float = 0.9) -> M
     factor, used = _weekdays(past, weekday[-_WINDOW:])
     expected = float(past.mean() * factor[coming.day_of_week.to_numpy()].sum())
     off = past / (past.mean() * factor[weekday[-_WINDOW:]]) - 1.0
-    error = max(_relative_error(off, len(coming), used), _past_error(values, weekday, len(coming)))
-    reach = float(stats.t.ppf(0.5 + level / 2.0, max(len(past) - used, 1))) * expected * error
+    error, free = _past_error(values, weekday, len(coming))
+    within = _relative_error(off, len(coming), used)
+    wide = stats.t.ppf(0.5 + level / 2.0, [max(len(past) - used, 1), free])
+    reach = expected * float(max(wide[0] * within, wide[1] * error))
     forecast = spent + expected
     return MonthEnd(spent=spent, forecast=forecast, lower=max(forecast - reach, spent), upper=forecast + reach)
 
 
-def _past_error(values: Floats, weekday: NDArray[np.int32], ahead: int) -> float:
-    """How far such forecasts were off before, root mean square in proportion; 0 where the past is too short to tell.
+def _past_error(values: Floats, weekday: NDArray[np.int32], ahead: int) -> tuple[float, int]:
+    """How far such forecasts were off before, root mean square in proportion, and how many of them do not overlap.
 
-    Costs that drift for weeks look calmer within 28 days than they are.
+    0 where the past is too short to tell. Costs that drift for weeks look calmer within 28 days than they are.
     """
     errors = []
     for now in range(_WINDOW, len(values) - ahead + 1):
@@ -93,7 +95,9 @@ def _past_error(values: Floats, weekday: NDArray[np.int32], ahead: int) -> float
         expected = past.mean() * factor[weekday[now : now + ahead]].sum()
         if expected > 0:
             errors.append(values[now : now + ahead].sum() / expected - 1.0)
-    return float(np.sqrt(np.mean(np.square(errors)))) if len(errors) >= _ORIGINS else 0.0
+    if len(errors) < _ORIGINS:
+        return 0.0, 1
+    return float(np.sqrt(np.mean(np.square(errors)))), max(len(errors) // ahead, 2)
 
 
 def forecasts(wide: pd.DataFrame, budgets: Mapping[tuple[str, str], float], level: float = 0.9) -> pd.DataFrame:

@@ -147,7 +147,7 @@ class HashSet:
 
     def holds(self, others: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which of ``others`` are in the set, shape as ``others``."""
-        found = self._table[others & _SCREEN]
+        found: NDArray[np.bool_] = self._table[others & _SCREEN]
         maybe = others[found]
         place = np.minimum(np.searchsorted(self._hashes, maybe), len(self._hashes) - 1)
         found[found] = self._hashes[place] == maybe

@@ -72,4 +72,5 @@ def _in_order(calls: pa.Table, kept: Ints) -> Ints:
     if (np.diff(start[order]) > 0).all():
         return order
     names = calls.select(["start_ts", "trace_id", "span_id"]).take(pa.array(kept))
-    return pc.sort_indices(names, [(name, "ascending") for name in names.column_names]).to_numpy()
+    found: Ints = pc.sort_indices(names, [(name, "ascending") for name in names.column_names]).to_numpy()
+    return found.astype(np.int64)

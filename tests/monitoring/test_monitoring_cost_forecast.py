@@ -30,7 +30,7 @@ def test_intervals_cover_the_month(memory, noise):
         for cut in (127, 134, 141):  # 7, 14 and 21 May
             found = month_end(known.iloc[:cut], MAY)
             hits.append(found.lower <= known["2026-05"].sum() <= found.upper)
-    assert 0.85 <= np.mean(hits) <= 0.97  # nominal 90%
+    assert 0.85 <= np.mean(hits) <= 0.98  # nominal 90%; three looks at a month hang together
 
 
 def test_weekdays_are_told_apart():

@@ -22,7 +22,7 @@ from monitoring.error_budgets import ErrorBudget, error_budgets
 from monitoring.judges import calibration, corrected_rates, judge_checks, judged_counts
 from monitoring.objectives import hold_against, objective_alerts
 from monitoring.rollup import SOURCES, CallFacts, facts_of, in_order, read_files, rolled_up
-from monitoring.tables import ALL, Table, open_tables, parquet_files
+from monitoring.tables import ALL, Table, one_thread, open_tables, parquet_files
 
 if TYPE_CHECKING:
     import duckdb
@@ -164,14 +164,15 @@ def content_report(
     check_objectives(objectives)
     connection = open_tables(tables, currency)
     try:
-        values, facts = _values(connection, tables, rollups, (currency, level))
+        with one_thread(connection):
+            values, facts = _values(connection, tables, rollups, (currency, level))
+            costs = cost_report(connection, facts)
         counts = judged_counts(connection)
         judges = calibration(counts, level=level)
         values = _with_corrected(values, corrected_rates(counts, level=level))
         values["day"] = pd.to_datetime(values["day"]).dt.date
         table = hold_against(values, objectives)[list(KPI_COLUMNS)]
         budgets = error_budgets(connection, objectives, budget or ErrorBudget(), level=level)
-        costs = cost_report(connection, facts)
         alerts = [objective_alerts(table), budgets.alerts, costs.alerts]
         return ContentReport(
             table=table,

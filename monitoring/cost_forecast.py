@@ -67,7 +67,8 @@ def month_end(cost: pd.Series[float], month: pd.Period, level: float = 0.9) -> M
     days = pd.DatetimeIndex(cost.index)
     spent = float(cost[(days >= month.start_time) & (days <= month.end_time)].sum())
     coming = pd.date_range(days[-1] + pd.Timedelta(days=1), month.end_time, freq="D")
-    values, weekday = cost.to_numpy(dtype=float), days.day_of_week.to_numpy()
+    values: Floats = np.asarray(cost.to_numpy(), dtype=np.float64)
+    weekday = days.day_of_week.to_numpy()
     past = values[-_WINDOW:]
     if not len(coming) or len(past) < _LEAST or past.sum() <= 0:
         known = spent if not len(coming) else np.nan
@@ -77,8 +78,9 @@ def month_end(cost: pd.Series[float], month: pd.Period, level: float = 0.9) -> M
     off = past / (past.mean() * factor[weekday[-_WINDOW:]]) - 1.0
     error, free = _past_error(values, weekday, len(coming))
     within = _relative_error(off, len(coming), used)
-    wide = stats.t.ppf(0.5 + level / 2.0, [max(len(past) - used, 1), free])
-    reach = expected * float(max(wide[0] * within, wide[1] * error))
+    now = within * float(stats.t.ppf(0.5 + level / 2.0, max(len(past) - used, 1)))
+    before = error * float(stats.t.ppf(0.5 + level / 2.0, free))
+    reach = expected * max(now, before)
     forecast = spent + expected
     return MonthEnd(spent=spent, forecast=forecast, lower=max(forecast - reach, spent), upper=forecast + reach)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from monitoring.encoding import HashSet, hashes_of
 from monitoring.intake.verdicts import UNPLACED
 from monitoring.intervals import count_interval
 from monitoring.rollup import KEYS, VALUE_COLUMNS, CallFacts, call_totals, hours_seen, rolled_up
-from monitoring.tables import Table, open_tables
+from monitoring.tables import Table, one_thread, open_tables
 
 _STATE = b"liftwerk"
 #: Sources whose rows are kept by day; the others are small tables without days of their own.
@@ -208,7 +209,8 @@ def _compute(state: _State, work: _Work, again: set[str], gone: set[str]) -> Non
     connection = open_tables(tables, work.currency) if "gen_score" in tables else None
     try:
         sources = BY_DAY if connection is not None else [one for one in BY_DAY if one != "scores"]
-        kpis = rolled_up(connection, level=work.level, quick=found, sources=sources)
+        with one_thread(connection) if connection is not None else nullcontext():
+            kpis = rolled_up(connection, level=work.level, quick=found, sources=sources)
     finally:
         if connection is not None:
             connection.close()

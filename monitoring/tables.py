@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -70,6 +71,16 @@ def open_tables(tables: Mapping[str, Table], currency: str) -> duckdb.DuckDBPyCo
         kind = "TEMP TABLE" if name in KEPT else "VIEW"
         connection.execute(f"CREATE {kind} {name} AS {view_sql(name, currency, 'hash(output_id)')}")
     return connection
+
+
+@contextmanager
+def one_thread(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Add floats in one order: several threads' sums differ in the last digit from run to run."""
+    connection.execute("SET threads = 1")
+    try:
+        yield
+    finally:
+        connection.execute("RESET threads")
 
 
 def parquet_files(table: Table) -> list[Path]:

@@ -186,7 +186,7 @@ def _quickly(attributes: list[Attribute], row: list[Any], plan: Plan) -> bool:
     bool
         Whether it could be done; else the row is half filled, and `_attributes` is to tell what is wrong or unusual.
     """
-    texts, numbers, others = plan
+    texts, numbers, others, dollars = plan
     try:
         for at, place in texts:
             value = attributes[at].value.stringValue  # type: ignore[union-attr]  # told below
@@ -207,6 +207,8 @@ def _quickly(attributes: list[Attribute], row: list[Any], plan: Plan) -> bool:
             row[place] = convert(value)
     except (AttributeError, TypeError, ValueError):  # an attribute without a value, or not of the kind expected
         return False
+    if dollars and row[_CURRENCY] is None:
+        row[_CURRENCY] = "USD"
     return True
 
 

@@ -7,9 +7,13 @@ from typing import Any
 
 from monitoring.intake.fields import DOLLARS, TOGETHER, Slot, number, text_of
 
-#: Where the texts are and where they go; the same of numbers; of others also how they are converted.
+#: Where the texts are and where they go; the same of numbers; of others also how they are converted; and whether the
+#: cost is in US dollars by its name.
 Plan = tuple[
-    tuple[tuple[int, int], ...], tuple[tuple[int, int], ...], tuple[tuple[int, int, Callable[[object], Any]], ...]
+    tuple[tuple[int, int], ...],
+    tuple[tuple[int, int], ...],
+    tuple[tuple[int, int, Callable[[object], Any]], ...],
+    bool,
 ]
 #: Spans of some writers number their attributes through: beyond this, no more plans are kept.
 _MOST = 4_096
@@ -35,7 +39,7 @@ class Plans:
         Examples
         --------
         >>> from monitoring.intake.fields import AT, SLOTS
-        >>> texts, numbers, _ = Plans(SLOTS).of(["x", "gen_ai.request.model", "gen_ai.response.model", "llm.ttft_ms"])
+        >>> texts, numbers, _, _ = Plans(SLOTS).of(["x", "llm.model_name", "gen_ai.response.model", "llm.ttft_ms"])
         >>> texts == ((2, AT["model"]),), numbers == ((3, AT["ttft_ms"]),)
         (True, True)
         """
@@ -54,8 +58,8 @@ class Plans:
 
 
 def _unusual(keys: list[str]) -> bool:
-    """Attributes that touch more than their own place."""
-    return any(key in DOLLARS or key in TOGETHER for key in keys)
+    """Attributes that fill several places."""
+    return any(key in TOGETHER for key in keys)
 
 
 def _planned(keys: list[str], slots: Mapping[str, Slot]) -> Plan:
@@ -73,4 +77,4 @@ def _planned(keys: list[str], slots: Mapping[str, Slot]) -> Plan:
             numbers.append((at, place))
         else:
             others.append((at, place, convert))
-    return tuple(texts), tuple(numbers), tuple(others)
+    return tuple(texts), tuple(numbers), tuple(others), any(key in DOLLARS and key in slots for key in keys)

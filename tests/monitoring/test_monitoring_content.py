@@ -338,3 +338,18 @@ def test_every_kpi_query_is_text_a_person_can_run(sample):
         quantile = measure.kind == "quantile"
         sql = leaves_sql(measure.source, measure.value) if quantile else kpi_sql([measure])
         assert connection.sql(sql).fetchall()
+
+
+def test_the_same_log_gives_the_same_bytes():
+    rng = np.random.default_rng(3)
+    size = 400_000  # several blocks, which several threads would share
+    calls = pd.DataFrame(
+        {
+            "start_ts": pd.Timestamp("2026-05-01", tz="UTC") + pd.to_timedelta(rng.uniform(0, 2, size), unit="D"),
+            "duration_ms": rng.lognormal(7, 1, size), "team": "web", "model": rng.choice(["a", "b"], size),
+            "cost": rng.lognormal(-5, 2, size), "input_tokens": rng.uniform(0, 1e4, size), "output_tokens": 3.3,
+        }
+    )  # fmt: skip
+    tables = {"gen_call": calls}
+    first, again = (content_report(tables, currency="EUR").kpis().to_csv() for _ in range(2))
+    assert first == again

@@ -18,11 +18,7 @@ from monitoring.intake.prometheus import read_all
 from tests.jobs.conftest import call
 from tests.measurement.small_workspace import build_workspace
 
-SETTINGS = """
-[content]
-tables = "data/content/"
-objectives.error_rate = 0.05
-"""
+TABLES = 'tables = "data/content/"'
 
 
 @pytest.fixture
@@ -30,13 +26,21 @@ def root(tmp_path: Path) -> Path:
     root = build_workspace(tmp_path / "klein")
     day = pd.date_range("2026-05-01", periods=30, freq="D")
     folder = root / "data" / "content"
-    folder.mkdir(parents=True)
+    for file in folder.iterdir():
+        file.unlink()
     pd.DataFrame(
         {"start_ts": day, "duration_ms": range(100, 130), "team": 'we "b"', "model": "m", "cost": 2.0, "error_type": ""}
     ).to_csv(folder / "gen_call.csv", index=False)
-    with (root / "liftwerk.toml").open("a", encoding="utf-8") as stream:
-        stream.write(SETTINGS)
+    write(root, f"{TABLES}\nobjectives.error_rate = 0.05")
     return root
+
+
+def write(root: Path, instead: str, end: str = "") -> str:
+    """Put something in the place of the line that names the tables; gives the whole text."""
+    file = root / "liftwerk.toml"
+    text = file.read_text(encoding="utf-8").replace(TABLES, instead) + end
+    file.write_text(text, encoding="utf-8")
+    return text
 
 
 def test_a_file_for_the_node_exporter_and_an_endpoint(root: Path, tmp_path: Path):
@@ -74,10 +78,8 @@ def test_a_file_that_cannot_be_written_is_told(root: Path, tmp_path: Path):
 
 def test_names_that_are_no_kpi_are_found_by_check(root: Path):
     assert call("check", "-w", root).exit_code == 0
-    file = root / "liftwerk.toml"
-    text = file.read_text(encoding="utf-8") + "objectives.latncy_p95 = 1.0\n"
-    text += '[content.canary]\nguardrails = ["eror_rate", "throughput_per_hour"]\n'
-    file.write_text(text, encoding="utf-8")
+    canary = '\n[content.canary]\nguardrails = ["eror_rate", "throughput_per_hour"]\n'
+    text = write(root, f"{TABLES}\nobjectives.latncy_p95 = 1.0", canary)
     result = call("check", "-w", root, "--json")
     assert result.exit_code == 2
     problems = json.loads(result.stdout)["problems"]

@@ -17,6 +17,8 @@ Better = Literal["higher", "lower"]
 _NODES = 16
 #: Length of a panel in units of the narrowest density that has mass on it.
 _PANEL = 2.0
+#: Panels times arms from which it pays to look for panels that hold nothing, and the logarithm of what is nothing.
+_WORTH_TRIMMING, _NOTHING = 1_500, -40.0
 #: Highest error of a probability that is let pass; the sum over arms must be 1 to within this.
 TOLERANCE = 1e-9
 
@@ -80,8 +82,12 @@ def best_arm(posteriors: Posteriors, *, better: Better = "higher") -> BestArm:
             expected_loss=np.zeros(1),
             better=better,
         )
+    support = posteriors.support()
     for refinement in range(4):
-        p_best, expected_best = _integrate(posteriors, better, _PANEL / 2.0**refinement)
+        edges = _panels(posteriors.width, support, _ends(support, better), _PANEL / 2.0**refinement)
+        if len(edges) * len(posteriors.arms) > _WORTH_TRIMMING:
+            edges = _trimmed(posteriors, support, better, edges)
+        p_best, expected_best = _integrate(posteriors, better, edges)
         if abs(p_best.sum() - 1.0) <= TOLERANCE:
             break
     else:
@@ -94,6 +100,38 @@ def best_arm(posteriors: Posteriors, *, better: Better = "higher") -> BestArm:
         expected_loss=np.maximum(sign * (expected_best - posteriors.mean()), 0.0),
         better=better,
     )
+
+
+def draws_above_leader(posteriors: Posteriors, *, better: Better = "higher") -> Floats:
+    """P(shown) of Thompson sampling in which no arm draws worse than its own mean, exactly; shape (arms,).
+
+    Only draws better than the leader's mean decide then; where none is, the leader is shown. Where two arms lead
+    alike they share that.
+
+    Raises
+    ------
+    ArithmeticError
+        If the probabilities do not sum to 1 within 1e-9 (a bug).
+    """
+    if len(posteriors.arms) == 1:
+        return np.ones(1)
+    sign = 1.0 if better == "higher" else -1.0
+    mean = sign * posteriors.mean()
+    leaders = mean >= mean.max() - 1e-12 * abs(mean.max())
+    middle = float(posteriors.line(np.array([sign * mean.max()]))[0])
+    support = posteriors.support()
+    low, high = _ends(support, better)
+    ends = (middle, max(high, middle)) if better == "higher" else (min(low, middle), middle)
+    beaten = posteriors.below(middle) if better == "higher" else posteriors.above(middle)
+    none = float(np.prod(beaten))
+    for refinement in range(4):
+        above, _ = _integrate(posteriors, better, _panels(posteriors.width, support, ends, _PANEL / 2.0**refinement))
+        if abs(above.sum() + none - 1.0) <= TOLERANCE:
+            break
+    else:
+        raise ArithmeticError(f"the probabilities sum to {above.sum() + none!r}")
+    shown = above + none * leaders / leaders.sum()
+    return np.asarray(shown / shown.sum())
 
 
 def with_floor(probability: Floats, floor: float) -> Floats:
@@ -138,8 +176,7 @@ def top_two(p_best: Floats, share: float = 0.5) -> Floats:
     return np.asarray(mixed / mixed.sum())
 
 
-def _integrate(posteriors: Posteriors, better: Better, panel: float) -> tuple[Floats, float]:
-    edges = _panels(posteriors, better, panel)
+def _integrate(posteriors: Posteriors, better: Better, edges: Floats) -> tuple[Floats, float]:
     nodes, weights, partial = _legendre()
     half = np.diff(edges) / 2.0
     x = (edges[:-1] + half)[:, None] + half[:, None] * nodes[None, :]
@@ -160,19 +197,45 @@ def _integrate(posteriors: Posteriors, better: Better, panel: float) -> tuple[Fl
     return p_best, float((mass.sum(axis=0) * posteriors.value(x)).sum() / p_best.sum())
 
 
-def _panels(posteriors: Posteriors, better: Better, panel: float) -> Floats:
+def _ends(support: tuple[Floats, Floats], better: Better) -> tuple[float, float]:
+    """Beyond these ends on the line the best arm is not found: some arm lies surely on the near side of them."""
+    low, high = support
+    if better == "higher":
+        return float(low.max()), float(high.max())
+    return float(low.min()), float(high.min())
+
+
+def _panels(width: Floats, support: tuple[Floats, Floats], ends: tuple[float, float], panel: float) -> Floats:
     """Edges of the panels: short where a narrow density has mass, long elsewhere."""
-    low, high = posteriors.support()
-    # beyond these ends the best arm is not found: some arm lies surely on the near side of them
-    start, stop = (low.max(), high.max()) if better == "higher" else (low.min(), high.min())
-    edges = [float(start)]
-    width = posteriors.width
+    low, high = support
+    edges, stop = [ends[0]], ends[1]
     while edges[-1] < stop:
         here = edges[-1]
         gap = np.where(high <= here, np.inf, np.maximum(low - here, 0.0))
         step = float(panel * np.min(np.maximum(width, gap / panel)))
-        edges.append(min(here + step, float(stop)))
+        edges.append(min(here + step, stop))
     return np.asarray(edges)
+
+
+def _trimmed(posteriors: Posteriors, support: tuple[Floats, Floats], better: Better, edges: Floats) -> Floats:
+    """Without the panels in which the best arm lies with a probability below 4e-18: many arms seldom all fall short.
+
+    No arm loses all of its panels: however unlikely, its P(best) is not 0.
+    """
+    reached = float(support[1].min() if better == "higher" else support[0].max())
+
+    def empty(edge: float) -> bool:
+        if (edge >= reached) if better == "higher" else (edge <= reached):
+            return False
+        short = posteriors.below(edge) if better == "higher" else posteriors.above(edge)
+        return bool(np.log(np.maximum(short, 1e-300)).sum() < _NOTHING)
+
+    ordered = edges if better == "higher" else edges[::-1]
+    low, high = 0, len(ordered) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if empty(float(ordered[middle])) else (low, middle)
+    return ordered[low:] if better == "higher" else ordered[low:][::-1]
 
 
 @cache

@@ -39,36 +39,57 @@ class StepwiseThompson:
     True
     """
 
-    __slots__ = ("_alpha", "_beta", "_cursor", "_normals", "_rng", "_uniforms", "arms", "prior")
+    __slots__ = ("_alpha", "_beta", "_count", "_noise", "_noted", "_rng", "_size", "_state", "arms", "prior")
 
     def __init__(self, arms: Sequence[str], *, seed: int, prior: tuple[float, float] = (1.0, 1.0)) -> None:
         start = BetaBernoulli.empty(arms, prior)  # checks names and prior
-        self.arms, self.prior = start.arms, prior
-        self._alpha, self._beta = start.alpha, start.beta
+        self.arms, self.prior, self._count = start.arms, prior, len(start.arms)
         self._rng = np.random.default_rng(seed)
-        # noise made in large batches: a call then crosses into compiled code once, with nothing to set up
-        size = _BATCH + 64 * len(self.arms)
-        self._normals, self._uniforms = np.empty(size), np.empty(size)
-        self._cursor = np.full(1, size, dtype=np.int64)
+        # Noise is made in large batches. All numbers stand in one array, and a reward is only noted until the next
+        # choice: a call then crosses into compiled code once, and with one array, where crossing is what costs.
+        self._size = _BATCH + 64 * self._count
+        self._state = np.empty(2 * self._count + 1 + 2 * self._size)
+        self._alpha, self._beta = self._state[: self._count], self._state[self._count : 2 * self._count]
+        self._alpha[:], self._beta[:] = start.alpha, start.beta
+        self._state[2 * self._count] = self._size  # where unused noise begins: there is none yet
+        self._noise = self._state[2 * self._count + 1 :]
+        self._noted = -1
 
     def choose(self) -> int:
         """Index of the arm to show."""
-        arm = _draw(self._alpha, self._beta, self._normals, self._uniforms, self._cursor)
+        arm: int = _draw(self._state, self._count, self._size, self._noted)
+        self._noted = -1
         while arm < 0:  # the noise is used up
-            self._rng.standard_normal(out=self._normals)
-            self._rng.random(out=self._uniforms)
-            self._cursor[0] = 0
-            arm = _draw(self._alpha, self._beta, self._normals, self._uniforms, self._cursor)
-        return int(arm)
+            self._noise[: self._size] = self._rng.standard_normal(self._size)
+            self._noise[self._size :] = self._rng.random(self._size)
+            self._state[2 * self._count] = 0.0
+            arm = _draw(self._state, self._count, self._size, -1)
+        return arm
 
     def learn(self, arm: int, reward: float) -> None:
-        """Note a reward of 0 or 1."""
+        """Note a reward of 0 or 1.
+
+        Raises
+        ------
+        InputError
+            If it is neither, or there is no such arm.
+        """
+        if not 0 <= arm < self._count:
+            raise InputError.of("there is no such arm", f"Use 0 … {self._count - 1}", column="arm", value=arm)
+        if self._noted >= 0:
+            self._settle()
         if reward == 1.0:
-            self._alpha[arm] += 1.0
+            self._noted = arm
         elif reward == 0.0:
-            self._beta[arm] += 1.0
+            self._noted = self._count + arm
         else:
             raise InputError.of("a yes-or-no reward is neither 0 nor 1", "Pass 0 or 1", column="reward", value=reward)
+
+    def _settle(self) -> None:
+        """Learn what was noted."""
+        if self._noted >= 0:
+            self._state[self._noted] += 1.0
+            self._noted = -1
 
     def replay(self, rewards: ArrayLike) -> NDArray[np.int64]:
         """Play through a table of what every arm would have earned, compiled; the arms chosen, shape (steps,).
@@ -84,10 +105,12 @@ class StepwiseThompson:
                 "the table holds other values than 0 and 1 or has the wrong shape",
                 f"Pass shape (steps, {len(self.arms)})", column="rewards", value=table.shape,
             )  # fmt: skip
+        self._settle()
         return np.asarray(_replay(self._rng, self._alpha, self._beta, table))
 
     def posteriors(self) -> BetaBernoulli:
         """What is believed now."""
+        self._settle()
         successes = self._alpha - self.prior[0]
         return BetaBernoulli(
             arms=self.arms, successes=successes, exposure=successes + self._beta - self.prior[1], prior=self.prior
@@ -95,11 +118,18 @@ class StepwiseThompson:
 
 
 @nb.njit(nogil=True, cache=True)
-def _draw(alpha, beta, normals, uniforms, cursor):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """The arm with the best draw; -1 where the noise did not suffice (then nothing of it counts as used)."""
-    place, size = cursor[0], len(normals)
+def _draw(state, arms, size, noted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Learn what was noted, then the arm with the best draw; -1 where the noise did not suffice (none of it is used).
+
+    ``noted`` is the place of the count that grows, -1: none.
+    """
+    if noted >= 0:
+        state[noted] += 1.0
+    alpha, beta, rest = state[:arms], state[arms : 2 * arms], state[2 * arms + 1 :]
+    normals, uniforms = rest[:size], rest[size:]
+    place = int(state[2 * arms])
     best, arm = -1.0, 0
-    for k in range(len(alpha)):
+    for k in range(arms):
         won, place = _gamma(alpha[k], normals, uniforms, place)
         lost, place = _gamma(beta[k], normals, uniforms, place)
         if place >= size:
@@ -107,7 +137,7 @@ def _draw(alpha, beta, normals, uniforms, cursor):  # type: ignore[no-untyped-de
         drawn = won / (won + lost) if won + lost > 0.0 else 0.0
         if drawn > best:
             best, arm = drawn, k
-    cursor[0] = place
+    state[2 * arms] = place
     return arm
 
 

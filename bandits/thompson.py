@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bandits.foresight import foresighted, usable_share
 from bandits.propensity import Better, best_arm, top_two, with_floor
 from bandits.rewards import BetaBernoulli, Floats, GammaPoisson
 from bandits.stopping import StopReport, StopRule, stop_report
+from bandits.traffic import Terms, paid_traffic
 from measurement.errors import InputError
 
-Sampling = Literal["thompson", "top_two"]
+Sampling = Literal["thompson", "top_two", "foresight"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +72,14 @@ class ThompsonPolicy:
         Whether higher or lower rewards are better.
     sampling
         ``"thompson"``: propensity is P(best). ``"top_two"``: also the runner-up, to tell the best apart sooner.
+        ``"foresight"``: explores less while rewards are under way and towards the horizon (`bandits.foresight`).
     posteriors
         Prior knowledge; left out: Beta(1, 1) and yes-or-no rewards.
+    horizon
+        Planned number of decisions, for ``"foresight"``; ``None``: no end is planned.
+    terms
+        What showing an arm costs, what a reward is worth, and a budget: the propensity is then P(best net of cost),
+        within the budget (`bandits.traffic`).
 
     Examples
     --------
@@ -95,17 +103,25 @@ class ThompsonPolicy:
         better: Better = "higher",
         sampling: Sampling = "thompson",
         posteriors: BetaBernoulli | GammaPoisson | None = None,
+        horizon: int | None = None,
+        terms: Terms | None = None,
     ) -> None:
-        self.seed, self.floor, self.better, self.sampling = seed, floor, better, sampling
+        if terms is not None and (sampling != "thompson" or better != "higher"):
+            raise InputError.of(
+                "costs go with no other sampling than 'thompson', and with no rewards of which lower ones are better",
+                "Leave out terms, or sampling and better", column="terms", value=f"{sampling}, {better}",
+            )  # fmt: skip
+        self.terms = terms
+        self.seed, self.floor, self.better, self.sampling, self.horizon = seed, floor, better, sampling, horizon
         belief = posteriors if posteriors is not None else BetaBernoulli.empty(arms)
         if belief.arms != tuple(arms):
             raise InputError.of(
                 "the prior knowledge is of other arms", "Pass posteriors of the same arms", column="arms"
             )
-        self.table = self._tabulate(experiment_id, 1, belief)
         self._open: dict[str, int] = {}
         self._seen: list[tuple[int, float]] = []
         self._decided = 0
+        self.table = self._tabulate(experiment_id, 1, belief)
 
     def decide(self, unit: str) -> ArmDecision:
         """The arm for ``unit``: the same one as long as the table's version is the same."""
@@ -156,7 +172,17 @@ class ThompsonPolicy:
         return stop_report(self.table.posteriors, better=self.better, rule=rule, days=days)
 
     def _tabulate(self, experiment_id: str, version: int, posteriors: BetaBernoulli | GammaPoisson) -> PolicyTable:
-        p_best = best_arm(posteriors, better=self.better).p_best
-        chosen = top_two(p_best) if self.sampling == "top_two" else p_best
-        table = PolicyTable(experiment_id=experiment_id, version=version, posteriors=posteriors, propensity=chosen)
-        return replace(table, propensity=with_floor(chosen, self.floor))
+        propensity = self._propensity(posteriors)
+        return PolicyTable(experiment_id=experiment_id, version=version, posteriors=posteriors, propensity=propensity)
+
+    def _propensity(self, posteriors: BetaBernoulli | GammaPoisson) -> Floats:
+        if self.terms is not None:
+            return paid_traffic(posteriors, self.terms, floor=self.floor).propensity
+        if self.sampling == "foresight":
+            pending = np.bincount(list(self._open.values()), minlength=len(posteriors.arms)).astype(float)
+            share = usable_share(decided=self._decided, pending=len(self._open), horizon=self.horizon)
+            chosen = foresighted(posteriors, pending, share, better=self.better)
+        else:
+            p_best = best_arm(posteriors, better=self.better).p_best
+            chosen = top_two(p_best) if self.sampling == "top_two" else p_best
+        return with_floor(chosen, self.floor)

@@ -12,6 +12,12 @@ import numpy as np
 
 from monitoring.fatigue import FatigueRule, evidence, relative_rates
 
+#: Steady creatives of other kinds: number, decisions a day, own noise.
+NULLS = (
+    (2, 5000, 0.08), (3, 5000, 0.08), (30, 5000, 0.08), (8, 1000, 0.08), (3, 1000, 0.0), (8, 5000, 0.0),
+    (8, 20_000, 0.2), (2, 20_000, 0.15),
+)  # fmt: skip
+
 
 def simulate(rng, *, arms, days, shown, rate, decay, start, shock=0.10, own=0.08):
     """Daily counts of ``arms`` creatives, the first of which decays from day ``start`` on."""
@@ -55,11 +61,24 @@ def main():
         "missed",
     )
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
-    for shown in (1000, 5000, 20_000):
+    for shown in (1000, 5000, 10_000, 20_000):
         for decay in (0.0, 0.03, 0.08):
             print(f"| {shown:,} | {decay:.0%} | {' | '.join(measure(options, rule, shown, decay))} |")
+    print(f"\n| creatives | rewards a day | own noise | false alarms per creative |\n|{'---|' * 4}")
+    for arms, shown, own in NULLS:
+        print(f"| {arms} | {shown * 0.02:,.0f} | {own:.0%} | {nulls(options, rule, arms, shown, own)} |")
     print(f"\nRate 2%; {options.runs} runs of {options.arms} creatives over 60 days a row, decay from day 20, ", end="")
     print(f"10% common day shocks, 8% own noise; {time.process_time() - begun:.0f} CPU-s")
+
+
+def nulls(options, rule, arms, shown, own):
+    """False alarms where nothing tires, on as many creatives as in the other table."""
+    wrong, count = 0, 0
+    for run in range(max(options.runs * 8 // arms, 1)):
+        rng = np.random.default_rng([options.seed, arms, shown, int(own * 100), run])
+        counts = simulate(rng, arms=arms, days=60, shown=shown, rate=0.02, decay=0.0, start=0, own=own)
+        wrong, count = wrong + int((first_alarms(*counts, rule) < 60).sum()), count + arms
+    return f"{wrong / count:.2%} of {count:,}"
 
 
 def measure(options, rule, shown, decay):

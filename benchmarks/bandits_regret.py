@@ -7,18 +7,30 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import deque
 
 import numpy as np
 
 from bandits.propensity import best_arm, with_floor
 from bandits.rewards import BetaBernoulli
-from bandits.thompson import PolicyTable
+from bandits.thompson import PolicyTable, ThompsonPolicy
 
 CASES = {
     ".9 / .8": ((0.9, 0.8), 9.8),
     ".5 / .45": ((0.5, 0.45), 30.2),
     "ten arms": ((0.1, 0.05, 0.05, 0.05, 0.02, 0.02, 0.02, 0.01, 0.01, 0.01), 80.5),
 }
+
+
+OTHERS = {
+    "five alike, .03 to .05": (0.05, 0.045, 0.04, 0.035, 0.03),
+    "thirty, .01 to .04": tuple(np.linspace(0.01, 0.04, 30)),
+    "rare, .001 to .004": (0.004, 0.003, 0.002, 0.001),
+}
+LATE = (
+    ("ten arms", 1000), (".9 / .8", 1000), (".5 / .45", 1000), ("five alike, .03 to .05", 1000),
+    ("thirty, .01 to .04", 1000), ("rare, .001 to .004", 1000), ("ten arms", 100), ("ten arms", 3000),
+)  # fmt: skip
 
 
 def sampled_regret(rates, runs, horizon, seed):
@@ -80,11 +92,49 @@ def delayed_regret(rates, runs, horizon, seed, *, delay, fixed, aware):
     return regret.mean(), regret.std() / np.sqrt(runs)
 
 
+def policy_regret(rates, runs, horizon, seed, *, delay, batch=20, sampling="foresight"):
+    """The library's policy: each reward comes ``delay`` decisions late, the table is renewed every ``batch``."""
+    rng, total = np.random.default_rng(seed), np.zeros(runs)
+    for run in range(runs):
+        mixed = rng.permutation(rates)
+        names = tuple(map(str, range(len(mixed))))
+        policy = ThompsonPolicy(
+            "x", names, seed=run, floor=0.0, sampling=sampling, horizon=horizon if sampling == "foresight" else None
+        )
+        outcomes, waiting = rng.random((horizon, len(mixed))) < mixed, deque()
+        for step in range(horizon):
+            arm = policy.decide(str(step))
+            place = int(arm.arm_id)
+            total[run] += mixed.max() - mixed[place]
+            waiting.append((arm.decision_id, float(outcomes[step, place])))
+            if len(waiting) > delay:
+                policy.reward(*waiting.popleft())
+            if step % batch == batch - 1:
+                policy.refresh()
+    return total.mean(), total.std() / np.sqrt(runs)
+
+
+def late_table(runs):
+    """Foresight beside plain delay-aware sampling: the reference rates with 1,000 steps of delay, then others."""
+    print("\n| arms | steps of delay | sampled, delay-aware | foresight, tables renewed every 20 |\n|---|---|---|---|")
+    for name, delay in LATE:
+        rates = CASES[name][0] if name in CASES else OTHERS[name]
+        share = 1.0 if name == "ten arms" else 0.25
+        plain = delayed_regret(rates, 100, 10_000, 4, delay=delay, fixed=True, aware=True)
+        ours = policy_regret(rates, max(int(runs * share), 2), 10_000, 5, delay=delay)
+        print(f"| {name} | {delay:,} | {plain[0]:.1f} ± {plain[1]:.1f} | {ours[0]:.1f} ± {ours[1]:.1f} |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--table-runs", type=int, default=40)
+    parser.add_argument("--late-runs", type=int, default=200)
+    parser.add_argument("--only-late", action="store_true", help="only the table of late rewards")
     options = parser.parse_args()
+    if options.only_late:
+        late_table(options.late_runs)
+        return
     print("| arms | published | sampled each step | from tables renewed every 20 | CPU-s |")
     print("|---|---|---|---|---|")
     for name, (rates, published) in CASES.items():
@@ -103,6 +153,7 @@ def main():
             for aware in (False, True)
         ]
         print(f"| {'exactly' if fixed else 'exponential'} | {' | '.join(f'{m:.0f} ± {e:.0f}' for m, e in cells)} |")
+    late_table(options.late_runs)
     belief = BetaBernoulli.empty(tuple(map(str, range(100))))
     table = PolicyTable(
         experiment_id="x", version=1, posteriors=belief, propensity=with_floor(best_arm(belief).p_best, 0.001)

@@ -207,6 +207,13 @@ def content(
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why it may go on; stands in the audit log.")] = "",
     by: Annotated[str | None, typer.Option("--by", help="Who resumes; left out, this computer's user.")] = None,
+    metrics_file: Annotated[
+        Path | None, typer.Option("--metrics-file", help="Write the KPIs as Prometheus text there as well.")
+    ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option("--serve-metrics", metavar="PORT", help="Then serve the KPIs to Prometheus until stopped."),
+    ] = None,
     workspace: Folder = None,
     seed: Seed = DEFAULT_SEED,
     as_json: Json = False,
@@ -217,7 +224,7 @@ def content(
 
     def work(one: Session) -> int:
         if resume is None:
-            return commands.content(one, again=again)
+            return commands.content(one, again=again, metrics_file=metrics_file, metrics_port=metrics_port)
         return content_canary.resume(one, resume, reason, by)
 
     _run(_session("content", workspace, seed, as_json=as_json), work)

@@ -38,10 +38,10 @@ def init(session: Session, directory: Path) -> int:
 
 def check(session: Session, *, deep: bool = False) -> int:
     """``liftwerk check``; ``deep`` adds what the panel can teach, which never changes the exit status."""
-    from measurement.readers.checks import check_workspace
+    from jobs.content_names import every_problem
 
     workspace = session.workspace()
-    problems = check_workspace(workspace)
+    problems = every_problem(workspace)
     errors = [problem for problem in problems if problem.severity == "error"]
     show_problems(problems, session.screen)
     warnings = len(problems) - len(errors)
@@ -142,11 +142,12 @@ def attribute(session: Session, *, again: bool) -> int:
     return _make(session, run_attribute, show_attribution, again=again)
 
 
-def content(session: Session, *, again: bool) -> int:
+def content(session: Session, *, again: bool, metrics_file: Path | None = None, metrics_port: int | None = None) -> int:
     """``liftwerk content``; 3 while a canary is stopped, whenever and by whichever run it was."""
     from decisions.canary_stops import CanaryStops
     from jobs.content import run_content
     from jobs.content_canary import show_stops
+    from jobs.content_metrics import serve_metrics, write_metrics
     from jobs.show import show_content
     from jobs.webhook import waiting
 
@@ -157,7 +158,12 @@ def content(session: Session, *, again: bool) -> int:
     stops, left = CanaryStops.of(workspace).standing(), waiting(workspace.root)
     show_stops(session.screen, stops, left)
     told = {"stops": [stop.to_dict() for stop in stops], "webhook_waiting": left}
-    return _finish(session, workspace, record, stopped=bool(stops), **told)
+    if metrics_file is not None:
+        write_metrics(workspace, metrics_file)
+    status = _finish(session, workspace, record, stopped=bool(stops), **told)
+    if metrics_port is not None:
+        serve_metrics(session, metrics_port)
+    return status
 
 
 def plan(session: Session, curves: Path | None, *, again: bool) -> int:

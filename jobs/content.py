@@ -79,6 +79,7 @@ def run_content(workspace: Workspace, *, seed: int, progress: Progress = silent,
             draft.check(plain_checks(generators.checks))
         report.budgets().to_csv(draft.folder / "error_budgets.csv", index=False)
         report.judges().to_csv(draft.folder / "judges.csv", index=False)
+        report.forecast().to_csv(draft.folder / "cost_forecast.csv", index=False)
         report.alerts().to_csv(draft.folder / "alerts.csv", index=False)
         draft.check(plain_checks(report.checks))
         if section.spans is not None:

@@ -17,6 +17,7 @@ from decisions.review import Review
 from decisions.standing import log_recommended
 from decisions.weeks import parse_week, week_name
 from jobs.content import run_content
+from jobs.content_names import every_problem
 from jobs.creatives import run_creatives
 from jobs.decide import Findings, decide, steady_plan
 from jobs.fit import run_fit
@@ -28,7 +29,6 @@ from measurement.checks import Check
 from measurement.errors import InputError, Problem
 from measurement.panel import Panel
 from measurement.progress import Progress, silent
-from measurement.readers.checks import check_workspace
 from measurement.readers.inputs import geo_test_files
 from measurement.readers.panel_table import read_panel
 from measurement.store import RunRecord
@@ -87,7 +87,7 @@ def run_weekly(
         Every problem of every input; nothing is written then.
     """
     progress(0.0, "checking the inputs")
-    problems = check_workspace(workspace)
+    problems = every_problem(workspace)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise InputError(errors)

@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -279,13 +279,22 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     _sync_folder(path.parent)
 
 
-def write_parquet(path: Path, table: pa.Table) -> None:
-    """A Parquet file, complete or not there; the table is small enough to be held once more, compressed."""
+def write_parquet(path: Path, table: pa.Table, *, unlike: Collection[str] = ()) -> None:
+    """A Parquet file, complete or not there; the table is small enough to be held once more, compressed.
+
+    Parameters
+    ----------
+    path, table
+        The file and what it shall hold.
+    unlike
+        Columns whose values hardly ever come twice (ids, amounts): a dictionary of them would be made in vain.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
     sink = pa.BufferOutputStream()
-    parquet.write_table(table, sink, compression="zstd")
+    repeated: bool | list[str] = [name for name in table.column_names if name not in unlike] if unlike else True
+    parquet.write_table(table, sink, compression="zstd", use_dictionary=repeated)
     write_atomically(path, sink.getvalue().to_pybytes())
 
 

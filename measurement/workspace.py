@@ -133,7 +133,7 @@ def line_of_setting(text: str, keys: list[str]) -> int | None:
     first = next((place for place, key in enumerate(keys) if key.isdigit()), len(keys) - 1)
     table, whole = ("".join(".".join(part).split()) for part in (keys[:first], keys))  # as titles below: no blanks
     name = keys[-1] if keys else ""
-    inside, seen, header_line = not table, -1, None
+    inside, seen, header_line, title = not table, -1, None, ""
     for number, line in enumerate(text.splitlines(), start=1):
         header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line)
         if header:
@@ -144,6 +144,13 @@ def line_of_setting(text: str, keys: list[str]) -> int | None:
                 header_line = number
         elif inside and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
             return number
+        elif "=" in line and ".".join([title, _key_of(line)]).removeprefix(".") == whole:
+            return number  # a dotted key in a table above: objectives.error_rate under [content]
     if header_line is None and len(keys) > 1:
         return line_of_setting(text, keys[:-1])  # a key of an inline table stands on the line of the table
     return header_line
+
+
+def _key_of(line: str) -> str:
+    """What stands before the first ``=`` of a line of TOML, without quotes and blanks."""
+    return re.sub(r"[\"'\s]", "", line.partition("=")[0])

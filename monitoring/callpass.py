@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from measurement.memory import keep_freed_memory
 from monitoring.arithmetic import evaluate
 from monitoring.catalogue import Measure
-from monitoring.encoding import Floats, Ints, Names, codes_of, floats_of, is_plain
+from monitoring.encoding import Floats, Ints, Names, codes_of, dictionary_of, floats_of, is_plain
 from monitoring.leaves import Leaf
 from monitoring.outputs import OutputParts
 
@@ -88,13 +89,15 @@ def read_calls(paths: Sequence[Path], measures: Sequence[Measure], currency: str
     CallTotals or None
         ``None`` where a file is not in plain columns (times as text, say): SQL converts those.
     """
+    keep_freed_memory()
     work = _Pass(measures=measures, currency=currency)
     for path in paths:
         schema = pq.read_schema(path)
         if not is_plain(schema, _KEYS, _NUMBERS, _TEXTS):
             return None
         columns = [name for name in (*_KEYS, *_NUMBERS, *_TEXTS) if name in schema.names]
-        texts = [name for name in ("team", "model", *_TEXTS) if name in schema.names]
+        # output_id is hashed as it stands: far too many different ones for a dictionary
+        texts = [name for name in ("team", "model", "error_type", "currency") if name in schema.names]
         with pq.ParquetFile(path, read_dictionary=texts) as file:
             for number in range(file.num_row_groups):
                 work.take(file.read_row_group(number, columns=columns, use_threads=False))
@@ -128,26 +131,31 @@ class _Pass:
         days = micros // _DAY_US if low // _DAY_US != high // _DAY_US else np.full(len(micros), low // _DAY_US)
         team, teams = codes_of(table.column("team"))
         model, models = codes_of(table.column("model"))
-        leaf = _Leaves(days, (team, teams), (model, models))
         columns = {name: floats_of(table, name) for name in _NUMBERS}
         foreign = self._money(table, columns)
-        self._sum(leaf, columns, foreign)
-        self._collect(leaf, columns)
         if "output_id" in table.column_names:
             self.outputs.add(table.column("output_id"), days, (team, teams), (model, models), columns["cost"])
+        leaf = _Leaves(days, (team, teams), (model, models))
+        # a column that two names stand for is put in order once
+        ordered = {id(values): values[leaf.order] for values in columns.values()}
+        columns = {name: ordered[id(values)] for name, values in columns.items()}
+        self._sum(leaf, columns, foreign[leaf.order] if foreign.any() else foreign)
+        self._collect(leaf, columns)
 
     def _money(self, table: pa.Table, columns: dict[str, Floats]) -> NDArray[np.bool_]:
         """Add ``error``, make a cost in other money none; returns where that is so."""
         columns["error"] = np.zeros(len(table))
         if "error_type" in table.column_names:
             code, names = codes_of(table.column("error_type"), missing="")
-            columns["error"] = np.array([float(name != "") for name in names])[code]
-        columns["reported"] = columns["cost"]
+            if names != [""]:
+                columns["error"] = np.array([float(name != "") for name in names])[code]
         foreign = np.zeros(len(table), dtype=bool)
+        columns["reported"] = columns["cost"]
         if "currency" in table.column_names:
-            code, names = codes_of(table.column("currency"), missing=self.currency)
-            foreign = np.array([name != self.currency for name in names], dtype=bool)[code]
-            if foreign.any():
+            money = dictionary_of(table.column("currency"))
+            if any(name != self.currency for name in money.dictionary.to_pylist()):
+                code, names = codes_of(table.column("currency"), missing=self.currency)
+                foreign = np.array([name != self.currency for name in names], dtype=bool)[code]
                 columns["cost"] = np.where(foreign, np.nan, columns["cost"])
         return foreign
 
@@ -177,19 +185,17 @@ class _Pass:
         sums += [everyone, *(leaf.total(fact.astype(float)) if fact.any() else 0.0 * everyone for fact in facts)]
         sums.append(leaf.total(np.nan_to_num(columns["cost"])))
         stacked = np.stack(sums)
-        for place, key in leaf.named():
+        for place, key in enumerate(leaf.keys):
             before = self.sums.get(key)
             self.sums[key] = stacked[:, place].copy() if before is None else before + stacked[:, place]
 
     def _collect(self, leaf: _Leaves, columns: Mapping[str, Floats]) -> None:
         """Values by leaf."""
-        order = leaf.order()
         for name in SORTED:
-            values = columns[name][order]
-            holes, begin = bool(np.isnan(values).any()), 0
-            for place, key in leaf.named():
-                one = values[begin : begin + leaf.rows[place]]
-                begin += leaf.rows[place]
+            values = columns[name]
+            holes = bool(np.isnan(values).any())
+            for key, begin, end in zip(leaf.keys, leaf.begin, leaf.end, strict=True):
+                one = values[begin:end]
                 one = one[~np.isnan(one)] if holes else one
                 if len(one):
                     self.pieces[name].setdefault(key, []).append(one)
@@ -217,7 +223,14 @@ class _Pass:
 
 
 class _Leaves:
-    """The leaf of every row: ``code`` numbers them; ``rows`` counts the rows of each.
+    """The rows by leaf.
+
+    Attributes
+    ----------
+    order
+        An order that puts the rows of each leaf together, shape (N,).
+    keys, begin, end, rows
+        Of each leaf that has rows: its name, its place in that order and how many rows it has.
 
     Parameters
     ----------
@@ -233,26 +246,21 @@ class _Leaves:
         numbers = np.arange(int(code.max()) + 1)
         if len(numbers) > _MANY:  # far more combinations than rows: number those that occur
             numbers, code = np.unique(code, return_inverse=True)
-        self.code, self.rows = code, np.bincount(code, minlength=len(numbers))
-        there = np.flatnonzero(self.rows)
+        rows = np.bincount(code, minlength=len(numbers))
+        there = np.flatnonzero(rows)
+        # a stable sort of 16 bits counts instead of comparing
+        self.order = np.argsort(code.astype(np.uint16) if len(numbers) <= _MANY else code, kind="stable")
+        self.rows = rows[there]
+        self.end = np.cumsum(self.rows)
+        self.begin = self.end - self.rows
         rest, model_code = np.divmod(numbers[there], len(model[1]))
         day, team_code = np.divmod(rest, len(team[1]))
-        places = zip(there.tolist(), day.tolist(), team_code.tolist(), model_code.tolist(), strict=True)
-        self._keys = [(place, (first + d, team[1][t], model[1][m])) for place, d, t, m in places]
-
-    def named(self) -> list[tuple[int, Leaf]]:
-        """Code and name of the leaves that have rows, by code."""
-        return self._keys
+        places = zip(day.tolist(), team_code.tolist(), model_code.tolist(), strict=True)
+        self.keys: list[Leaf] = [(first + d, team[1][t], model[1][m]) for d, t, m in places]
 
     def total(self, weights: Floats) -> Floats:
-        """Sum by leaf."""
-        return np.bincount(self.code, weights, len(self.rows))
-
-    def order(self) -> Ints:
-        """An order that puts the rows of each leaf together, by code."""
-        # a stable sort of 16 bits counts instead of comparing
-        small = len(self.rows) <= _MANY
-        return np.argsort(self.code.astype(np.uint16) if small else self.code, kind="stable")
+        """Sum by leaf of rows in `order`."""
+        return np.add.reduceat(weights, self.begin)
 
 
 def _frame(sums: Mapping[Leaf, Floats], names: Sequence[str]) -> pd.DataFrame:

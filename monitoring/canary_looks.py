@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -46,9 +47,11 @@ def check_guardrail(name: str) -> None:
     measure = CATALOGUE.get(name)
     if measure is not None and measure.source in _SOURCES and measure.kind != "per_hour":
         return
-    able = ", ".join(kpi for kpi, one in CATALOGUE.items() if one.source in _SOURCES and one.kind != "per_hour")
+    able = [kpi for kpi, one in CATALOGUE.items() if one.source in _SOURCES and one.kind != "per_hour"]
     why = "this KPI does not exist" if measure is None else "this KPI has no value of its own for control and canary"
-    raise InputError.of(why, f"Use any of {able}", file="liftwerk.toml", column="content.canary.guardrails", value=name)
+    near = difflib.get_close_matches(name, able, 1)
+    remedy = f"Did you mean '{near[0]}'" if near else f"Use any of {', '.join(able)}"
+    raise InputError.of(why, remedy, file="liftwerk.toml", column="content.canary.guardrails", value=name)
 
 
 def value_sql(measure: Measure) -> str:

@@ -16,13 +16,13 @@ from measurement.kpis import KpiSeries
 from monitoring.callpass import COUNTS
 from monitoring.canary import CanaryReport, CanaryRule, read_canary
 from monitoring.catalogue import CATALOGUE, check_objectives
-from monitoring.costs import cost_alerts
+from monitoring.costs import cost_report
 from monitoring.daily import BY_DAY, DayRollups
 from monitoring.error_budgets import ErrorBudget, error_budgets
 from monitoring.judges import calibration, corrected_rates, judge_checks, judged_counts
 from monitoring.objectives import hold_against, objective_alerts
-from monitoring.rollup import SOURCES, CallFacts, facts_of, in_order, rolled_up
-from monitoring.tables import ALL, Table, open_tables, parquet_files
+from monitoring.rollup import SOURCES, CallFacts, facts_of, in_order, read_files, rolled_up
+from monitoring.tables import ALL, Table, one_thread, open_tables, parquet_files
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,6 +48,8 @@ class ContentReport:
         What is spent of each error budget; see `monitoring.error_budgets`.
     judge_table
         How well each judge version agrees with people; see `monitoring.judges`.
+    forecast_table
+        The newest month's cost at its end, by team; see `monitoring.cost_forecast`.
     currency, level
         Of amounts and of intervals.
     """
@@ -58,6 +60,7 @@ class ContentReport:
     checks: tuple[Check, ...]
     budget_table: pd.DataFrame
     judge_table: pd.DataFrame
+    forecast_table: pd.DataFrame
     currency: str
     level: float
     method: str = "exact quantiles; Wilson, order-statistic, Student and delta-method intervals"
@@ -81,6 +84,10 @@ class ContentReport:
     def judges(self) -> pd.DataFrame:
         """The content of ``judges.csv``."""
         return self.judge_table.copy()
+
+    def forecast(self) -> pd.DataFrame:
+        """The content of ``cost_forecast.csv``."""
+        return self.forecast_table.copy()
 
     def series(self, kpi: str, *, team: str = ALL, model: str = ALL) -> KpiSeries:
         """One KPI by day; a day on which nothing was judged reads ``None``.
@@ -157,14 +164,16 @@ def content_report(
     check_objectives(objectives)
     connection = open_tables(tables, currency)
     try:
-        values, facts = _values(connection, tables, rollups, (currency, level))
+        with one_thread(connection):
+            values, facts = _values(connection, tables, rollups, (currency, level))
+            costs = cost_report(connection, facts)
         counts = judged_counts(connection)
         judges = calibration(counts, level=level)
         values = _with_corrected(values, corrected_rates(counts, level=level))
         values["day"] = pd.to_datetime(values["day"]).dt.date
         table = hold_against(values, objectives)[list(KPI_COLUMNS)]
         budgets = error_budgets(connection, objectives, budget or ErrorBudget(), level=level)
-        alerts = [objective_alerts(table), budgets.alerts, cost_alerts(connection, facts)]
+        alerts = [objective_alerts(table), budgets.alerts, costs.alerts]
         return ContentReport(
             table=table,
             canary_report=read_canary(connection, canary_rule or CanaryRule()),
@@ -172,6 +181,7 @@ def content_report(
             checks=(*_checks(connection, currency, facts), *judge_checks(judges)),
             budget_table=budgets.table,
             judge_table=judges,
+            forecast_table=costs.forecast,
             currency=currency,
             level=level,
         )
@@ -198,10 +208,11 @@ def _values(
     files = parquet_files(tables["gen_call"])
     scores = tables.get("gen_score")
     if rollups is None or not files or not (scores is None or isinstance(scores, Path)):
-        values, found = rolled_up(connection, level=level, files=files)
+        found = read_files(connection, files)
+        values = rolled_up(connection, level=level, quick=found)
         return values, None if found is None else facts_of(found)
     by_day, facts, _ = rollups.update(files, parquet_files(scores or []), currency=currency, level=level)
-    rest, _ = rolled_up(connection, level=level, sources=[one for one in SOURCES if one not in BY_DAY])
+    rest = rolled_up(connection, level=level, sources=[one for one in SOURCES if one not in BY_DAY])
     return in_order([by_day, rest]), facts
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from monitoring.cost_forecast import FORECAST_COLUMNS, forecasts, month_end
 from monitoring.objectives import ALERT_COLUMNS
 from monitoring.rollup import CallFacts
 from monitoring.tables import ALL
@@ -23,15 +24,6 @@ _UNUSUAL = 4.0
 _MATERIAL = 1.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TeamBudget:
-    """What a team may spend on generation in a month (``month``: ``2026-11`` or a day of it)."""
-
-    team: str
-    month: str
-    amount: float
-
-
 def daily_costs(connection: duckdb.DuckDBPyConnection, facts: CallFacts | None) -> pd.DataFrame:
     """Columns day, team, cost."""
     if facts is not None:
@@ -43,21 +35,44 @@ def daily_costs(connection: duckdb.DuckDBPyConnection, facts: CallFacts | None) 
     return costs
 
 
-def cost_alerts(connection: duckdb.DuckDBPyConnection, facts: CallFacts | None = None) -> pd.DataFrame:
-    """Cost spikes and budgets at risk, in the columns of ``alerts.csv``."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostReport:
+    """Costs as they should be looked at.
+
+    Attributes
+    ----------
+    alerts
+        Spikes, and budgets at risk or spent, in the columns of ``alerts.csv``.
+    forecast
+        The newest month's end by team, columns `monitoring.cost_forecast.FORECAST_COLUMNS`.
+    """
+
+    alerts: pd.DataFrame
+    forecast: pd.DataFrame
+
+
+def cost_report(connection: duckdb.DuckDBPyConnection, facts: CallFacts | None = None) -> CostReport:
+    """Cost spikes, budgets at risk, and the forecast of the month's end."""
     daily = daily_costs(connection, facts)
     if daily.empty:
-        return pd.DataFrame(columns=list(ALERT_COLUMNS))
+        return CostReport(
+            alerts=pd.DataFrame(columns=list(ALERT_COLUMNS)), forecast=pd.DataFrame(columns=list(FORECAST_COLUMNS))
+        )
     wide = daily.pivot_table(index="day", columns="team", values="cost", aggfunc="sum")
     wide = wide.reindex(pd.date_range(wide.index.min(), wide.index.max())).fillna(0.0)
     wide[ALL] = wide.sum(axis=1)
     rows = [row for team in wide.columns for row in _spikes(wide[team])]
-    budgets = connection.sql(
+    table = connection.sql(
         "SELECT team, month, amount FROM team_budget_raw, workspace WHERE coalesce(currency, home) = home"
     ).df()
-    for team, month, amount in zip(budgets["team"], budgets["month"], budgets["amount"], strict=True):
-        rows += _budget(wide, TeamBudget(team=str(team), month=str(month), amount=float(amount)))
-    return pd.DataFrame(rows, columns=list(ALERT_COLUMNS))
+    budgets = {
+        (str(team), str(month)[:7]): float(amount)
+        for team, month, amount in zip(table["team"], table["month"], table["amount"], strict=True)
+    }
+    rows += [row for (team, month), amount in budgets.items() for row in _budget(wide, team, month, amount)]
+    return CostReport(
+        alerts=pd.DataFrame(rows, columns=list(ALERT_COLUMNS)), forecast=forecasts(wide, budgets)
+    )  # fmt: skip
 
 
 def unusual_cost(cost: pd.Series[float]) -> pd.DataFrame:
@@ -106,32 +121,35 @@ def _spikes(cost: pd.Series[float]) -> list[dict[str, object]]:
     ]
 
 
-def _budget(wide: pd.DataFrame, budget: TeamBudget) -> list[dict[str, object]]:
-    """Spent so far against the month's amount, with a straight-line forecast of the month's end."""
-    team, amount = budget.team, budget.amount
-    month = pd.Period(budget.month[:7], "M")
+def _budget(wide: pd.DataFrame, team: str, month: str, amount: float) -> list[dict[str, object]]:
+    """Spent so far against the month's amount, with a forecast of the month's end.
+
+    A warning is grave where the money is spent, or where even the forecast's lower end lies above the amount.
+    """
+    period = pd.Period(month, "M")
     if team not in wide.columns:
         return []
-    days = wide.index[(wide.index >= month.start_time) & (wide.index <= month.end_time)]
+    days = wide.index[(wide.index >= period.start_time) & (wide.index <= period.end_time)]
     if not len(days):
         return []
-    spent = float(wide.loc[days, team].sum())
-    forecast = spent * month.days_in_month / len(days) if len(days) >= 7 else spent
-    over = spent > amount
-    if not over and forecast <= amount:
+    known = wide[team][: days[-1]]
+    end = month_end(known, period)
+    over = end.spent > amount
+    if not over and end.forecast <= amount:
         return []
+    between = "" if end.lower != end.lower else f", 90% between {end.lower:.2f} and {end.upper:.2f}"
     return [
         {
             "day": days[-1].date(),
             "kind": "budget",
-            "severity": "high" if over else "low",
+            "severity": "high" if over or end.lower > amount else "low",
             "team": team,
             "model": ALL,
             "kpi": "cost",
-            "value": spent if over else forecast,
+            "value": end.spent if over else end.forecast,
             "limit": amount,
-            "detail": f"{month}: budget spent"
+            "detail": f"{period}: budget spent"
             if over
-            else f"{month}: on course to exceed the budget, spent {spent:.2f}",
+            else f"{period}: on course to exceed the budget, spent {end.spent:.2f}{between}",
         }
     ]

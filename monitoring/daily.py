@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,11 @@ from measurement.errors import InputError
 from measurement.store import code_version, write_atomically, write_parquet
 from monitoring.callpass import COUNTS
 from monitoring.catalogue import MEASURES, Source
-from monitoring.encoding import HashSet, dictionary_of, hashes_of
+from monitoring.encoding import HashSet, hashes_of
 from monitoring.intake.verdicts import UNPLACED
 from monitoring.intervals import count_interval
-from monitoring.rollup import KEYS, VALUE_COLUMNS, CallFacts, hours_seen, rolled_up
-from monitoring.tables import Table, open_tables
+from monitoring.rollup import KEYS, VALUE_COLUMNS, CallFacts, call_totals, hours_seen, rolled_up
+from monitoring.tables import Table, one_thread, open_tables
 
 _STATE = b"liftwerk"
 #: Sources whose rows are kept by day; the others are small tables without days of their own.
@@ -198,16 +199,21 @@ class _Work:
 def _compute(state: _State, work: _Work, again: set[str], gone: set[str]) -> None:
     """The rows of some days, from their files and those of the days they share outputs with."""
     tables, calls = work.of(again | _shared(state, again))
-    connection = open_tables(tables, work.currency)
-    try:
-        kpis, found = rolled_up(connection, level=work.level, files=calls, sources=BY_DAY)
-    finally:
-        connection.close()
+    found = call_totals(calls, work.currency)
     if found is None:
         raise InputError.of(
             "the day store holds a file that liftwerk did not write", "Remove content/ and run liftwerk content",
             file="content/calls",
         )  # fmt: skip
+    # a database for the scores alone: to open one takes as long as to read a day of calls
+    connection = open_tables(tables, work.currency) if "gen_score" in tables else None
+    try:
+        sources = BY_DAY if connection is not None else [one for one in BY_DAY if one != "scores"]
+        with one_thread(connection) if connection is not None else nullcontext():
+            kpis = rolled_up(connection, level=work.level, quick=found, sources=sources)
+    finally:
+        if connection is not None:
+            connection.close()
     # of what is counted by the hour the count is kept: which hours the log covers, later days decide
     hourly = kpis["kpi"] == HOURLY
     hours = hours_seen(kpis.loc[hourly, "day"], (found.first, found.last))
@@ -278,9 +284,9 @@ def _loose(scores: Sequence[Path], state: _State) -> tuple[list[int], list[str]]
 def _outputs_of(calls: Sequence[Path]) -> NDArray[np.uint64]:
     found = [np.empty(0, dtype=np.uint64)]
     for path in calls:
-        column = pq.read_table(path, columns=["output_id"], read_dictionary=["output_id"])["output_id"]
-        if len(column):
-            found.append(hashes_of(dictionary_of(column).dictionary))
+        for chunk in pq.read_table(path, columns=["output_id"])["output_id"].drop_null().chunks:
+            hashes = hashes_of(chunk)
+            found.append(hashes[np.append(True, hashes[1:] != hashes[:-1])])  # mostly they follow each other
     return np.unique(np.concatenate(found))
 
 

@@ -17,7 +17,11 @@ UNKNOWN = "(unknown)"
 Names = tuple[Ints, list[str]]
 _LONG = 512
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-_SCREEN = 1 << 22
+_SCREEN = np.uint64((1 << 20) - 1)
+#: Texts hashed at a time: what is worked on stays in the processor's cache.
+_BLOCK = 16_384
+#: Masks of the first 0, 1, … 8 bytes of a word, the lowest first.
+_FIRST_BYTES = np.array([(1 << (8 * count)) - 1 for count in range(9)], dtype=np.uint64)
 
 
 def is_plain(schema: pa.Schema, needed: Sequence[str], numbers: Sequence[str], texts: Sequence[str]) -> bool:
@@ -44,6 +48,8 @@ def codes_of(column: pa.ChunkedArray, missing: str = UNKNOWN) -> Names:
         code = pc.fill_null(code, len(names))
         names.append(missing)
     ordered = sorted(set(names))
+    if ordered == names:
+        return code.to_numpy().astype(np.int64), ordered
     at = {name: place for place, name in enumerate(ordered)}
     return np.array([at[name] for name in names], dtype=np.int64)[code.to_numpy()], ordered
 
@@ -79,29 +85,45 @@ def hashes_of(texts: pa.Array) -> NDArray[np.uint64]:
         return np.empty(0, dtype=np.uint64)
     _, ends, content = texts.buffers()
     wide = np.int64 if pa.types.is_large_string(texts.type) else np.int32
-    bounds = np.frombuffer(ends, dtype=wide)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+    bounds = np.frombuffer(ends, dtype=wide)[texts.offset : texts.offset + len(texts) + 1]
     data = np.zeros(int(bounds[-1] - bounds[0]) + 8, dtype=np.uint8)
     data[:-8] = np.frombuffer(content or b"", dtype=np.uint8)[bounds[0] : bounds[-1]]
-    begin, length = bounds[:-1] - bounds[0], np.diff(bounds)
     words: NDArray[np.uint64] = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
-    found = _mixed(length.astype(np.uint64) + np.uint64(1))
-    for read in range(0, min(int(length.max()), _LONG), 8):
-        rows = np.flatnonzero(length > read)
-        word = words[begin[rows] + read]
-        beyond = np.clip(8 - (length[rows] - read), 0, 7).astype(np.uint64) * np.uint64(8)
-        found[rows] = _mixed(found[rows] ^ ((word << beyond) >> beyond))
-    for row in np.flatnonzero(length > _LONG):
-        text = data[begin[row] : begin[row] + length[row]].tobytes()
+    found = np.empty(len(texts), dtype=np.uint64)
+    for first in range(0, len(texts), _BLOCK):
+        some = bounds[first : first + _BLOCK + 1].astype(np.int64) - int(bounds[0])
+        found[first : first + _BLOCK] = _hashed(words, some[:-1], np.diff(some))
+    length = np.diff(bounds)
+    for row in np.flatnonzero(length > _LONG) if length.max() > _LONG else ():
+        text = data[bounds[row] - bounds[0] : bounds[row + 1] - bounds[0]].tobytes()
         found[row] = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
     return found
 
 
-def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _hashed(words: NDArray[np.uint64], begin: Ints, length: Ints) -> NDArray[np.uint64]:
+    """Hashes of the texts of a block; ``words``: the eight bytes from each place on."""
+    found = mixed(length.astype(np.uint64) + np.uint64(1))
+    shortest = int(length.min())
+    for read in range(0, min(int(length.max()), _LONG), 8):
+        if shortest >= read + 8:  # mostly: ids of one kind are of one length
+            found = mixed(found ^ words[begin + read])
+            continue
+        rows = slice(None) if shortest > read else np.flatnonzero(length > read)
+        within = _FIRST_BYTES[np.minimum(length[rows] - read, 8)]
+        found[rows] = mixed(found[rows] ^ (words[begin[rows] + read] & within))
+    return found
+
+
+def mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Every bit of the result hangs on every bit given (the finisher of SplitMix64, Steele et al. 2014)."""
     bits = bits + _ODD
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
+    shifted = bits >> np.uint64(30)
+    for factor, shift in ((0xBF58476D1CE4E5B9, 27), (0x94D049BB133111EB, 31)):
+        bits ^= shifted
+        bits *= np.uint64(factor)
+        np.right_shift(bits, np.uint64(shift), out=shifted)
+    bits ^= shifted
+    return bits
 
 
 class HashSet:
@@ -120,12 +142,12 @@ class HashSet:
 
     def __init__(self, hashes: NDArray[np.uint64]) -> None:
         self._hashes = hashes
-        self._table = np.zeros(_SCREEN, dtype=bool)
-        self._table[hashes % _SCREEN] = True
+        self._table = np.zeros(int(_SCREEN) + 1, dtype=bool)
+        self._table[hashes & _SCREEN] = True
 
     def holds(self, others: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which of ``others`` are in the set, shape as ``others``."""
-        found = self._table[others % _SCREEN]
+        found: NDArray[np.bool_] = self._table[others & _SCREEN]
         maybe = others[found]
         place = np.minimum(np.searchsorted(self._hashes, maybe), len(self._hashes) - 1)
         found[found] = self._hashes[place] == maybe

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    import duckdb
+    from monitoring.tables import Database
 
 Floats = NDArray[np.float64]
 #: Day (days since 1970), team, model.
@@ -19,12 +19,16 @@ Leaf = tuple[int, str, str]
 _BAND = 0.001
 
 
-def leaves_of_query(connection: duckdb.DuckDBPyConnection, source: str, value: str) -> dict[Leaf, Floats]:
-    """Values of every day, team and model of a view, sorted."""
-    sql = f"""SELECT CAST(day AS DATE) AS day, team, model, list_sort(list(({value})::DOUBLE)) AS v FROM {source}
+def leaves_sql(source: str, value: str) -> str:
+    """The query for the values of every day, team and model of a view, sorted."""
+    return f"""SELECT CAST(day AS DATE) AS day, team, model, list_sort(list(({value})::DOUBLE)) AS v FROM {source}
               WHERE ({value}) IS NOT NULL GROUP BY ALL"""  # noqa: S608 - from the catalogue alone
+
+
+def leaves_of_query(connection: Database, source: str, value: str) -> dict[Leaf, Floats]:
+    """Values of every day, team and model of a view, sorted."""
     found: dict[Leaf, Floats] = {}
-    for batch in connection.sql(sql).to_arrow_reader(512):
+    for batch in connection.sql(leaves_sql(source, value)).to_arrow_reader(512):
         days = batch.column("day").cast(pa.int32()).to_numpy()
         names = zip(days.tolist(), batch.column("team").to_pylist(), batch.column("model").to_pylist(), strict=True)
         lists = batch.column("v")

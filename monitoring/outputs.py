@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from monitoring.encoding import Floats, HashSet, Ints, Names, dictionary_of, hashes_of
+from monitoring.encoding import Floats, HashSet, Ints, Names, hashes_of
 
 #: Codes of day, team and model beyond which those that occur are numbered.
 _MANY = 1 << 22
+#: Up to this many runs a row, runs are worked on instead of single rows.
+_RUNS = 0.5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,34 +47,29 @@ class OutputParts:
 
     def add(self, ids: pa.ChunkedArray, days: Ints, team: Names, model: Names, cost: Floats) -> None:
         """Calls of one row group; codes of ``team`` and ``model`` in the order of their names."""
-        one = dictionary_of(ids)
-        code, (team_code, teams), (model_code, models) = one.indices, team, model
-        if code.null_count:
-            known = code.is_valid().to_numpy(zero_copy_only=False)
-            code, days, cost = code.drop_null(), days[known], cost[known]
+        (team_code, teams), (model_code, models) = team, model
+        if ids.null_count:
+            known = ids.is_valid().to_numpy()
+            ids, days, cost = ids.drop_null(), days[known], cost[known]
             team_code, model_code = team_code[known], model_code[known]
-        place = np.asarray(code.to_numpy(), dtype=np.int64)
-        if not len(place):
+        if not len(ids):
             return
-        size, none = len(one.dictionary), np.isnan(cost)
+        group, hashes = _grouped(ids)
+        none = np.isnan(cost)
         money = np.nan_to_num(cost) if none.any() else cost
-        top = np.full(size, -np.inf)
-        np.maximum.at(top, place, money)
-        dearest = money == top[place]
-        at_top = _extreme(np.maximum, place[dearest], model_code[dearest], size)
-        part = _Part(
-            hash=hashes_of(one.dictionary),
-            day=_extreme(np.minimum, place, days, size).astype(np.int32),
-            team=_renamed(_extreme(np.maximum, place, team_code, size), teams, self.teams),
-            model=_renamed(at_top, models, self.models),
-            cost=np.bincount(place, money, size),
-            known=np.bincount(place, ~none, size) > 0 if none.any() else at_top >= 0,
-            top=top,
+        top = group.most(money)
+        dearest = money == top[group.place]
+        self.parts.append(
+            _Part(
+                hash=hashes,
+                day=group.least(days).astype(np.int32),
+                team=_renamed(group.most(team_code), teams, self.teams),
+                model=_renamed(group.most(np.where(dearest, model_code, -1)), models, self.models),
+                cost=group.total(money),
+                known=group.total((~none).astype(float)) > 0 if none.any() else np.ones(len(hashes), dtype=bool),
+                top=top,
+            )
         )
-        used = at_top >= 0
-        if not used.all():  # names of the dictionary that no row has
-            part = _Part(**{name: getattr(part, name)[used] for name in _Part.__slots__})
-        self.parts.append(part)
 
     def totals(self) -> tuple[pd.DataFrame, pd.Series[float]]:
         """Sums by day, team and model, and how many outputs there are by day (days since 1970).
@@ -126,11 +124,57 @@ class OutputParts:
         return [*alone, _Part(**{name: joined[name].to_numpy() for name in _Part.__slots__})]
 
 
-def _extreme(function: np.ufunc, place: Ints, values: Ints, size: int) -> Ints:
-    """The least or the greatest value at each place; -1 where a greatest is asked of none."""
-    found = np.full(size, np.iinfo(np.int64).max if function is np.minimum else -1)
-    function.at(found, place, values)
-    return found
+def _grouped(ids: pa.ChunkedArray) -> tuple[_Runs | _Places, NDArray[np.uint64]]:
+    """Rows by output, and the hashes of the outputs.
+
+    In a log in order of time the calls of an output mostly follow each other: then each run of rows counts as an output
+    of its own, and `OutputParts` puts together what lies in several.
+    """
+    one = ids.chunk(0) if ids.num_chunks == 1 else pa.concat_arrays(ids.chunks)
+    hashes = hashes_of(one)
+    begins = np.append(True, hashes[1:] != hashes[:-1])
+    if np.count_nonzero(begins) <= _RUNS * len(hashes):
+        return _Runs(begins), hashes[begins]
+    found = pa.array(hashes).dictionary_encode()
+    return _Places(found.indices.to_numpy().astype(np.int64), len(found.dictionary)), found.dictionary.to_numpy()
+
+
+class _Runs:
+    """Rows that follow each other by output; ``begins`` says where one does, ``place`` of which output a row is."""
+
+    def __init__(self, begins: NDArray[np.bool_]) -> None:
+        self.place = np.cumsum(begins) - 1
+        self._begin = np.flatnonzero(begins)
+
+    def total(self, values: Floats) -> Floats:
+        return np.add.reduceat(values, self._begin)
+
+    def most(self, values: NDArray[Any]) -> NDArray[Any]:
+        return np.maximum.reduceat(values, self._begin)
+
+    def least(self, values: NDArray[Any]) -> NDArray[Any]:
+        return np.minimum.reduceat(values, self._begin)
+
+
+class _Places:
+    """Rows in any order, no place without a row."""
+
+    def __init__(self, place: Ints, size: int) -> None:
+        self.place, self._first = place, np.empty(size, dtype=np.int64)
+        self._first[place] = np.arange(len(place))
+
+    def total(self, values: Floats) -> Floats:
+        return np.bincount(self.place, values, len(self._first))
+
+    def most(self, values: NDArray[Any]) -> NDArray[Any]:
+        found = values[self._first]
+        np.maximum.at(found, self.place, values)
+        return found
+
+    def least(self, values: NDArray[Any]) -> NDArray[Any]:
+        found = values[self._first]
+        np.minimum.at(found, self.place, values)
+        return found
 
 
 def _renamed(codes: Ints, names: list[str], everywhere: dict[str, int]) -> NDArray[np.int32]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,10 +22,7 @@ from monitoring.intervals import (
     wilson,
 )
 from monitoring.leaves import Leaf, at_ranks, leaves_of_query, members, order_statistics
-from monitoring.tables import ALL
-
-if TYPE_CHECKING:
-    import duckdb
+from monitoring.tables import ALL, Database
 
 KEYS = ("day", "team", "model")
 VALUE_COLUMNS = (*KEYS, "kpi", "value", "lower", "upper", "n")
@@ -39,8 +36,8 @@ _GROUPS = (("day", "team", "model"), ("day", "team"), ("day", "model"), ("day",)
 def kpi_sql(measures: Sequence[Measure]) -> str:
     """One query for all measures of one source that rest on sums (every kind but ``quantile``).
 
-    Gives day, team, model (totals read ``(all)``) and for measure i the columns ``n{i}``, ``y{i}`` and what its
-    interval needs. Runs on the views of `monitoring.tables.open_tables`.
+    Gives day, team, model and for measure i the columns ``n{i}``, ``y{i}`` and what its interval needs. Runs on the
+    views of `monitoring.views`, in DuckDB or through `monitoring.warehouse`.
     """
     fields = []
     for number, measure in enumerate(measures):
@@ -52,23 +49,22 @@ def kpi_sql(measures: Sequence[Measure]) -> str:
         sums = {"n": f"count({y})", "y": f"sum({y})", "x": f"sum({x})", "yy": f"sum({y} * {y})",
                 "xx": f"sum({x} * {x})", "xy": f"sum({x} * {y})"}  # fmt: skip
         fields += [f"{sums[name]}{only} AS {name}{number}" for name in sum_names(measure)]
-    source = measures[0].source
-    # the rows are read once; assembled from the catalogue alone
-    finest = f"(SELECT day, team, model, {', '.join(fields)} FROM {source} GROUP BY day, team, model)"  # noqa: S608
-    return totals_sql(measures, finest)
+    # assembled from the catalogue alone
+    return f"SELECT day, team, model, {', '.join(fields)} FROM {measures[0].source} GROUP BY day, team, model"  # noqa: S608
 
 
-def totals_sql(measures: Sequence[Measure], finest: str) -> str:
-    """Totals over models and teams of a table of the finest groups: sums add up."""
-    names = [f"{name}{number}" for number, measure in enumerate(measures) for name in sum_names(measure)]
-    return f"""SELECT day, {_all("team")}, {_all("model")}, {", ".join(f"sum({name}) AS {name}" for name in names)}
-FROM {finest} GROUP BY {_grouping_sets(measures[0].source)}"""  # noqa: S608 - names of this module
+def with_totals(finest: pd.DataFrame, source: Source) -> pd.DataFrame:
+    """Sums of the finest groups with the totals over models and teams (they read ``(all)``).
 
-
-def quantile_sql(measure: Measure) -> str:
-    """A quantile by day, team and model as a query of its own; `roll_up` sorts past SQL, with the same result."""
-    return f"""SELECT day, team, model, quantile_cont({measure.value}, {measure.quantile}) AS value
-FROM {measure.source} WHERE ({measure.value}) IS NOT NULL AND {measure.where} GROUP BY day, team, model"""  # noqa: S608 - the catalogue
+    Floats are added in one order, whatever order the groups came in: the same log gives the same bytes.
+    """
+    finest = finest.sort_values(list(KEYS), kind="stable", ignore_index=True)
+    sums = [name for name in finest.columns if name not in KEYS]
+    parts = [finest]
+    for group in _groups(source)[1:]:
+        total = finest.groupby(list(group), as_index=False, sort=False, dropna=False)[sums].sum()
+        parts.append(total.assign(**{name: ALL for name in KEYS if name not in group}))
+    return pd.concat(parts, ignore_index=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,61 +91,76 @@ class CallFacts:
     last: int | None
 
 
-def roll_up(connection: duckdb.DuckDBPyConnection, *, level: float, files: Sequence[Path] = ()) -> pd.DataFrame:
-    """All KPIs as rows of `VALUE_COLUMNS`; see `rolled_up`."""
-    return rolled_up(connection, level=level, files=files)[0]
-
-
-def rolled_up(
-    connection: duckdb.DuckDBPyConnection,
-    *,
-    level: float,
-    files: Sequence[Path] = (),
-    sources: Collection[Source] = SOURCES,
-) -> tuple[pd.DataFrame, CallTotals | None]:
-    """All KPIs as rows of `VALUE_COLUMNS`; a group without observations has no row, so unknown never reads as 0.
+def roll_up(connection: Database, *, level: float, files: Sequence[Path] = ()) -> pd.DataFrame:
+    """All KPIs as rows of `VALUE_COLUMNS`.
 
     Parameters
     ----------
     connection
-        From `monitoring.tables.open_tables`.
+        From `monitoring.tables.open_tables`, or a `monitoring.warehouse.Warehouse`.
     level
         Of the intervals.
     files
         Where all calls lie in Parquet files: they are read past SQL.
+    """
+    return rolled_up(connection, level=level, quick=read_files(connection, files))
+
+
+def read_files(connection: Database, files: Sequence[Path]) -> CallTotals | None:
+    """One pass over Parquet files of calls; ``None`` without files, and where they are not in plain columns."""
+    if not files:
+        return None
+    return call_totals(files, str(connection.sql("SELECT home FROM workspace").df()["home"].iloc[0]))
+
+
+def rolled_up(
+    connection: Database | None,
+    *,
+    level: float,
+    quick: CallTotals | None = None,
+    sources: Collection[Source] = SOURCES,
+) -> pd.DataFrame:
+    """KPIs as rows of `VALUE_COLUMNS`; a group without observations has no row, so unknown never reads as 0.
+
+    Parameters
+    ----------
+    connection
+        As in `roll_up`; ``None`` where ``quick`` has all that is asked.
+    level
+        Of the intervals.
+    quick
+        What a pass over all calls found; its leaves are used up.
     sources
         Those whose KPIs are wanted.
-
-    Returns
-    -------
-    DataFrame, CallTotals or None
-        The KPIs, and what the pass over the files found (its leaves are used up).
     """
     parts: list[Rows] = []
-    quick = call_totals(connection, files) if files and "calls" in sources else None
     asked = [measure for measure in MEASURES if measure.source in sources]
     sums = [measure for measure in asked if measure.kind != "quantile" and measure.source != "business"]
-    span = _span(connection) if quick is None else (quick.first, quick.last)
+    span = (quick.first, quick.last) if quick is not None else _span(_asked(connection))
     for source, group in groupby(sorted(sums, key=lambda m: m.source), key=lambda m: m.source):
         measures = list(group)
-        sql = kpi_sql(measures)
-        if quick is not None and source in {"calls", "outputs"}:
-            connection.register("finest_groups", quick.sums if source == "calls" else quick.outputs)
-            sql = totals_sql(measures, "finest_groups")
-        frame = connection.sql(sql).df()
-        if len(frame):
+        direct = {} if quick is None else {"calls": quick.sums, "outputs": quick.outputs}
+        finest = direct[source] if source in direct else _asked(connection).sql(kpi_sql(measures)).df()
+        if len(finest):
+            frame = with_totals(finest, source)
             table = {name: frame[name].to_numpy() for name in frame.columns}
             hours = hours_seen(frame["day"], span)
             parts += [_from_sums(measure, table, str(number), hours, level) for number, measure in enumerate(measures)]
     quantiles = [measure for measure in asked if measure.kind == "quantile"]
     for (source, value), group in groupby(quantiles, key=lambda m: (m.source, m.value)):
-        direct = quick is not None and source == "calls" and value in quick.leaves
-        leaves = quick.leaves.pop(value) if quick and direct else leaves_of_query(connection, source, value)
+        known = quick is not None and source == "calls" and value in quick.leaves
+        leaves = quick.leaves.pop(value) if quick and known else leaves_of_query(_asked(connection), source, value)
         parts += _quantiles(leaves, list(group), level)
     frames = [_frame(parts)]
     if "business" in sources:
-        frames.append(_business(connection))
-    return in_order(frames), quick
+        frames.append(_business(_asked(connection)))
+    return in_order(frames)
+
+
+def _asked(connection: Database | None) -> Database:
+    if connection is None:
+        raise ValueError("a source that the pass over the calls does not know needs a connection")
+    return connection
 
 
 def facts_of(found: CallTotals) -> CallFacts:
@@ -185,23 +196,21 @@ def _all(column: str) -> str:
     return f"CASE WHEN grouping({column}) = 1 THEN '{ALL}' ELSE {column} END AS {column}"
 
 
-def _grouping_sets(source: str) -> str:
+def _groups(source: Source) -> tuple[tuple[str, ...], ...]:
     """Totals over models only make sense where rows have a model."""
-    groups = _GROUPS if source not in ("incidents", "business") else (("day", "team", "model"), ("day", "model"))
-    return "GROUPING SETS (" + ", ".join(f"({', '.join(group)})" for group in groups) + ")"
+    return _GROUPS if source not in ("incidents", "business") else (KEYS, ("day", "model"))
 
 
-def call_totals(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> CallTotals | None:
+def call_totals(files: Sequence[Path], currency: str) -> CallTotals | None:
     """One pass over the files; ``None`` where they are not in plain columns."""
-    home = connection.sql("SELECT home FROM workspace").fetchall()[0][0]
     measures = [measure for measure in MEASURES if measure.source == "calls" and measure.kind != "quantile"]
-    return read_calls(files, measures, home)
+    return read_calls(files, measures, currency)
 
 
-def _span(connection: duckdb.DuckDBPyConnection) -> tuple[int | None, int | None]:
+def _span(connection: Database) -> tuple[int | None, int | None]:
     """The first and the last start of a call, microseconds since 1970."""
-    sql = "SELECT epoch_us(min(start_ts)), epoch_us(max(start_ts)) FROM calls"
-    first, last = connection.sql(sql).fetchall()[0]
+    found = connection.sql("SELECT min(start_ts) AS first, max(start_ts) AS last FROM calls").df()
+    first, last = (None if pd.isna(end) else pd.Timestamp(end).value // 1_000 for end in found.iloc[0])
     return first, last
 
 
@@ -247,40 +256,49 @@ def _from_sums(measure: Measure, table: Rows, number: str, hours: Floats, level:
 
 def _quantiles(leaves: Mapping[Leaf, Floats], measures: Sequence[Measure], level: float) -> list[Rows]:
     """Exact quantiles (linear interpolation, as NumPy and DuckDB's quantile_cont) with order-statistic intervals."""
+    if not leaves:
+        return []
+    groups = {group: members(leaves, [KEYS.index(name) for name in group]) for group in _GROUPS}
+    sizes = {group: np.array([sum(map(len, one)) for one in found.values()]) for group, found in groups.items()}
+    # the ranks of all groups at once: a call of SciPy's distributions takes as long as a thousand ranks
+    distinct = np.unique(np.concatenate(list(sizes.values())))
     parts = []
-    for group in _GROUPS if leaves else ():
-        found = members(leaves, [KEYS.index(name) for name in group])
-        sizes = np.array([sum(map(len, leaf_set)) for leaf_set in found.values()])
-        distinct, place = np.unique(sizes, return_inverse=True)
-        places = {name: place for place, name in enumerate(group)}
-        keys: Rows = {
-            name: np.array([key[places[name]] if name in places else ALL for key in found], dtype=object)
-            for name in KEYS
-        }
-        keys["day"] = keys["day"].astype(np.int64).astype("datetime64[D]").astype("datetime64[s]")
-        for measure in measures:
-            ends = [end[place] for end in quantile_ranks(distinct, measure.quantile, level)]
-            ranks = np.stack([1.0 + (sizes - 1) * measure.quantile, *ends], axis=1)
+    for measure in measures:
+        bounds = quantile_ranks(distinct, measure.quantile, level)
+        for group, found in groups.items():
+            size = sizes[group]
+            place = np.searchsorted(distinct, size)
+            ranks = np.stack([1.0 + (size - 1) * measure.quantile, *(end[place] for end in bounds)], axis=1)
             if group == KEYS:
                 values = at_ranks([leaf for (leaf,) in found.values()], ranks)
             else:
                 values = np.array([order_statistics(*one) for one in zip(found.values(), ranks, strict=True)])
             value, low, high = values.T
-            parts.append({**keys, "kpi": measure.kpi.id, "value": value, "lower": low, "upper": high, "n": sizes})
+            keys = _keys(list(found), group)
+            parts.append({**keys, "kpi": measure.kpi.id, "value": value, "lower": low, "upper": high, "n": size})
     return parts
 
 
-def _business(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def _keys(found: Sequence[tuple[object, ...]], group: tuple[str, ...]) -> Rows:
+    """Columns day, team and model of groups; what a group is not by, reads ``(all)``."""
+    columns: Rows = {
+        name: np.array([key[group.index(name)] if name in group else ALL for key in found], dtype=object)
+        for name in KEYS
+    }
+    columns["day"] = columns["day"].astype(np.int64).astype("datetime64[D]").astype("datetime64[s]")
+    return columns
+
+
+def _business(connection: Database) -> pd.DataFrame:
     """Business outcomes as measured; several on one day are averaged by their n, as if independent."""
     known: Iterable[str] = (f"'{measure.kpi.id}'" for measure in MEASURES if measure.source == "business")
-    outcomes: pd.DataFrame = connection.sql(
+    return connection.sql(
         f"""SELECT day, {_all("team")}, model, metric AS kpi, sum(n * value) / sum(n) AS value,
-              CASE WHEN count(*) = 1 THEN any_value(lower)
+              CASE WHEN count(*) = 1 THEN min(lower)
                    ELSE sum(n * value) / sum(n) - sqrt(sum(n * n * (value - lower) ** 2)) / sum(n) END AS lower,
-              CASE WHEN count(*) = 1 THEN any_value(upper)
+              CASE WHEN count(*) = 1 THEN min(upper)
                    ELSE sum(n * value) / sum(n) + sqrt(sum(n * n * (upper - value) ** 2)) / sum(n) END AS upper,
               CAST(sum(n) AS BIGINT) AS n
             FROM business WHERE metric IN ({", ".join(known)}) AND n > 0
             GROUP BY GROUPING SETS ((day, team, model, metric), (day, model, metric))"""  # noqa: S608
     ).df()
-    return outcomes

@@ -16,6 +16,7 @@ from app.markup.cards import Tone, masthead, note, section
 from app.markup.table import Cell, Column, table
 from app.names import readable
 from app.scene import Scene
+from app.views.creatives_more import policies_and_segments
 from app.views.gates import do_not_act
 
 _ARMS = (
@@ -51,6 +52,8 @@ def show(scene: Scene) -> None:
     stop = loaders.run_document(run, "stop.json")
     for experiment, rows in arms.groupby("experiment_id", sort=True):
         _experiment(scene, str(experiment), rows.sort_values("p_best", ascending=False), stop)
+        rate = stop.get("experiments", {}).get(str(experiment), {}).get("reward", "rate") == "rate"
+        policies_and_segments(scene, run, str(experiment), rate=rate)
 
 
 def _experiment(scene: Scene, experiment: str, arms: pd.DataFrame, stop: Mapping[str, Any]) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bandits.propensity import Better
 from bandits.thompson import Sampling
+from bandits.traffic import Terms, cheapest_only
 from measurement.errors import InputError, Problem, shorten
 
 RewardKind = Literal["rate", "count", "amount"]
@@ -47,6 +50,11 @@ class Experiment(BaseModel):
         Least propensity of an arm that is not paused; left out: 1%, and with many arms a fifth of the traffic together.
     half_life_days
         Older evidence counts less by half each such span; ``"learn"``: what predicts best; ``None``: all counts alike.
+    horizon
+        Planned number of decisions, for ``sampling: "foresight"``; ``None``: no end is planned.
+    costs, reward_value, budget
+        Money a decision for each arm costs, money a unit of reward is worth, and money a decision may cost on average
+        (optional): see `bandits.traffic`. An arm that joins later counts as dear as the dearest of these.
     window_hours
         A reward that comes later than this after its decision is counted as late. It is learnt from all the same.
     """
@@ -61,6 +69,10 @@ class Experiment(BaseModel):
     floor: Annotated[float, Field(ge=0.0, le=0.5)] | None = None
     half_life_days: Annotated[float, Field(gt=0.0, le=3650.0)] | Literal["learn"] | None = "learn"
     window_hours: Annotated[float, Field(gt=0.0, le=24.0 * 366)] = 168.0
+    horizon: Annotated[int, Field(ge=1, le=10**12)] | None = None
+    costs: dict[Name, Annotated[float, Field(ge=0.0, le=1e12)]] | None = None
+    reward_value: Annotated[float, Field(gt=0.0, le=1e12)] | None = None
+    budget: Annotated[float, Field(ge=0.0, le=1e12)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
@@ -68,7 +80,45 @@ class Experiment(BaseModel):
             raise ValueError("arms: two arms have the same name")
         if self.floor is not None and self.floor * len(self.arms) > 1.0:
             raise ValueError(f"floor: {self.floor:g} for each of {len(self.arms)} arms is more than all the traffic")
+        if self.horizon is not None and self.sampling != "foresight":
+            raise ValueError(f"horizon: sampling '{self.sampling}' makes no use of it; say 'foresight' or leave it out")
+        self._check_money()
         return self
+
+    def _check_money(self) -> None:
+        if self.costs is None:
+            if self.reward_value is not None or self.budget is not None:
+                raise ValueError("costs: reward_value and budget say nothing without the cost of every arm")
+            return
+        if self.reward_value is None:
+            raise ValueError("reward_value: costs say nothing without the money that a reward is worth")
+        if set(self.costs) != set(self.arms):
+            raise ValueError("costs: there must be one for each arm, and for no other")
+        if self.sampling != "thompson" or self.better != "higher":
+            raise ValueError("costs: they need sampling 'thompson' and better 'higher'")
+        if self.budget is not None:
+            cost = np.array([self.costs[arm] for arm in self.arms])
+            least = float(cheapest_only(cost, self.floor_of(len(self.arms))) @ cost)
+            if self.budget < least:
+                raise ValueError(f"budget: with the floor a decision costs {least:g} at least")
+
+    def terms(self, arms: Sequence[str]) -> Terms | None:
+        """What showing these arms costs, the budget left out; ``None`` without costs."""
+        if self.costs is None or self.reward_value is None:
+            return None
+        dearest = max(self.costs.values())
+        return Terms(cost=[self.costs.get(arm, dearest) for arm in arms], reward_value=self.reward_value)
+
+    def first_shares(self) -> tuple[float, ...]:
+        """Shares before anything is known: equal, or as equal as the budget allows."""
+        equal = np.full(len(self.arms), 1.0 / len(self.arms))
+        if self.costs is None or self.budget is None:
+            return tuple(equal.tolist())
+        cost = np.array([self.costs[arm] for arm in self.arms])
+        least = cheapest_only(cost, self.floor_of(len(self.arms)))
+        spare, needed = self.budget - least @ cost, equal @ cost - least @ cost
+        part = 1.0 if needed <= spare else float(spare / needed)
+        return tuple((part * equal + (1.0 - part) * least).tolist())
 
     def floor_of(self, active: int) -> float:
         """The floor with ``active`` arms in the race; arms that joined later never push the sum above 1."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandits.drift import learn_half_life
+from bandits.foresight import Learnt, foresighted, usable_share
 from bandits.propensity import best_arm, top_two, with_floor
 from bandits.revenue import NormalMean
 from bandits.rewards import BetaBernoulli, Floats, GammaPoisson
@@ -18,6 +19,7 @@ from bandits.service.desk import id_at
 from bandits.service.experiment import Experiment
 from bandits.service.policy import Policy
 from bandits.service.store import Store
+from bandits.traffic import cheapest_only, paid_traffic
 
 _US = 1_000_000
 _CHUNK = 20_000
@@ -97,11 +99,9 @@ class Learner:
 def next_policy(experiment: Experiment, current: Policy, memory: Memory, now: float) -> Policy:
     """The version after ``current``: posteriors, exact P(best), floor; paused arms get nothing."""
     names = [arm.arm_id for arm in current.arms if arm.active]
-    evidence = _evidence(experiment, names, memory, now)
-    best = best_arm(evidence, better=experiment.better)
-    p_best = best.p_best
-    chosen = top_two(p_best) if experiment.sampling == "top_two" else p_best
-    propensity = with_floor(chosen, experiment.floor_of(len(names)))
+    evidence, pending = _evidence(experiment, names, memory, now)
+    p_best = best_arm(evidence, better=experiment.better).p_best
+    propensity, reason = _propensity(experiment, evidence, pending, p_best, memory)
     place = {name: number for number, name in enumerate(names)}
     mean = evidence.mean()
     decisions, rewards = _by_arm(memory, SHOWN), _by_arm(memory, HITS)
@@ -116,12 +116,30 @@ def next_policy(experiment: Experiment, current: Policy, memory: Memory, now: fl
         )
         for arm in current.arms
     )
-    return replace(current, version=current.version + 1, arms=arms, reason="learned")
+    return replace(current, version=current.version + 1, arms=arms, reason=reason)
 
 
-def _evidence(
-    experiment: Experiment, names: list[str], memory: Memory, now: float
-) -> BetaBernoulli | GammaPoisson | NormalMean:
+def _propensity(
+    experiment: Experiment, evidence: Learnt, pending: Floats, p_best: Floats, memory: Memory
+) -> tuple[Floats, str]:
+    """Shares of the arms that run, and the reason that goes into the policy."""
+    floor = experiment.floor_of(len(p_best))
+    terms = experiment.terms(evidence.arms)
+    if terms is not None:
+        least = cheapest_only(terms.cost, floor)
+        if experiment.budget is not None and float(least @ np.asarray(terms.cost)) > experiment.budget:
+            # the cheap arms were paused: what costs least is as near to the budget as it gets, and the policy says so
+            return least, "over_budget"
+        return paid_traffic(evidence, replace(terms, budget=experiment.budget), floor=floor).propensity, "learned"
+    if experiment.sampling == "foresight":
+        decided = sum(values[SHOWN] for values in memory.counts.values())
+        share = usable_share(decided=decided, pending=float(pending.sum()), horizon=experiment.horizon)
+        return with_floor(foresighted(evidence, pending, share, better=experiment.better), floor), "learned"
+    return with_floor(top_two(p_best) if experiment.sampling == "top_two" else p_best, floor), "learned"
+
+
+def _evidence(experiment: Experiment, names: list[str], memory: Memory, now: float) -> tuple[Learnt, Floats]:
+    """What is believed, and by arm how many decisions' rewards are still under way."""
     arm, middle, counts = memory.table(names)
     age_h = np.maximum(now - middle, 0.0) / HOUR
     half_life = _half_life(experiment, len(names), arm, middle, counts)
@@ -132,13 +150,14 @@ def _evidence(
         return np.bincount(arm, trust * counts[:, column], len(names))
 
     exposure = np.bincount(arm, counts[:, SHOWN] * trust * arrived, len(names))
+    pending = np.bincount(arm, counts[:, SHOWN] * trust * (1.0 - arrived), len(names))
     total = summed(TOTAL)
     if experiment.reward == "rate":
         # a young arm can have more rewards than its delay-weighted exposure
-        return BetaBernoulli(arms=tuple(names), successes=total, exposure=np.maximum(exposure, total))
+        return BetaBernoulli(arms=tuple(names), successes=total, exposure=np.maximum(exposure, total)), pending
     if experiment.reward == "count":
-        return GammaPoisson(arms=tuple(names), events=total, exposure=exposure)
-    return NormalMean(arms=tuple(names), total=total, squares=summed(SQUARES), exposure=exposure)
+        return GammaPoisson(arms=tuple(names), events=total, exposure=exposure), pending
+    return NormalMean(arms=tuple(names), total=total, squares=summed(SQUARES), exposure=exposure), pending
 
 
 def _half_life(
@@ -163,6 +182,8 @@ def _by_arm(memory: Memory, column: int) -> dict[str, float]:
 
 
 def _differs(current: Policy, policy: Policy) -> bool:
+    if "over_budget" in (current.reason, policy.reason) and current.reason != policy.reason:
+        return True
     return any(
         abs(old.propensity - new.propensity) > _WORTH for old, new in zip(current.arms, policy.arms, strict=True)
     )

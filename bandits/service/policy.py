@@ -45,7 +45,8 @@ class Policy:
     version
         Grows by one with every change.
     reason
-        What made it: ``"start"``, ``"learned"``, ``"paused"``, ``"resumed"``, ``"joined"``.
+        What made it: ``"start"``, ``"learned"``, ``"paused"``, ``"resumed"``, ``"joined"``; ``"over_budget"``: learnt,
+        but not even the cheapest arms that run keep to the budget.
     """
 
     experiment_id: str
@@ -54,9 +55,10 @@ class Policy:
     reason: str
 
     @classmethod
-    def start(cls, experiment_id: str, arms: tuple[str, ...]) -> Self:
-        """Nothing known: all arms alike."""
-        states = tuple(ArmState(arm_id=arm, propensity=1.0 / len(arms)) for arm in arms)
+    def start(cls, experiment_id: str, arms: tuple[str, ...], shares: tuple[float, ...] | None = None) -> Self:
+        """Nothing known: all arms alike, or ``shares``."""
+        even = (1.0 / len(arms),) * len(arms)
+        states = tuple(ArmState(arm_id=arm, propensity=share) for arm, share in zip(arms, shares or even, strict=True))
         return cls(experiment_id=experiment_id, version=1, arms=states, reason="start")
 
     @property

@@ -135,7 +135,8 @@ class SqlStore(ABC):
 
     def create(self, experiment: Experiment) -> Experiment:
         """See `Store.create`."""
-        name, first = experiment.experiment_id, Policy.start(experiment.experiment_id, experiment.arms)
+        name = experiment.experiment_id
+        first = Policy.start(name, experiment.arms, experiment.first_shares())
         with self._reading(self._begin()) as cursor:
             cursor.execute(
                 self._sql("INSERT INTO experiments (experiment_id, definition) VALUES (?, ?) ON CONFLICT DO NOTHING"),

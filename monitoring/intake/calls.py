@@ -16,6 +16,8 @@ from monitoring.intake.prices import Price, PriceTable
 from monitoring.intake.pseudonyms import Pseudonyms
 
 Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+Texts = NDArray[np.object_]
 _TEXTS = ("prompt_text", "output_text")
 _INTERNAL = ("start_us", "kind", "total_tokens", *_TEXTS)
 _COLUMNS = tuple(name for name in ROW if name not in _INTERNAL)
@@ -60,12 +62,15 @@ def call_table(rows: list[list[Any]], rules: CallRules) -> pa.Table:
     """Rows of `monitoring.intake.fields.ROW` as `CALL_SCHEMA` (and the texts, where they are kept)."""
     columns: dict[str, Any] = dict(zip(ROW, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(ROW, ())
     start = np.asarray(columns["start_us"], dtype="int64")
-    numbers = {name: np.array(columns[name], dtype=float) for name in NUMBERS}
-    price = _prices(columns, start, rules.prices)
-    _include_cached(numbers, price)
-    currency, source = _costs(columns, numbers, price, rules)
-    of = rules.pseudonyms.of
-    columns["unit_id"] = [None if unit is None else of(unit) for unit in columns["unit_id"]]
+    numbers = {
+        name: np.array(pa.array(columns[name], pa.float64()).to_numpy(zero_copy_only=False), dtype=float)
+        for name in NUMBERS
+    }
+    price, prices = _prices(columns, start, rules.prices)
+    _include_cached(numbers, price, prices)
+    currency, source = _costs(columns, numbers, (price, prices), rules)
+    named = {unit: rules.pseudonyms.of(unit) for unit in set(columns["unit_id"]) if unit is not None}
+    columns["unit_id"] = [named.get(unit) for unit in columns["unit_id"]]
     # an output is what a trace makes, unless the pipeline says which output it works on
     columns["output_id"] = [own or trace for own, trace in zip(columns["output_id"], columns["trace_id"], strict=True)]
     columns |= {"currency": currency, "cost_source": source}
@@ -83,21 +88,24 @@ def call_table(rows: list[list[Any]], rules: CallRules) -> pa.Table:
     return pa.table(arrays, schema=schema)
 
 
-def _prices(columns: Mapping[str, Any], start: NDArray[np.int64], table: PriceTable) -> list[Price | None]:
-    """The price of each row; looked up once for each model, provider and day."""
+def _prices(columns: Mapping[str, Any], start: NDArray[np.int64], table: PriceTable) -> tuple[Codes, list[Price]]:
+    """The price of each row as a place in a list, -1 for none; looked up once for each model, provider and day."""
     if not table.prices:
-        return [None] * len(start)
-    known: dict[tuple[Any, Any, int], Price | None] = {}
+        return np.full(len(start), -1), []
+    places: dict[tuple[Any, Any, int], int] = {}
+    prices: list[Price] = []
     found = []
     for key in zip(columns["model"], columns["provider"], (start // 86_400_000_000).tolist(), strict=True):
-        if key not in known:
+        if key not in places:
             model, provider, day = key
-            known[key] = None if model is None else table.find(model, provider or "", pd.Timestamp(day, unit="D"))
-        found.append(known[key])
-    return found
+            price = None if model is None else table.find(model, provider or "", pd.Timestamp(day, unit="D"))
+            places[key] = -1 if price is None else len(prices)
+            prices += [] if price is None else [price]
+        found.append(places[key])
+    return np.array(found, dtype=np.int64), prices
 
 
-def _include_cached(numbers: dict[str, Floats], prices: list[Price | None]) -> None:
+def _include_cached(numbers: dict[str, Floats], price: Codes, prices: list[Price]) -> None:
     """Make input tokens include those from a cache, as OpenTelemetry has it.
 
     Some providers leave them out. That shows where more was read from the cache than put in, or where the total is too
@@ -105,50 +113,50 @@ def _include_cached(numbers: dict[str, Floats], prices: list[Price | None]) -> N
     """
     cached = np.nan_to_num(numbers["cache_read_tokens"]) + np.nan_to_num(numbers["cache_write_tokens"])
     read, written = numbers["input_tokens"], np.nan_to_num(numbers["output_tokens"])
-    told = np.array([price is not None and price.cached_excluded for price in prices], dtype=bool)
+    told = np.array([*(one.cached_excluded for one in prices), False], dtype=bool)[price]  # the last stands for none
     with np.errstate(invalid="ignore"):
         left_out = (cached > 0) & (told | (cached > read) | (numbers["total_tokens"] - written >= read + cached))
     numbers["input_tokens"] = np.where(left_out, read + cached, read)
 
 
 def _costs(
-    columns: Mapping[str, Any], numbers: dict[str, Floats], prices: list[Price | None], rules: CallRules
-) -> tuple[list[str | None], list[str | None]]:
+    columns: Mapping[str, Any], numbers: dict[str, Floats], priced: tuple[Codes, list[Price]], rules: CallRules
+) -> tuple[Texts, Texts]:
     """Fill in ``cost``; returns currency and source of each row. A reported cost in the workspace's money stands."""
-    cost = numbers["cost"]
-    currency: list[str | None] = list(columns["currency"])
-    source: list[str | None] = [None] * len(cost)
+    cost, (price, prices) = numbers["cost"], priced
     reported = np.isfinite(cost)
-    for place in np.flatnonzero(reported).tolist():
-        money = currency[place] or rules.currency
-        currency[place], source[place] = money, "reported"
-        if money != rules.currency and money in rules.exchange:
-            cost[place] *= rules.exchange[money]
-            currency[place], source[place] = rules.currency, f"reported in {money}"
-    tokens = {name: np.nan_to_num(numbers[name]) for name in _PRICED}
-    for place, price in enumerate(prices):
-        if price is None or (source[place] is not None and currency[place] == rules.currency):
-            continue
-        if np.isnan(numbers["input_tokens"][place]) and np.isnan(numbers["output_tokens"][place]):
-            continue
-        cost[place] = price_of(price, {name: column[place] for name, column in tokens.items()})
-        currency[place], source[place] = rules.currency, f"prices {price.version}".strip()
-    for place, price in enumerate(prices):
-        if price is not None and price.context_window and np.isnan(numbers["context_window"][place]):
-            numbers["context_window"][place] = price.context_window
+    currency = np.array(columns["currency"], dtype=object)
+    source = np.full(len(cost), None, dtype=object)
+    currency[reported & ~currency.astype(bool)] = rules.currency
+    source[reported] = "reported"
+    for money in set(currency[reported].tolist()) & set(rules.exchange) - {rules.currency}:
+        rows = reported & (currency == money)
+        cost[rows] *= rules.exchange[money]
+        currency[rows], source[rows] = rules.currency, f"reported in {money}"
+    wanted = ~(reported & (currency == rules.currency))
+    wanted &= ~(np.isnan(numbers["input_tokens"]) & np.isnan(numbers["output_tokens"]))
+    for place, one in enumerate(prices):
+        mine = price == place
+        rows = mine & wanted
+        if rows.any():
+            cost[rows] = price_of(one, {name: np.nan_to_num(numbers[name][rows]) for name in _PRICED})
+            currency[rows], source[rows] = rules.currency, f"prices {one.version}".strip()
+        if one.context_window:
+            numbers["context_window"][mine & np.isnan(numbers["context_window"])] = one.context_window
     return currency, source
 
 
-def price_of(price: Price, tokens: Mapping[str, float]) -> float:
-    """Cost of a call whose input tokens include the cached ones.
+def price_of(price: Price, tokens: Mapping[str, Floats]) -> Floats:
+    """Costs of calls whose input tokens include the cached ones, shape as the tokens.
 
     Examples
     --------
     >>> one = Price(model="m", input=2.0, output=8.0, cache_read=0.2, cache_write=2.5)
-    >>> price_of(one, {"input_tokens": 1e6, "output_tokens": 0, "cache_read_tokens": 5e5, "cache_write_tokens": 0})
+    >>> tokens = {"input_tokens": 1e6, "output_tokens": 0, "cache_read_tokens": 5e5, "cache_write_tokens": 0}
+    >>> float(price_of(one, {name: np.array(count) for name, count in tokens.items()}))
     1.1
     """
     read, written = tokens["cache_read_tokens"], tokens["cache_write_tokens"]
-    fresh = max(tokens["input_tokens"] - read - written, 0.0)
+    fresh = np.maximum(tokens["input_tokens"] - read - written, 0.0)
     money = fresh * price.input + read * price.cache_read + written * price.cache_write
-    return float(money + tokens["output_tokens"] * price.output) / 1e6
+    return np.asarray((money + tokens["output_tokens"] * price.output) / 1e6)

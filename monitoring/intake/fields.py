@@ -31,6 +31,10 @@ _MODEL_CALLS = frozenset(
 )  # fmt: skip
 
 
+#: No count of tokens, no cost and no time is as large.
+LARGEST = 1e18
+
+
 @lru_cache(maxsize=1024)
 def kind_of(value: object) -> int:
     """Whether an operation is a model call (1) or a step around one (0).
@@ -58,7 +62,7 @@ def number(value: object) -> float:
         found = float(value)  # type: ignore[arg-type]  # anything else raises, which is the answer
     except (ValueError, TypeError, OverflowError) as wrong:
         raise ValueError(f"{str(value)[:40]} is not a number") from wrong
-    if not 0.0 <= found < 1e18:
+    if not 0.0 <= found < LARGEST:
         raise ValueError(f"{str(value)[:40]} is out of range")
     return found
 
@@ -109,17 +113,19 @@ SLOTS: Mapping[str, Slot] = {
              "ai.usage.completionTokens"),
     **_slots("cache_read_tokens", "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens",
              "gen_ai.usage.input_tokens.cached", "gen_ai.usage.cached_input_tokens",
-             "gen_ai.usage.details.cached_tokens",
+             "gen_ai.usage.details.cached_tokens", "gen_ai.usage.details.cache_read_tokens",
              "llm.token_count.prompt_details.cache_read", "llm.token_count.prompt_details.cache_input",
              "llm.usage.cache_read_input_tokens", "ai.usage.cachedInputTokens"),
     **_slots("cache_write_tokens", "gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_write.input_tokens",
-             "gen_ai.usage.cache_creation_input_tokens", "llm.token_count.prompt_details.cache_write",
+             "gen_ai.usage.cache_creation_input_tokens", "gen_ai.usage.cache_write_input_tokens",
+             "gen_ai.usage.details.cache_write_tokens", "llm.token_count.prompt_details.cache_write",
              "llm.usage.cache_creation_input_tokens"),
     **_slots("total_tokens", "gen_ai.usage.total_tokens", "llm.token_count.total", "llm.usage.total_tokens",
              "ai.usage.totalTokens"),
     **_slots("context_window", "liftwerk.context_window", "gen_ai.request.context_window",
              "gen_ai.model.context_window"),
-    **_slots("cost", "gen_ai.usage.cost", "llm.cost.total", "gen_ai.usage.total_cost", "gen_ai.cost.total"),
+    **_slots("cost", "gen_ai.usage.cost", "llm.cost.total", "gen_ai.usage.total_cost", "gen_ai.cost.total",
+             "operation.cost"),
     **_slots("currency", "gen_ai.usage.cost.currency", "gen_ai.cost.currency", "liftwerk.currency"),
     **_slots("error_type", "error.type"),
     **_slots("team", "liftwerk.team", "team", "team.name", "service.namespace"),
@@ -131,7 +137,7 @@ SLOTS: Mapping[str, Slot] = {
              "langfuse.observation.prompt.version"),
     **_slots("unit_id", "liftwerk.unit_id", "user.id", "enduser.id", "langfuse.user.id", "user_id"),
     **_slots("ttft_ms", "gen_ai.response.time_to_first_chunk", "gen_ai.response.time_to_first_token",
-             "gen_ai.server.time_to_first_token", convert=_milliseconds),
+             "gen_ai.server.time_to_first_token", "gen_ai.server.ttft", convert=_milliseconds),
     **_slots("ttft_ms", "liftwerk.ttft_ms", "ai.response.msToFirstChunk", "llm.ttft_ms", convert=number),
     **_slots("kind", "gen_ai.operation.name", "openinference.span.kind", "llm.request.type", "mlflow.spanType",
              "langfuse.observation.type", "traceloop.span.kind", "ai.operationId", convert=kind_of),
@@ -148,7 +154,7 @@ TEXT_SLOTS: Mapping[str, Slot] = {
              "ai.response.text", convert=_written),
 }  # fmt: skip
 #: Costs under these names are in US dollars by their convention.
-DOLLARS = frozenset(("llm.cost.total",))
+DOLLARS = frozenset(("llm.cost.total", "operation.cost"))
 #: Events that mark the first token of a streamed answer.
 FIRST_TOKEN = frozenset(
     ("first token stream event", "first_token", "first token", "gen_ai.first_token", "ai.stream.firstchunk",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monitoring.intake.fields import AT, ROW, SLOTS, Slot, text_of
+from monitoring.intake.plans import Plans
 
 EARLIEST_US = 946_684_800_000_000  # 2000-01-01
 LATEST_US = 4_102_444_800_000_000  # 2100-01-01
@@ -57,6 +58,8 @@ class Gathered:
         Spans seen, calls or not.
     lines, read_to
         Lines of the file read so far, and the byte after the last complete one.
+    plans
+        Which attributes matter, by the keys of a span.
     """
 
     file: str = ""
@@ -68,6 +71,21 @@ class Gathered:
     spans: int = 0
     lines: int = 0
     read_to: int = 0
+    plans: Plans = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Plans hang on the slots."""
+        self.plans = Plans(self.slots)
+
+    def following(self, kept_back: int) -> Gathered:
+        """What goes on after this chunk: the newest calls go over into it, and what is known of their traces."""
+        late = self.rows[-kept_back:]
+        del self.rows[-kept_back:]
+        traces = {row[_TRACE] for row in late}
+        links = {ids: parent for ids, parent in self.links.items() if ids[0] in traces}
+        return Gathered(
+            file=self.file, slots=self.slots, rows=late, links=links, lines=self.lines, read_to=self.read_to
+        )  # fmt: skip
 
     def reject(self, line: int, reason: str) -> None:
         """Set a line aside."""
@@ -119,9 +137,10 @@ class Gathered:
         The parent of a leaf is replaced by the furthest span above it that is not a call, so that a wrapper that
         comes with a later file is recognised as well.
         """
-        calls = {(row[_TRACE], row[_SPAN]) for row in self.rows}
+        below = [row for row in self.rows if row[_PARENT]]
+        calls = {(row[_TRACE], row[_SPAN]) for row in self.rows} if below else set()
         wrappers: set[tuple[str, str]] = set()
-        for row in self.rows:
+        for row in below:
             trace, parent = row[_TRACE], row[_PARENT]
             seen = 0
             while parent and (trace, parent) not in calls and seen < 1_000:

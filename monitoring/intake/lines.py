@@ -17,9 +17,13 @@ from monitoring.intake.fields import SLOTS, TOO_DEEP, Slot
 from monitoring.intake.gathered import Gathered
 
 #: Spans gathered before they are handed on: bounds the memory of a long file.
-CHUNK = 250_000
+CHUNK = 50_000
+#: Calls kept back for the next chunk: the spans above them mostly end, and are written, soon after.
+_KEPT_BACK = 5_000
 #: A file that is one JSON value is read as a whole up to this size.
 _DOCUMENT_BYTES = 1 << 30
+#: Lines of a hundred spans are longer than the usual block.
+_BLOCK = 1 << 20
 _OTHER_SIGNALS = {"resourceLogs": "logs", "resourceMetrics": "metrics", "resourceProfiles": "profiles"}
 _DECODE = msgspec.json.Decoder().decode
 
@@ -87,8 +91,9 @@ def _chunks(stream: IO[bytes], path: Path, into: Gathered) -> Iterator[Gathered]
             into.lines += 1
             into.read_to += len(raw)
         if into.spans >= CHUNK:
+            following = into.following(_KEPT_BACK)
             yield into
-            into = Gathered(file=into.file, slots=into.slots, lines=into.lines, read_to=into.read_to)
+            into = following
     for number, entry in enumerate(document or (), start=1):
         try:
             take_object(entry, number, into)
@@ -212,4 +217,4 @@ def _open(path: Path) -> IO[bytes]:
         import pyarrow as pa
 
         return io.BufferedReader(pa.input_stream(str(path), compression="zstd"))
-    return path.open("rb")
+    return path.open("rb", buffering=_BLOCK)

@@ -15,29 +15,28 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from measurement.memory import keep_freed_memory
 from measurement.progress import Progress, silent
 from measurement.store import file_hash, write_atomically, write_parquet
 from monitoring.intake.calls import CallRules, call_table
+from monitoring.intake.days import by_day, merged_calls
 from monitoring.intake.fields import Slot, slots_of
 from monitoring.intake.files import FileState, left_off, state_of
 from monitoring.intake.gathered import Gathered, SetAside
 from monitoring.intake.lines import Place, gather
 from monitoring.intake.plain import is_call_table, read_call_table, take_csv
-from monitoring.intake.verdicts import SCORE_SCHEMA, place_scores, score_table
-
-if TYPE_CHECKING:
-    import duckdb
+from monitoring.intake.verdicts import SCORE_SCHEMA, UNPLACED, place_scores, score_table
 
 #: Rows held in memory before they are sorted into their days.
 _FLUSH_ROWS = 1_000_000
 LEDGER = "ledger.json"
+_UNLIKE = ("start_ts", "duration_ms", "ttft_ms", "cost", "trace_id", "span_id", "parent_span_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +128,7 @@ class DayStore:
         progress
             Told how many files are done.
         """
+        keep_freed_memory()
         ledger = self._ledger()
         known = {name: FileState(**state) for name, state in ledger.get("files", {}).items()}
         aside = [SetAside(**entry) for entry in ledger.get("aside", [])]
@@ -182,49 +182,27 @@ class DayStore:
 
     def _flush(self, pending: _Pending) -> set[str]:
         """Sort what is held into its days; returns the days that changed."""
-        import duckdb
-
-        if not pending.calls and not pending.scores:
-            return set()
         changed: set[str] = set()
-        with duckdb.connect(":memory:") as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            if pending.calls:
-                fresh = pa.concat_tables(pending.calls, promote_options="default")
-                day_of = fresh.column("start_ts").to_numpy().astype("datetime64[D]")
-                for day in np.unique(day_of):
-                    part = fresh if day_of.min() == day_of.max() else fresh.filter(pa.array(day_of == day))
-                    changed |= self._merge_day(connection, str(day), part)
-            if pending.scores or (self.folder / "scores" / "unplaced.parquet").exists():
-                scores = pa.concat_tables([*pending.scores, SCORE_SCHEMA.empty_table()])
-                changed |= place_scores(connection, self.folder, scores)
+        if pending.calls:
+            fresh = pa.concat_tables(pending.calls, promote_options="default")
+            changed |= {day for day, part in by_day(fresh) if self._merge_day(day, part)}
+        if pending.scores or (pending.calls and (self.folder / "scores" / f"{UNPLACED}.parquet").exists()):
+            scores = pa.concat_tables([*pending.scores, SCORE_SCHEMA.empty_table()])
+            changed |= place_scores(self.folder, scores)
         pending.calls.clear()
         pending.scores.clear()
         return changed
 
-    def _merge_day(self, connection: duckdb.DuckDBPyConnection, day: str, fresh: pa.Table) -> set[str]:
-        """The day's calls with the new ones: each span once, the last word counts, wrappers of other calls left out."""
+    def _merge_day(self, day: str, fresh: pa.Table) -> bool:
+        """Put new calls into their day; whether that changed it."""
         file = self.folder / "calls" / f"{day}.parquet"
         file.parent.mkdir(parents=True, exist_ok=True)
         old = pq.read_table(file) if file.exists() else None
-        joined = fresh if old is None else pa.concat_tables([old, fresh], promote_options="default")
-        # only the ids are sorted; the rows follow at the end
-        ids = joined.select(["trace_id", "span_id", "parent_span_id", "start_ts"])
-        connection.register("ids", ids.append_column("turn", pa.array(np.arange(len(joined)))))
-        kept = connection.sql(
-            """WITH once AS (SELECT * FROM ids
-                             QUALIFY row_number() OVER (PARTITION BY trace_id, span_id ORDER BY turn DESC) = 1)
-               SELECT turn FROM once o
-               WHERE NOT EXISTS (SELECT 1 FROM once i WHERE i.parent_span_id = o.span_id
-                                 AND i.trace_id IS NOT DISTINCT FROM o.trace_id)
-               ORDER BY start_ts, trace_id, span_id"""
-        ).fetchnumpy()["turn"]
-        in_order = len(kept) == len(joined) and bool((np.diff(kept) == 1).all())
-        merged = joined if in_order else joined.take(pa.array(kept))
+        merged = merged_calls(fresh if old is None else pa.concat_tables([old, fresh], promote_options="default"))
         if old is not None and old.equals(merged):
-            return set()
-        write_parquet(file, merged)
-        return {day}
+            return False
+        write_parquet(file, merged, unlike=_UNLIKE)
+        return True
 
     def _ledger(self) -> dict[str, Any]:
         try:

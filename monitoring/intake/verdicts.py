@@ -32,25 +32,29 @@ def score_table(scores: Sequence[dict[str, Any]]) -> pa.Table:
     )
 
 
-def place_scores(connection: duckdb.DuckDBPyConnection, folder: Path, fresh: pa.Table) -> set[str]:
+def place_scores(folder: Path, fresh: pa.Table) -> set[str]:
     """Put new scores, and those that found no call so far, beside the calls they judge; returns the days that changed.
 
     Days are searched from the newest back, and no further than needed: verdicts mostly follow their call at once.
     """
+    import duckdb
+
     waiting = folder / "scores" / f"{UNPLACED}.parquet"
     waiting.parent.mkdir(parents=True, exist_ok=True)
     left = pa.concat_tables([fresh, pq.read_table(waiting)]) if waiting.exists() else fresh
     before, changed = len(left), set[str]()
-    for file in sorted((folder / "calls").glob("*.parquet"), reverse=True):
-        if not len(left):
-            break
-        found, left = _matched(connection, left, file)
-        if len(found) and _merge(connection, folder / "scores" / file.name, found):
-            changed.add(file.stem)
-    if len(left):
-        write_parquet(waiting, _once(connection, left))
-    elif waiting.exists():
-        waiting.unlink()
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for file in sorted((folder / "calls").glob("*.parquet"), reverse=True):
+            if not len(left):
+                break
+            found, left = _matched(connection, left, file)
+            if len(found) and _merge(connection, folder / "scores" / file.name, found):
+                changed.add(file.stem)
+        if len(left):
+            write_parquet(waiting, _once(connection, left))
+        elif waiting.exists():
+            waiting.unlink()
     if len(left) and len(left) != before - len(fresh):
         changed.add(UNPLACED)
     return changed

@@ -179,6 +179,15 @@ def _creatives(draft: RunDraft) -> None:
         "next_propensity": [0.09, 0.03, 0.86, 0.02, 0.1, 0.9],
         "fatigue": ["none", "suspected", "none", "confirmed", "none", "none"],
         "fatigue_since": [None, "2026-11-14", None, "2026-11-02", None, None]}))  # fmt: skip
+    _frame(draft, "policies.csv", pd.DataFrame({
+        "experiment_id": "autumn", "policy": ["logged", "equal", "equal", "leader", "leader_by_device"],
+        "estimator": ["mean", "ipw", "dr", "dr", "dr"], "value": [0.0367, 0.0321, 0.0322, 0.0412, 0.0437],
+        "lower": [0.035, 0.029, 0.03, 0.038, 0.039], "upper": [0.038, 0.036, 0.034, 0.044, 0.048],
+        "effective_n": [42000, 9100, 9100, 21000, 640], "warnings": ["", "", "", "", "effective_n"]}))  # fmt: skip
+    _frame(draft, "segments.csv", pd.DataFrame({
+        "experiment_id": "autumn", "segment": ["mobile", "mobile", "desktop"], "arm_id": ["dog", "calm", "calm"],
+        "decisions": [9000, 4000, 5200], "mean": [0.045, 0.031, 0.0388], "lower": [0.041, 0.027, 0.035],
+        "upper": [0.049, 0.036, 0.043], "p_best": [0.99, 0.01, 0.71]}))  # fmt: skip
     rule = {"potential_value": 0.01, "quantile": 0.95, "minimum_days": 14.0}
     _json(draft, "stop.json", {"level": 0.9, "rule": rule, "experiments": {
         "autumn": {"leader": "dog", "p_best": 0.93, "expected_loss": 1e-4, "value_remaining": 0.004, "stop": True,

@@ -11,6 +11,8 @@ import pytest
 Draw = Callable[..., str]
 PAGES = ("", "what-changed", "budget", "planner", "media-mix", "geo-lift", "creatives", "attribution",
          "content-pipeline", "data-health", "audit")  # fmt: skip
+CREATIVES_EN = ("The leader of each device", "4.37%", "thin: read the interval", "By segment", "71.0%")
+CREATIVES_DE = ("Das führende je device", "4,37\xa0%", "auf das Intervall achten", "Nach Segment", "71,0\xa0%")
 MORE_GEO_EN = ("Cell by cell", "where nothing was changed", "Other readings", "outside", "wanted 80%")
 MORE_GEO_DE = ("Zelle für Zelle", "wo nichts verändert wurde", "Andere Lesarten", "außerhalb", "80\xa0%")
 EXPECTED = {
@@ -50,8 +52,8 @@ EXPECTED = {
         "Hamburg, Saarland",
         *MORE_GEO_DE,
     ),
-    ("creatives", "en"): ("take Dog", "Keep it running", "confirmed", "93.0%"),
-    ("creatives", "de"): ("Dog nehmen", "Weiterlaufen lassen", "bestätigt", "93,0\xa0%"),
+    ("creatives", "en"): ("take Dog", "Keep it running", "confirmed", "93.0%", *CREATIVES_EN),
+    ("creatives", "de"): ("Dog nehmen", "Weiterlaufen lassen", "bestätigt", "93,0\xa0%", *CREATIVES_DE),
     ("content-pipeline", "en"): (
         "Hallucination rate",
         "goal at most 4.0 s",

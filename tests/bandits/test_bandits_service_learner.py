@@ -19,6 +19,7 @@ from bandits.service.learner import Learner
 from bandits.service.sqlite_store import SqliteStore
 from bandits.service.store import DecisionRow, RewardRow, decision_name
 from bandits.stepwise import StepwiseThompson
+from measurement.errors import InputError
 
 NOW = 1_795_000_000.0
 
@@ -216,3 +217,60 @@ def test_single_draws_choose_as_often_as_beta_draws_do():
     drawn = np.bincount([single.choose() for _ in range(60_000)], minlength=3)
     expected = best_arm(single.posteriors()).p_best * drawn.sum()
     assert ((drawn - expected) ** 2 / expected).sum() < 13.8  # chi-square, 2 degrees of freedom, p = .001
+
+
+def test_costs_and_a_budget_are_kept_to_until_the_cheap_arm_is_paused(tmp_path):
+    store = SqliteStore(tmp_path / "log.sqlite")
+    costs = {"arm0": 0.02, "arm1": 0.5, "arm2": 0.02}
+    store.create(
+        Experiment(
+            experiment_id="e", arms=("arm0", "arm1", "arm2"), costs=costs, reward_value=100.0, budget=0.2,
+            half_life_days=None,
+        )
+    )  # fmt: skip
+    # also before anything is known
+    assert sum(arm.propensity * costs[arm.arm_id] for arm in store.policy("e").arms) <= 0.2 + 1e-12
+    fill(store, (0.05, 0.15, 0.05))
+    learner = Learner(store)
+    (policy,) = learner.step(NOW)
+    assert sum(arm.propensity * costs[arm.arm_id] for arm in policy.arms) == pytest.approx(0.2, abs=1e-9)
+    assert policy.reason == "learned"
+    for arm in ("arm0", "arm2"):
+        store.publish(store.policy("e").switched(arm, active=False, floor=0.01))
+    store.publish(store.policy("e").joined("arm3"))
+    (policy,) = learner.step(NOW)
+    assert policy.reason == "over_budget"
+    # the arm that joined counts as dear as the dearest
+    assert [arm.propensity for arm in policy.arms] == pytest.approx([0.0, 0.5, 0.0, 0.5])
+    store.close()
+
+
+def test_foresight_counts_what_is_under_way_and_the_horizon(tmp_path):
+    shares = {}
+    for name, extra in (("plain", {}), ("ahead", {"sampling": "foresight", "horizon": 4000})):
+        store = SqliteStore(tmp_path / f"{name}.sqlite")
+        store.create(Experiment(experiment_id="e", arms=("arm0", "arm1"), half_life_days=None, **extra))
+        fill(store, (0.08, 0.08), days=2.0, delay_h=12.0, seed=3)
+        (policy,) = Learner(store).step(NOW)
+        shares[name] = [arm.propensity for arm in policy.arms]
+        store.close()
+    assert max(shares["ahead"]) > max(shares["plain"]) + 0.05
+    assert sum(shares["ahead"]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("extra", "field"),
+    [
+        ({"horizon": 100}, "horizon"),
+        ({"budget": 1.0}, "costs"),
+        ({"costs": {"a": 0.1, "b": 0.2}}, "reward_value"),
+        ({"costs": {"a": 0.1}, "reward_value": 1.0}, "costs"),
+        ({"costs": {"a": 0.1, "b": 0.2}, "reward_value": 1.0, "sampling": "top_two"}, "costs"),
+        ({"costs": {"a": 0.1, "b": 0.2}, "reward_value": 1.0, "budget": 0.1}, "budget"),
+        ({"costs": {"a": -0.1, "b": 0.2}, "reward_value": 1.0}, "costs.a"),
+    ],
+)
+def test_an_experiment_whose_money_makes_no_sense_is_refused(extra, field):
+    with pytest.raises(InputError) as caught:
+        Experiment.parse({"experiment_id": "e", "arms": ["a", "b"], **extra})
+    assert caught.value.problems[0].column == field

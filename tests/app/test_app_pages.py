@@ -8,9 +8,10 @@ from types import ModuleType
 
 import pytest
 
+from app.addresses import ADDRESSES, address
+
 Draw = Callable[..., str]
-PAGES = ("", "what-changed", "budget", "planner", "media-mix", "geo-lift", "creatives", "attribution",
-         "content-pipeline", "data-health", "audit")  # fmt: skip
+PAGES = tuple(address(page) for page in ADDRESSES)
 MORE_GEO_EN = ("Cell by cell", "where nothing was changed", "Other readings", "outside", "wanted 80%")
 MORE_GEO_DE = ("Zelle für Zelle", "wo nichts verändert wurde", "Andere Lesarten", "außerhalb", "80\xa0%")
 EXPECTED = {

@@ -79,6 +79,7 @@ def sized_market(case: dict, *, geo_tests: bool = True):
         n_weeks=case["weeks"],
         n_channels=case["channels"],
         channel_seed=case["seed"] if case["random_channels"] else None,
+        diverse=case.get("diverse", False),
     )
     return simulate_market(case["seed"], replace(spec, geo_tests=geo_tests))
 
@@ -106,6 +107,7 @@ def add_size_options(parser, *, markets: int, kinds: str) -> None:
     add("--weeks", type=int, default=130)
     add("--channels", type=int, default=6)
     add("--fixed-channels", action="store_true", help="the sample's channels instead of channels drawn by market")
+    add("--diverse-channels", action="store_true", help="channels drawn as widely as the model's priors")
 
 
 def cases(arguments) -> list[dict]:
@@ -118,5 +120,7 @@ def cases(arguments) -> list[dict]:
             if name in SIZED:
                 case |= {"geos": arguments.geos, "weeks": arguments.weeks, "channels": arguments.channels}
                 case["random_channels"] = not arguments.fixed_channels
+                if arguments.diverse_channels:
+                    case["diverse"] = True
             found.append(case)
     return found

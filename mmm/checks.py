@@ -60,13 +60,13 @@ def convergence_checks(found: Convergence, *, divergences: int, draws: int, e_bf
 
 
 def retry_note(failures: str) -> Check:
-    """A hint that sampling fell short once and was repeated with more effort."""
+    """A hint that sampling fell short at first and went on with more effort."""
     return Check(
         name="sampled_twice",
         passed=False,
         value=failures,
         limit=None,
-        remedy="Sampling fell short and was repeated with more chains or draws: raise draws in [mmm] to save this",
+        remedy="The first draws fell short and more were taken: raise draws in [mmm] to save this",
         blocking=False,
     )
 

@@ -93,18 +93,38 @@ def _compiled[F: Callable[..., Any]](function: F, fastmath: frozenset[str], *, i
 
 @cache
 def _brief_compiler() -> type:
-    """A compiler of numba's with LLVM's optimisation turned low.
+    """A compiler of numba's for code that only compiled code calls: with LLVM turned low, and never loaded.
 
     numba optimises a function together with all that it calls, so code called through n functions is optimised n
-    times; once, in the outermost, is enough.
+    times; once, in the outermost, is enough. Nor is machine code wanted of it: where a process holds the inner
+    function's own machine code, calls that were not inlined go there, and where it holds the outer function from
+    disk alone they go to its optimised copy, so that the first fit would end in other digits than every later one.
     """
     import numba
+    from numba import _dynfunc  # type: ignore[attr-defined]
+    from numba.core.codegen import JITCodeLibrary
     from numba.core.compiler import Compiler
 
     config: Any = numba.config
 
+    class Unloaded(JITCodeLibrary):
+        """Code to be linked into others, without machine code of its own."""
+
+        def _finalize_final_module(self) -> None:
+            self._finalize_dynamic_globals()  # type: ignore[no-untyped-call]
+            self._verify_declare_only_symbols()  # type: ignore[no-untyped-call]
+            self._finalized = True
+
+    def no_entry(library: Any, descriptor: Any, environment: Any) -> Any:  # noqa: ANN401 - numba is untyped
+        """What stands for the function in Python: it can be looked up, not called."""
+        name = descriptor.qualname.split(".")[-1]
+        return _dynfunc.make_function(descriptor.lookup_module(), name, name, 0, environment, (library,))
+
     class Brief(Compiler):
         def compile_extra(self, func: Any) -> Any:  # noqa: ANN401 - numba is untyped
+            context = self.state.targetctx  # a copy that numba makes for this compilation
+            context.get_executable = no_entry
+            self.state.library = Unloaded(context.codegen(), func.__qualname__)  # type: ignore[no-untyped-call]
             before = config.OPT
             config.OPT = type(before)(INNER_LEVEL)
             try:

@@ -56,6 +56,16 @@ def pooled(first: Sampled, second: Sampled) -> Sampled:
     return Sampled(**both, gradients=first.gradients + second.gradients)
 
 
+def end_to_end(sampled: Sampled, draws: int) -> Sampled:
+    """An even number of chains as half as many chains of ``draws`` draws each, two after one another."""
+    arrays = {item.name: getattr(sampled, item.name) for item in fields(Sampled) if item.name != "gradients"}
+    pairs = {
+        name: values.reshape(len(values) // 2, 2 * values.shape[1], *values.shape[2:])[:, :draws]
+        for name, values in arrays.items()
+    }
+    return Sampled(**pairs, gradients=sampled.gradients)
+
+
 @one_blas_thread()
 def sample_posterior(
     design: Design, layout: Parameters, lifts: LiftDesign, spec: ModelSpec, *, seed: int, progress: Progress

@@ -18,7 +18,7 @@ from mmm.blas import one_blas_thread
 from mmm.calibration import LiftDesign, lift_design
 from mmm.design import Design, build_design
 from mmm.diagnostics import Convergence, convergence, e_bfmi
-from mmm.engines import Sampled, pooled, sample_posterior
+from mmm.engines import Sampled, end_to_end, pooled, sample_posterior
 from mmm.fitted import UNTESTED_LEVEL, FittedMMM
 from mmm.lift_fit import conflict, predicted_lifts
 from mmm.media_response import Draws, collect_draws
@@ -31,10 +31,10 @@ from mmm.selection import Score, chosen_spec
 from mmm.spec import ModelSpec
 
 FloatArray = NDArray[np.float64]
-#: Chains this near to agreement only need company: a second set of chains joins the first.
-NEARLY = 1.05
-#: Distance of the second set's seed, so that it shares none with a fit of the next seed.
-SECOND_SEED = 1_000_003
+#: Chains this near to agreement only need company: further sets of chains, half as long, join the first.
+NEARLY, FURTHER_SETS = 1.05, 3
+#: Distance between the seeds of sets, so that none is shared with a fit of the next seed.
+SET_SEED = 1_000_003
 #: Otherwise a second attempt samples this many times more draws and tunes this many times longer.
 RETRY_DRAWS, RETRY_TUNE, RETRY_ACCEPT = 2, 2, 0.9
 #: What lift tests are held against is a fit without them, of this share of the draws, with a seed of its own.
@@ -147,15 +147,18 @@ class MMM:
 
 
 def _converged_attempt(problem: _Problem, spec: ModelSpec, progress: Progress) -> _Attempt:
-    """Sample; where that falls short, once more: as many chains again if they only were too short, else harder."""
+    """Sample; where that falls short, go on: with further chains if these only were too short, else once, harder."""
     sampled = _sample(problem, spec, problem.seed, progress)
-    attempt = _diagnosed(problem, spec, sampled)
-    if attempt.converged:
-        return attempt
+    first = again = _diagnosed(problem, spec, sampled)
+    if first.converged:
+        return first
     progress(0.0, "sampling again, longer")
-    if attempt.found.r_hat <= NEARLY and attempt.failed <= {"r_hat", "ess_bulk", "ess_tail"}:
-        again = _diagnosed(problem, spec, pooled(sampled, _sample(problem, spec, problem.seed + SECOND_SEED, progress)))
-    else:
+    for place in range(1, FURTHER_SETS + 1):
+        if again.converged or not _nearly(again):
+            break
+        sampled = pooled(sampled, _half_set(problem, spec, place, progress))
+        again = _diagnosed(problem, spec, sampled)
+    if not again.converged and not _nearly(again):
         harder = replace(
             spec,
             draws=RETRY_DRAWS * spec.draws,
@@ -163,7 +166,17 @@ def _converged_attempt(problem: _Problem, spec: ModelSpec, progress: Progress) -
             target_accept=max(RETRY_ACCEPT, spec.target_accept),
         )
         again = _diagnosed(problem, harder, _sample(problem, harder, problem.seed, progress))
-    return replace(again, options={**again.options, "retried_after": _failures(attempt)})
+    return replace(again, options={**again.options, "retried_after": _failures(first)})
+
+
+def _nearly(attempt: _Attempt) -> bool:
+    return attempt.found.r_hat <= NEARLY and attempt.failed <= {"r_hat", "ess_bulk", "ess_tail"}
+
+
+def _half_set(problem: _Problem, spec: ModelSpec, place: int, progress: Progress) -> Sampled:
+    """Chains of half the length, laid end to end in pairs; the diagnostics split every chain where two of them meet."""
+    shorter = replace(spec, draws=(spec.draws + 1) // 2, chains=spec.chains + spec.chains % 2)
+    return end_to_end(_sample(problem, shorter, problem.seed + SET_SEED * place, progress), spec.draws)
 
 
 def _failures(attempt: _Attempt) -> str:

@@ -21,8 +21,8 @@ from measurement.progress import silent
 from mmm.calibration import lift_design
 from mmm.contributions import geo_parts
 from mmm.design import Design
-from mmm.diagnostics import convergence
-from mmm.engines import sample_posterior
+from mmm.diagnostics import Convergence, convergence
+from mmm.engines import Sampled, sample_posterior
 from mmm.media_response import Draws, collect_draws, panel_response
 from mmm.parameters import Parameters
 from mmm.prior_checks import simulate_from_prior
@@ -41,6 +41,8 @@ FAMILIES = {
     "slope": "saturation",
     "noise": "noise",
 }
+#: Each try samples so many times as long as the one before.
+LENGTHS = (1, 4, 4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,10 +82,8 @@ def replicate(design: Design, layout: Parameters, spec: ModelSpec, *, seed: int,
     """
     world = simulate_from_prior(design, layout, spec, seed)
     simulated = replace(design, outcome=np.ascontiguousarray(world.outcome[0]))
-    sampled = sample_posterior(simulated, layout, lift_design(simulated, []), spec, seed=seed, progress=silent)
     truth = quantities(world.natural, world.coefficients, simulated, layout, spec)
-    natural = {name: np.asarray(values) for name, values in layout.natural(sampled.points).items()}
-    found = convergence({name: values for name, values in natural.items() if name != "weight"})
+    sampled, natural, found = _sample(simulated, layout, spec, seed, draws)
     total = sampled.diverging.size
     keep = np.linspace(0, total - 1, draws).astype(int)
     flat = {name: values.reshape(total, -1)[keep] for name, values in natural.items()}
@@ -96,6 +96,24 @@ def replicate(design: Design, layout: Parameters, spec: ModelSpec, *, seed: int,
         ess=min(found.ess_bulk, found.ess_tail),
         divergences=int(sampled.diverging.sum()),
     )
+
+
+def _sample(
+    design: Design, layout: Parameters, spec: ModelSpec, seed: int, wanted: int
+) -> tuple[Sampled, dict[str, FloatArray], Convergence]:
+    """Draws of one world; longer, up to 16 times, where they are worth fewer than the independent ones wanted.
+
+    Whether to go on depends on the draws alone, never on the truth, so the ranks stay uniform.
+    """
+    lifts = lift_design(design, [])
+    for longer in LENGTHS:
+        spec = replace(spec, draws=spec.draws * longer, tune=spec.tune * longer)
+        sampled = sample_posterior(design, layout, lifts, spec, seed=seed, progress=silent)
+        natural = {name: np.asarray(values) for name, values in layout.natural(sampled.points).items()}
+        found = convergence({name: values for name, values in natural.items() if name != "weight"})
+        if min(found.ess_bulk, found.ess_tail) > wanted:
+            break
+    return sampled, natural, found
 
 
 def quantities(

@@ -11,6 +11,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from mmm.channel_spec import ChannelModel, Prior
+from mmm.engines import Sampled, end_to_end
 from mmm.lift_fit import conflict
 from mmm.model import MMM
 from mmm.spec import ModelSpec
@@ -107,6 +108,28 @@ def test_too_few_draws_are_retried_and_never_healthy(small_market):
     assert fitted.options["draws"] == 40
     assert "sampled_twice" in {check.name for check in fitted.checks}
     assert not fitted.healthy
+
+
+def test_chains_that_were_nearly_enough_get_company_of_half_their_length(small_market):
+    spec = replace(TINY, draws=101, tune=60, chains=3)
+    fitted = MMM(spec).fit(small_market.panel, seed=1)
+    assert fitted.options["retried_after"]
+    # Four chains of 51 draws a set: two of 101 draws each.
+    assert fitted.options["chains"] in (5, 7, 9)
+    assert fitted.diverging.shape == (fitted.options["chains"], 101)
+
+
+def test_two_chains_end_to_end_keep_their_order():
+    values = np.arange(4 * 3 * 2.0).reshape(4, 3, 2)
+    flat = values[..., 0]
+    sampled = Sampled(
+        points=values, by_geo=values, shared=values, contribution=values, diverging=flat > 3, energy=flat, gradients=7
+    )
+    joined = end_to_end(sampled, 5)
+    assert joined.energy.shape == (2, 5)
+    assert joined.energy[1].tolist() == [12.0, 14.0, 16.0, 18.0, 20.0]
+    assert joined.points[0, 4].tolist() == values[1, 1].tolist()
+    assert joined.gradients == 7
 
 
 def test_a_good_lift_test_sharpens_its_channel_and_moves_it_to_the_truth(small_fit, lifted_fit, small_market):

@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 import simulation
 from measurement.errors import InputError
 from simulation.market import Market, simulate_market
-from simulation.market_spec import CHANNELS, PRESETS, ChannelSpec, MarketSpec, market_spec, random_channels
+from simulation.market_spec import (
+    CHANNELS,
+    PRESETS,
+    ChannelSpec,
+    MarketSpec,
+    diverse_channels,
+    market_spec,
+    random_channels,
+)
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +182,21 @@ def test_random_channels_make_different_markets():
         channels = random_channels(seed, 6)
         assert all(0.6 <= channel.roas <= 4.0 for channel in channels)
         assert 600e3 < sum(channel.weekly_spend for channel in channels) < 700e3
+
+
+def test_diverse_channels_spread_as_widely_as_they_say():
+    channels = [channel for seed in range(200) for channel in diverse_channels(seed, 6)]
+    for name, low, high in (("decay", 0.29, 0.62), ("half", 1.0, 2.25), ("slope", 0.94, 1.41)):
+        lower, upper = np.quantile([getattr(channel, name) for channel in channels], [0.25, 0.75])
+        assert lower == pytest.approx(low, rel=0.08)
+        assert upper == pytest.approx(high, rel=0.08)
+    lower, upper = np.quantile([channel.roas for channel in channels], [0.05, 0.95])
+    assert 18 < upper / lower < 32
+    for seed in range(200):
+        brought = sum(channel.weekly_spend * channel.roas for channel in diverse_channels(seed, 6)) / 4.2e6
+        assert 0.019 <= brought <= 0.71
+    spec = market_spec(n_geos=2, n_weeks=40, n_channels=3, channel_seed=5, diverse=True)
+    assert spec.channels == diverse_channels(5, 3)
 
 
 @given(

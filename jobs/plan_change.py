@@ -88,7 +88,9 @@ def _curves_behind(store: RunStore, record: RunRecord) -> tuple[ResponseCurves, 
         return read_run_curves(record.file(CURVES)), None
     fits = [name.partition("/")[2] for name in record.inputs if name.startswith("mmm/")]
     earlier = _rules_of(read_document(record, "plan.json"))
-    for model in (one for one in store.runs("mmm") if one.id in fits and earlier is not None):
+    if earlier is None:
+        return None
+    for model in (one for one in store.runs("mmm") if one.id in fits):
         return read_run_curves(curves_file(model, earlier)), model
     return None
 

@@ -3,32 +3,44 @@
 The factor of channel c is f_c = (value it caused) / (credit it was given). Log factors resemble each other within a
 group and groups resemble each other:
 
-    log f_c = m + g_group(c) + d_c,   m ~ N(log 0.7, 0.75²),  g ~ N(0, ω²),  d_c ~ N(0, τ² + e_c²)
+    log f_c = m + g_group(c) + d_c,   m = log S + log p,  g ~ N(0, ω²),  d_c ~ N(0, τ² + e_c²)
 
-with half-normal priors on τ and ω (scales 0.4), e_c being the relative error of the credit itself. A test says
+The mean factor has two parts. p is the share of all conversions that the touches caused at all: from none to all of
+them, so that its prior is Beta(2, 2). S is the overlap: what channels cause one by one sums to more than what they
+cause together, as a journey is lost without any of its channels; 1.5, give or take a fifth, on paths of two to three
+touches. e_c is the relative error of the credit itself; τ and ω have half-normal priors. The scale of τ falls with p:
+the fewer people would have bought anyway, the fewer paths there are that credit gets wrong. A test says
 y_c ~ N(f_c · credit_c, s_c²) on the scale of money, where tests are normal: a test that finds nothing, or less than
 nothing, needs no special case. Given τ and ω the log factors are found by expectation propagation (Minka 2001; one
-normal site a test); τ and ω are integrated on a grid. The prior mean says no more than that credit, which hands out
-every conversion, tends to exceed what was caused (Gordon et al. 2023 find two- to fivefold in online display).
+normal site a test); τ and ω are integrated on a grid, log p as a mixture of normals, one for each stretch of p. Credit
+hands out every conversion and tends to exceed what was caused (Gordon et al. 2023 find two- to fivefold in online
+display): p below 0.5. Half of all conversions caused means a mean factor of 0.75, all of them 1.5.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
+from functools import cache
+from itertools import pairwise, product
 
 import numpy as np
 from scipy.special import logsumexp
 
 from attribution.paths import FloatArray, IntArray
 
-#: Prior of the mean log factor: mean and standard deviation.
-_CENTRE, _CENTRE_SPREAD = float(np.log(0.7)), 0.75
-#: Scale of the half-normal priors of τ and ω, and the values on which they are integrated.
-_SCALE = 0.4
+#: Log overlap S: mean and standard deviation.
+_OVERLAP, _OVERLAP_SPREAD = float(np.log(1.5)), 0.2
+#: Stretches of p, the share that was caused.
+_STRETCHES = (0.0, 0.15, 0.3, 0.5, 0.75, 1.0)
+#: Scale of the half-normal prior of τ where everything was caused, and how much more where nothing was; that of ω.
+_SCALE, _SCALE_ANYWAY, _SCALE_GROUPS = 0.15, 0.5, 0.4
+#: Values on which τ and ω are integrated.
 _GRID = np.array([0.02, 0.07, 0.13, 0.2, 0.28, 0.37, 0.47, 0.6, 0.8, 1.1, 1.5])
+_GRID_GROUPS = _GRID[1::2]
 _SWEEPS = 12
 _DAMPING = 0.7
+#: Relative change of the sites below which a sweep is the last.
+_SETTLED = 1e-5
 #: Sites stay this far from improper.
 _LEAST_PRECISION = 1e-8
 
@@ -92,16 +104,16 @@ def log_factors(tests: Measured, *, group: IntArray, credit_error: FloatArray) -
         Relative standard error of each channel's credit, shape (C,).
     """
     same = (group[:, None] == group[None, :]).astype(np.float64)
-    between = _GRID if len(np.unique(group)) > 1 else np.zeros(1)
+    apart = _cells(_GRID_GROUPS) if len(np.unique(group)) > 1 else [(0.0, 1.0)]
     means, covariances, logs, spreads = [], [], [], []
-    for spread, apart in product(_GRID, between):
-        prior = _CENTRE_SPREAD**2 + apart**2 * same + np.diag(spread**2 + credit_error**2)
-        mean, covariance, evidence = _propagate(prior, tests)
+    for level, (spread, width), (between, step) in product(_levels(), _cells(_GRID), apart):
+        prior = level.spread**2 + between**2 * same + np.diag(spread**2 + credit_error**2)
+        mean, covariance, evidence = _propagate(level.centre, prior, tests)
         means.append(mean)
         covariances.append(covariance)
         spreads.append(spread)
-        steps = _width(spread) * (_width(apart) if len(between) > 1 else 1.0)
-        logs.append(evidence - 0.5 * (spread**2 + apart**2) / _SCALE**2 + np.log(steps))
+        half_normal = -0.5 * ((spread / level.scale) ** 2 + (between / _SCALE_GROUPS) ** 2) - np.log(level.scale)
+        logs.append(evidence + half_normal + np.log(width * step * level.weight))
     weight = np.exp(np.array(logs) - logsumexp(logs))
     return LogFactors(
         weight=weight / weight.sum(),
@@ -111,17 +123,47 @@ def log_factors(tests: Measured, *, group: IntArray, credit_error: FloatArray) -
     )
 
 
-def _width(value: float) -> float:
-    """Width of the grid's cell around a value."""
-    edges = np.concatenate([[0.0], (_GRID[1:] + _GRID[:-1]) / 2, [1.5 * _GRID[-1] - 0.5 * _GRID[-2]]])
-    return float(np.diff(edges)[int(np.argmin(np.abs(_GRID - value)))])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Level:
+    """Mean log factor where p lies in one stretch: a normal, its weight, and the scale of τ there."""
+
+    centre: float
+    spread: float
+    weight: float
+    scale: float
 
 
-def _propagate(prior: FloatArray, tests: Measured) -> tuple[FloatArray, FloatArray, float]:
-    """Normal approximation (mean, covariance) and log evidence, given the covariance of the prior."""
+@cache
+def _levels() -> tuple[_Level, ...]:
+    found = []
+    for low, high in pairwise(_STRETCHES):
+        share = low + (high - low) * (np.arange(1_000) + 0.5) / 1_000
+        density = share * (1.0 - share)  # Beta(2, 2), unscaled
+        part = density / density.sum()
+        centre = float(part @ np.log(share))
+        spread = float(part @ (np.log(share) - centre) ** 2)
+        found.append(
+            _Level(
+                centre=_OVERLAP + centre,
+                spread=float(np.sqrt(_OVERLAP_SPREAD**2 + spread)),
+                weight=float(density.mean() * (high - low) * 6.0),
+                scale=_SCALE + _SCALE_ANYWAY * float(1.0 - part @ share),
+            )
+        )
+    return tuple(found)
+
+
+def _cells(grid: FloatArray) -> list[tuple[float, float]]:
+    """Each value of a grid with the width of the cell around it."""
+    edges = np.concatenate([[0.0], (grid[1:] + grid[:-1]) / 2, [1.5 * grid[-1] - 0.5 * grid[-2]]])
+    return list(zip(grid.tolist(), np.diff(edges).tolist(), strict=True))
+
+
+def _propagate(centre: float, prior: FloatArray, tests: Measured) -> tuple[FloatArray, FloatArray, float]:
+    """Normal approximation (mean, covariance) and log evidence, given the mean and covariance of the prior."""
     count, place = len(prior), tests.place
     inverse = np.linalg.inv(prior)
-    pull = inverse @ np.full(count, _CENTRE)
+    pull = inverse @ np.full(count, centre)
     precision, shift = np.zeros(count), np.zeros(count)
     for _ in range(_SWEEPS):
         covariance = np.linalg.inv(inverse + np.diag(precision))
@@ -132,6 +174,8 @@ def _propagate(prior: FloatArray, tests: Measured) -> tuple[FloatArray, FloatArr
         moved = tilted_mean * (wanted + 1 / cavity_variance) - cavity_mean / cavity_variance
         precision[place] += _DAMPING * (wanted - precision[place])
         shift[place] += _DAMPING * (moved - shift[place])
+        if (np.abs(wanted - precision[place]) <= _SETTLED * wanted).all():
+            break
     covariance = np.linalg.inv(inverse + np.diag(precision))
     mean = covariance @ (pull + shift)
     cavity_mean, cavity_variance = _cavity(mean, covariance, precision, shift, place)
@@ -139,7 +183,7 @@ def _propagate(prior: FloatArray, tests: Measured) -> tuple[FloatArray, FloatArr
     fit = 1 + precision[place] * cavity_variance
     moved_square = (cavity_mean + cavity_variance * shift[place]) ** 2 / (cavity_variance * fit)
     sites = log_mass + 0.5 * np.log(fit) - 0.5 * (moved_square - cavity_mean**2 / cavity_variance)
-    joint = mean @ (pull + shift) - _CENTRE * pull.sum() - np.linalg.slogdet(np.eye(count) + prior * precision)[1]
+    joint = mean @ (pull + shift) - centre * pull.sum() - np.linalg.slogdet(np.eye(count) + prior * precision)[1]
     return mean, covariance, float(sites.sum() + 0.5 * joint)
 
 

@@ -116,12 +116,13 @@ def _numbered(touchpoints: Table, options: JourneyOptions) -> Table:
         "unit_id",
         "channel",
         "value",
-        # The fraction as text: Spark extracts no microseconds, and every backend can write them.
-        us=touchpoints.ts.epoch_seconds().cast("int64") * 1_000_000 + touchpoints.ts.strftime("%f").cast("int64"),
+        # Whole seconds first: DuckDB rounds them, Spark cuts. The fraction as text: Spark extracts no microseconds.
+        us=touchpoints.ts.truncate("s").epoch_seconds().cast("int64") * 1_000_000
+        + touchpoints.ts.strftime("%f").cast("int64"),
         sale=(touchpoints.kind == "conversion").cast("int64"),
         cost=touchpoints.cost.fill_null(0.0),
     )
-    # Rows that tie in every key are alike in every column that matters.
+    # Rows that tie in every key are alike, so that it does not matter which of them is called the first.
     keys = [plain.us, plain.sale, plain.channel, plain.value, plain.cost]
     inside = ibis.window(group_by=plain.unit_id, order_by=keys)
     before = plain.mutate(
@@ -130,8 +131,10 @@ def _numbered(touchpoints: Table, options: JourneyOptions) -> Table:
     )
     silence = int(options.gap_days * _DAY_US)
     opens = before.mutate(opens=((before.after_sale == 1) | (before.gap > silence)).cast("int64"))
+    # Here it does: of the same touch twice, the one that opens a journey comes first, of conversions it comes second.
+    tied = opens.opens * (2 * opens.sale - 1)
     so_far = ibis.cumulative_window(
-        group_by=opens.unit_id, order_by=[opens.us, opens.sale, opens.channel, opens.value, opens.cost]
+        group_by=opens.unit_id, order_by=[opens.us, opens.sale, opens.channel, opens.value, opens.cost, tied]
     )
     return opens.mutate(journey=opens.opens.sum().over(so_far)).drop("gap", "after_sale", "opens")
 
@@ -207,6 +210,23 @@ def person_numbers(unit_ids: NDArray[np.object_]) -> IntArray:
     return np.asarray(hash_array(unit_ids) >> np.uint64(1), dtype=np.int64)
 
 
+def event_trace(touchpoints: pd.DataFrame, table: PathTable) -> IntArray:
+    """Fingerprint of all events of each path's person, shape (P,): changes with any row of theirs, in any column.
+
+    Paths alone tell less: a touch within a session, or beyond the window, costs money and leaves the path as it was.
+    """
+    from pandas.util import hash_pandas_object
+
+    if table.people is None:
+        raise InputError.of("these paths name no people", "Build them from touchpoints", column="people")
+    people = person_numbers(touchpoints["unit_id"].to_numpy(dtype=object))
+    rows = hash_pandas_object(touchpoints.drop(columns="unit_id"), index=False).to_numpy()
+    order = np.argsort(people, kind="stable")
+    numbers, first = np.unique(people[order], return_index=True)
+    sums = np.add.reduceat(rows[order], first)  # wraps around; twice the same row is not the same as once
+    return np.asarray(sums[np.searchsorted(numbers, table.people)].view(np.int64))
+
+
 def _plain(frame: pd.DataFrame) -> pa.Table:
     """Arrow table with naive UTC times: twice as fast as times with a zone, and the same everywhere."""
     import pandas as pd
@@ -219,6 +239,10 @@ def _plain(frame: pd.DataFrame) -> pa.Table:
     if "channel" not in frame:
         frame = frame.assign(channel=None)
     stamps = pd.to_datetime(frame["ts"], utc=True).dt.tz_localize(None).astype("datetime64[us]")
+    if (stamps < pd.Timestamp(0)).any():
+        raise InputError.of(
+            "a touch lies before 1970", "Correct the clock or the unit", column="ts", value=stamps.min()
+        )
     return pa.table(
         {
             "unit_id": pa.array(frame["unit_id"].astype(object), type=pa.string(), from_pandas=True),

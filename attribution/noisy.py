@@ -88,19 +88,20 @@ def noisy_report(
             "noise needs ε and largest_value above 0, and a list of channels", "Use ε = 1", value=epsilon
         )
     width = len(channels)
-    counts, value = bounded_counts(table, channels, largest_value)
+    counts, cents_of_all = bounded_counts(table, channels, largest_value)
     rng = np.random.default_rng(seed)
     seeds = [None, None] if seed is None else [int(each) for each in rng.integers(0, 2**31, 2)]
     noisy = noisy_counts(counts.astype(np.float64), epsilon=_FOR_COUNTS * epsilon, per_person=PER_PERSON, seed=seeds[0])
     cents = noisy_counts(
-        np.array([np.rint(100 * value)]),
+        np.array([cents_of_all], dtype=np.float64),
         epsilon=(1 - _FOR_COUNTS) * epsilon,
-        per_person=int(np.ceil(100 * largest_value)),
+        per_person=max(int(100 * largest_value), 1),
         seed=seeds[1],
     )
     positive = np.maximum(noisy, 0).astype(np.float64)
     conversions, total = float(positive[:, width].sum()), max(float(cents[0]) / 100, 0.0)
-    if conversions <= 0:
+    points = {method: _credit(positive[None], method)[0] for method in METHODS}
+    if conversions <= 0 or points["markov"].sum() <= 0:  # also where no journey begins any more
         raise InputError.of(
             "the noise is larger than all conversions", "Raise epsilon or take more data", column="epsilon"
         )
@@ -109,9 +110,8 @@ def noisy_report(
     drawn = np.maximum(redrawn, 0).astype(np.float64)
     frames = []
     for method in METHODS:
-        point, many = _credit(positive[None], method)[0], _credit(drawn, method)
-        lower, upper = ends(many, level)
-        frames.append(_frame(channels, method, point, lower, upper, each, level))
+        lower, upper = ends(_credit(drawn, method), level)
+        frames.append(_frame(channels, method, points[method], lower, upper, each, level))
     return NoisyReport(
         credit=pd.concat(frames, ignore_index=True),
         transitions=_transitions(channels, positive),
@@ -121,8 +121,10 @@ def noisy_report(
     )
 
 
-def bounded_counts(table: PathTable, channels: tuple[str, ...], largest_value: float) -> tuple[IntArray, float]:
-    """Steps of everybody cut to `PER_PERSON`, shape (C + 1, C + 2), and the sum of their values, cut too.
+def bounded_counts(table: PathTable, channels: tuple[str, ...], largest_value: float) -> tuple[IntArray, int]:
+    """Steps of everybody cut to `PER_PERSON`, shape (C + 1, C + 2), and the sum of their values, cut too, in cents.
+
+    Values are rounded person by person: a rounded sum could move by a cent more than the bound.
 
     Rows: start, channels; columns: channels, conversion, end.
     """
@@ -145,8 +147,8 @@ def bounded_counts(table: PathTable, channels: tuple[str, ...], largest_value: f
         left[person] = room - len(walk) - 1
         np.add.at(counts, (np.concatenate([[0], walk[:-1] + 1]), walk), 1)
         counts[walk[-1] + 1, width + int(table.conversions[path] <= 0)] += 1
-    value = sum(min(max(each, 0.0), largest_value) for each in money.values())
-    return counts, value
+    most = max(int(100 * largest_value), 1)
+    return counts, sum(min(max(round(100 * each), 0), most) for each in money.values())
 
 
 def _noise(rng: np.random.Generator, epsilon: float, shape: tuple[int, ...]) -> IntArray:
@@ -161,6 +163,8 @@ def _credit(tables: FloatArray, method: str) -> FloatArray:
     if method == "last":
         return converted[:, 1:]
     source, target = np.divmod(np.arange((width + 1) * width), width)
+    # Noise may leave a channel without any way out. Every journey ends: half a step is less than could be counted.
+    ended = np.where(converted + tables[:, :, width + 1] > 0, tables[:, :, width + 1], 0.5)
     flat = tables[:, :, :width].reshape(len(tables), -1)
     counts = Transitions(
         channels=tuple(str(each) for each in range(width)),
@@ -170,7 +174,7 @@ def _credit(tables: FloatArray, method: str) -> FloatArray:
         target=target + 1,
         steps=flat.T,
         conversions=converted.T,
-        nulls=tables[:, :, width + 1].T,
+        nulls=ended.T,
         value=np.zeros((width + 1, len(tables))),
     )
     effects = effects_of_draws(counts, np.eye(len(tables)))[:, :, 0]

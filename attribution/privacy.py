@@ -5,10 +5,11 @@ Two rules act on people, before any credit is worked out, so that every method a
 1. *Small channels.* A person who met a channel that fewer than k admitted people met is left out, until every channel
    that remains was met by at least k people. Nothing is merged into an "other" row: a rest of one person would be a
    row about one person.
-2. *Successive reports.* A release remembers a keyed digest of every person it rests on. In the next one the people who
-   differ (new, gone, or with other journeys) are counted by channel. Newcomers on a channel where fewer than k people
-   differ wait. Where people are gone or changed and fewer than k differ on one of their channels, nothing new is
-   released and the last report stands.
+2. *Successive reports.* A release remembers a keyed digest of every person it rests on (`attribution.ledger`). In the
+   next one the people who differ (new, gone, or with any other event) are counted by channel, each once. Newcomers on a
+   channel where fewer than k people differ wait. Where people are gone or changed and fewer than k differ on one of
+   their channels, nothing new is released and the last report stands. Where it cannot stand, as a person in it has been
+   forgotten, so many others are left out with them that k differ.
 
 Guaranteed: every published channel rests on k people or more; two successive reports are identical, or differ by k
 people or more in every channel that differs at all. So a channel that one person met never shows, and its coming or
@@ -21,30 +22,17 @@ needs protection against any side knowledge needs noise: `noisy_counts` gives ε
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from attribution.ledger import Ledger, People, everybody
 from attribution.paths import FloatArray, IntArray, PathTable
 from measurement.errors import InputError
 
 DEFAULT_K = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ledger:
-    """Who a release rests on: kept beside the runs, never published, dropped when a person is forgotten.
-
-    Attributes
-    ----------
-    table
-        One row a person and channel: ``digest`` (keyed, of the person's id and journeys), ``channel``.
-    """
-
-    table: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,7 +55,14 @@ class Release:
     waiting: int
 
 
-def release(table: PathTable, *, key: bytes, k: int = DEFAULT_K, previous: Ledger | None = None) -> Release:
+def release(
+    table: PathTable,
+    *,
+    key: bytes,
+    k: int = DEFAULT_K,
+    previous: Ledger | None = None,
+    trace: IntArray | None = None,
+) -> Release:
     """Admit people under the two rules of this module.
 
     Parameters
@@ -80,6 +75,9 @@ def release(table: PathTable, *, key: bytes, k: int = DEFAULT_K, previous: Ledge
         Smallest group that may be published, 2 or more.
     previous
         Ledger of the last release, ``None`` for the first.
+    trace
+        Fingerprint of every event of each path's person (`attribution.journeys.event_trace`), shape (P,). Left out,
+        only paths, conversions and values are compared with the last release, not times and costs.
 
     Raises
     ------
@@ -92,28 +90,28 @@ def release(table: PathTable, *, key: bytes, k: int = DEFAULT_K, previous: Ledge
         raise InputError.of(
             "privacy needs groups of 2 or more and a key of 16 bytes or more", "Use k = 10", column="k", value=k
         )
-    numbers, person = np.unique(table.people, return_inverse=True)
-    person = person.astype(np.int64).ravel()
-    met = _met(table, person, len(numbers))
-    digest = _digests(table, person, len(numbers), key)
-    old = previous.table if previous is not None else pd.DataFrame({"digest": [], "channel": []})
-    stays = np.isin(digest, old["digest"].unique())
-    if previous is not None:
-        admitted = _next(met, digest, stays, old, table.channels, k)
-        if admitted is None:
-            return Release(
-                paths=None, ledger=previous, people=int(old["digest"].nunique()), waiting=int((~stays).sum())
-            )
+    people = everybody(table, key, trace)
+    if previous is None:
+        admitted: NDArray[np.bool_] | None = _crowded(people.met, np.ones(len(people.digest), dtype=bool), k)
     else:
-        admitted = _crowded(met, np.ones(len(numbers), dtype=bool), k)
-    if not admitted.any():
-        raise InputError.of("no channel was met by enough people to be published", "Widen the time range", value=k)
-    rows, columns = np.nonzero(met & admitted[:, None])
-    ledger = Ledger(
-        table=pd.DataFrame({"digest": digest[rows], "channel": np.array(table.channels, dtype=object)[columns]})
+        admitted = _next(people, previous, k)
+    if admitted is None and previous is not None:
+        before = previous.table["digest"]
+        waiting = int((~np.isin(people.digest, before)).sum())
+        return Release(paths=None, ledger=previous, people=int(before.nunique()), waiting=waiting)
+    if admitted is None or not admitted.any():
+        raise InputError.of(
+            f"no channel was met by {k} people, so that nothing may be published",
+            "Widen the time range, or lower k in [journeys] if your rules allow it",
+            column="touchpoints",
+            value=f"{len(people.digest)} people",
+        )
+    return Release(
+        paths=only_met(table.where(admitted[people.of_path])),
+        ledger=people.ledger(admitted),
+        people=int(admitted.sum()),
+        waiting=int((~admitted).sum()),
     )
-    paths = only_met(table.where(admitted[person]))
-    return Release(paths=paths, ledger=ledger, people=int(admitted.sum()), waiting=int(len(numbers) - admitted.sum()))
 
 
 def only_met(table: PathTable) -> PathTable:
@@ -146,56 +144,53 @@ def _crowded(met: NDArray[np.bool_], start: NDArray[np.bool_], k: int) -> NDArra
         admitted &= ~(met & rare).any(axis=1)
 
 
-def _next(
-    met: NDArray[np.bool_],
-    digest: IntArray,
-    stays: NDArray[np.bool_],
-    old: pd.DataFrame,
-    channels: tuple[str, ...],
-    k: int,
-) -> NDArray[np.bool_] | None:
+def _next(people: People, previous: Ledger, k: int) -> NDArray[np.bool_] | None:
     """Who is admitted after an earlier release; ``None`` where its report must stand."""
-    gone = old[~old["digest"].isin(digest)]
-    left = gone.groupby("channel").size()
-    leaving = np.array([int(left.get(name, 0)) for name in channels])
-    vanished = left[~left.index.isin(channels)]
-    newcomers = ~stays
+    met, old = people.met, previous.table
+    staying = np.isin(people.digest, old["digest"].to_numpy())
+    newcomers, known = ~staying, staying.copy()
+    gone = old[~old["digest"].isin(people.digest)]
+    left = gone.groupby("channel")["person"].nunique()
+    leaving = np.array([int(left.get(name, 0)) for name in people.channels])
+    fresh = met & ~_were_met(people, gone)
     while True:
-        admitted = stays | newcomers
-        differ = met[newcomers].sum(axis=0) + leaving
-        small = (differ > 0) & (differ < k)
-        count = met[admitted].sum(axis=0)
-        rare = (count > 0) & (count < k)
+        # Somebody who changed is gone and new: one person.
+        differ = leaving + fresh[newcomers].sum(axis=0) + met[known & ~staying].sum(axis=0)
+        count = met[staying | newcomers].sum(axis=0)
+        small, rare = (differ > 0) & (differ < k), (count > 0) & (count < k)
         blocked = small | rare
         waiting = newcomers & (met & blocked).any(axis=1)
         if waiting.any():
             newcomers &= ~waiting
-            continue
-        # What is left of a small difference are people gone or changed: only an unchanged report hides them.
-        return None if blocked.any() or (vanished < k).any() else admitted
+        elif previous.report_is_gone and blocked.any():
+            staying &= ~_companions(people, staying, np.where(rare, len(met), np.where(small, k - differ, 0)))
+        else:
+            # What is left of a small difference are people gone or changed: only an unchanged report hides them.
+            vanished = left[~left.index.isin(people.channels)]
+            return None if blocked.any() or (vanished < k).any() else staying | newcomers
 
 
-def _met(table: PathTable, person: IntArray, people: int) -> NDArray[np.bool_]:
-    """Which channels each person met, shape (people, C)."""
-    met = np.zeros((people, len(table.channels)), dtype=bool)
-    met[person[table.owner()], table.touches] = True
-    return met
+def _were_met(people: People, gone: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which channels the people had met in rows of the ledger that hold no longer, shape (people, C)."""
+    were = np.zeros(people.met.shape, dtype=bool)
+    row = pd.Index(people.person).get_indexer(pd.Index(gone["person"]))
+    column = pd.Index(people.channels).get_indexer(pd.Index(gone["channel"]))
+    both = (row >= 0) & (column >= 0)
+    were[row[both], column[both]] = True
+    return were
 
 
-def _digests(table: PathTable, person: IntArray, people: int, key: bytes) -> IntArray:
-    """Keyed 63-bit digest of each person's number and journeys; changes with any touch or conversion."""
-    if table.people is None:
-        raise AssertionError("checked by release")
-    names = np.array(table.channels, dtype=object)
-    hashes = [hashlib.blake2b(digest_size=8, key=key[:64]) for _ in range(people)]
-    for row in np.argsort(person, kind="stable"):
-        steps = slice(int(table.offsets[row]), int(table.offsets[row + 1]))
-        line = "\x1f".join(names[table.touches[steps]])
-        line += (
-            f"\x1e{table.people[row]}\x1e{table.conversions[row]:g}\x1e{table.nulls[row]:g}\x1e{table.value[row]:.6g}"
-        )
-        hashes[person[row]].update(line.encode() + b"\n")
-    return np.array([int.from_bytes(each.digest(), "big") >> 1 for each in hashes], dtype=np.int64)
+def _companions(people: People, staying: NDArray[np.bool_], wanted: IntArray) -> NDArray[np.bool_]:
+    """People to leave out as well, ``wanted`` of each channel, shape (people,): those with the lowest digests.
+
+    A digest is keyed, so that nobody outside knows who they are; a channel with fewer people loses all of them.
+    """
+    out = np.zeros(len(staying), dtype=bool)
+    in_order = np.argsort(people.digest, kind="stable")
+    for channel in np.flatnonzero(wanted):
+        there = in_order[(staying & people.met[:, channel])[in_order]]
+        out[there[: wanted[channel]]] = True
+    return out
 
 
 def publishable_transitions(transitions: pd.DataFrame, *, k: int = DEFAULT_K) -> pd.DataFrame:

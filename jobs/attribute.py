@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from jobs.attribute_memory import KIND, drop_removed_ledger
 from jobs.attribute_proof import RECONCILED, known_roas, proof_inputs, reconciled
-from jobs.attribute_report import KIND, AttributionReport, attribution_report, journeys_section
+from jobs.attribute_report import AttributionReport, attribution_report, journeys_section
 from jobs.runs import existing, plain_checks, published, write_document
 from jobs.screen import Screen
 from jobs.show import show_run, words_of
@@ -48,6 +49,7 @@ def run_attribute(workspace: Workspace, *, seed: int, progress: Progress = silen
         _write_campaigns(draft, report, table)
         draft.check(_release_checks(report))
         draft.check(plain_checks(checks))
+    drop_removed_ledger(workspace)
     progress(1.0, "done")
     return published(draft.record)
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from jobs.attribute_memory import LEDGER, digest_key, epsilon_spent, last_ledger
 from jobs.runs import read_document
 from measurement.errors import InputError
 from measurement.settings import JourneysSection
-from measurement.store import RunRecord, RunStore
+from measurement.store import RunRecord
 from measurement.workspace import Workspace
 
 if TYPE_CHECKING:
     from attribution.journeys import JourneyOptions
-    from attribution.privacy import Ledger, Release
+    from attribution.privacy import Release
 
-KIND = "attribution"
-LEDGER = "private_ledger.parquet"
-#: ε of reports that were removed since.
-SPENT = ".epsilon-spent"
 #: Tables of a run that a report which stands takes over as they are.
 TABLES = ("credit.csv", "transitions.csv", "flow.csv", "time_to_convert.csv", "campaign_shares.csv")
 
@@ -67,7 +62,7 @@ def attribution_report(
     workspace: Workspace, section: JourneysSection, touchpoints: pd.DataFrame, previous: RunRecord | None, seed: int
 ) -> AttributionReport:
     """Credit of the people who may be released, with noise where ``epsilon`` is set."""
-    from attribution.journeys import build_paths
+    from attribution.journeys import build_paths, event_trace
     from attribution.privacy import release
 
     paths = build_paths(touchpoints, journey_options(section))
@@ -91,8 +86,13 @@ def attribution_report(
                 "value": found.value,
             },
         )
-    ledger = None if previous is None else _ledger(previous)
-    released = release(paths, key=_key(workspace), k=section.k, previous=ledger)
+    released = release(
+        paths,
+        key=digest_key(workspace),
+        k=section.k,
+        previous=last_ledger(workspace, previous),
+        trace=event_trace(touchpoints, paths),
+    )
     if released.paths is None and previous is not None:
         tables = {name: pd.read_csv(previous.file(name)) for name in TABLES if previous.file(name).is_file()}
         return AttributionReport(
@@ -137,45 +137,6 @@ def _exact(section: JourneysSection, touchpoints: pd.DataFrame, released: Releas
         "cost": dict(zip(paths.channels, cost.tolist(), strict=True)),
     }
     return AttributionReport(tables=tables, release=release, released=released)
-
-
-def epsilon_spent(workspace: Workspace, previous: RunRecord | None) -> float:
-    """ε of the reports before: budgets of successive reports add up, those of reports that are gone too."""
-    before = 0.0 if previous is None else float(read_document(previous, "release.json").get("epsilon_spent", 0.0))
-    gone = workspace.runs / KIND / SPENT
-    return max(before, float(gone.read_text(encoding="utf-8")) if gone.is_file() else 0.0)
-
-
-def remove_reports(workspace: Workspace) -> None:
-    """Take every report away; what they spent of ε stays spent, for they have left the house."""
-    folder = workspace.runs / KIND
-    spent = epsilon_spent(workspace, RunStore(workspace.runs).latest(KIND))
-    shutil.rmtree(folder)
-    if spent > 0:
-        folder.mkdir(parents=True)
-        (folder / SPENT).write_text(repr(spent), encoding="utf-8")
-
-
-def _ledger(record: RunRecord) -> Ledger | None:
-    """Ledger of an earlier run; ``None`` where forgetting a person has removed it, or its report was noisy."""
-    from attribution.privacy import Ledger
-
-    file = record.file(LEDGER)
-    return Ledger(table=pd.read_parquet(file)) if file.is_file() else None
-
-
-def _key(workspace: Workspace) -> bytes:
-    """The workspace's secret for digests: made once, readable by its owner only."""
-    file = workspace.runs / KIND / ".digest-key"
-    if not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with file.open("xb") as stream:
-                file.chmod(0o600)
-                stream.write(secrets.token_bytes(32))
-        except FileExistsError:
-            pass  # another job was quicker
-    return file.read_bytes()
 
 
 def journeys_section(workspace: Workspace) -> JourneysSection:

@@ -13,8 +13,8 @@ from pathlib import Path
 from bandits.service.sqlite_store import forget_units
 from decisions.approval import AuditLog
 from jobs.attribute import run_attribute
-from jobs.attribute_report import KIND as ATTRIBUTION
-from jobs.attribute_report import remove_reports
+from jobs.attribute_memory import KIND as ATTRIBUTION
+from jobs.attribute_memory import remove_reports
 from jobs.content import run_content
 from jobs.content_intake import call_rules, day_store, take_spans
 from jobs.creatives import run_creatives
@@ -96,7 +96,7 @@ def run_forget(workspace: Workspace, unit: str, *, seed: int, progress: Progress
             count = _erase(workspace, file, person)
             if count:
                 removed[file.relative_to(workspace.root).as_posix()] += count
-    rebuilt = _rebuild(workspace, seed=seed, progress=part(progress, 0.5, 0.95)) if removed else {}
+    rebuilt = _rebuild(workspace, person, seed=seed, progress=part(progress, 0.5, 0.95)) if removed else {}
     left = tuple(file.relative_to(workspace.root).as_posix() for file in _files(workspace) if still_named(file, person))
     if removed:
         AuditLog(workspace.audit_log).append(
@@ -163,7 +163,7 @@ def _guarded(workspace: Workspace, file: Path, work: Callable[[Path], int]) -> i
         ) from broken
 
 
-def _rebuild(workspace: Workspace, *, seed: int, progress: Progress) -> dict[str, str]:
+def _rebuild(workspace: Workspace, person: Person, *, seed: int, progress: Progress) -> dict[str, str]:
     """Day store and runs from what is left; earlier runs of these kinds go, for they counted the person."""
     _rebuild_days(workspace)
     told: dict[str, str] = {}
@@ -173,7 +173,7 @@ def _rebuild(workspace: Workspace, *, seed: int, progress: Progress) -> dict[str
             continue
         progress(number / len(REBUILT), f"{kind} anew")
         if kind == ATTRIBUTION:
-            remove_reports(workspace)
+            remove_reports(workspace, person.names)
         else:
             shutil.rmtree(folder)
         try:

@@ -229,6 +229,8 @@ class JourneysSection(Section):
     def _public(self) -> JourneysSection:
         if self.epsilon is not None and (self.largest_value is None or not self.channels):
             raise ValueError("epsilon needs largest_value and channels: bounds that do not come from the data")
+        if len(set(self.channels)) < len(self.channels):
+            raise ValueError("channels names one twice")
         return self
 
 

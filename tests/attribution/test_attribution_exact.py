@@ -1,5 +1,6 @@
 """Exact methods against brute force on small random problems."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from attribution.markov import markov
 from attribution.paths import PathTable, paths_from_strings
-from attribution.rules import rule_credit, shares
+from attribution.rules import RULES, rule_credit, shares
 from attribution.shapley import channel_sets, shapley_ordered, shapley_rate, shapley_sum
 from measurement.errors import InputError
 
@@ -81,7 +82,7 @@ def brute_rate(table: PathTable):
 def test_markov_agrees_with_brute_force(block):
     for seed in range(50 * block, 50 * block + 50):
         paths, table = random_table(seed)
-        order = seed % 3 + 1
+        order = seed % 4 + 1
         found = markov(table, order=order)
         expected = brute_markov(paths, table, order)
         np.testing.assert_allclose(found.removal, expected[:, 0], atol=1e-9)
@@ -93,6 +94,57 @@ def test_shapley_agrees_with_brute_force():
     for seed in range(200):
         _, table = random_table(seed)
         np.testing.assert_allclose(shapley_rate(table).conversions, brute_rate(table), atol=1e-9)
+
+
+def brute_ordered(paths, table, positions):
+    """Conversions by channel and place of the touch: equal parts for the channels, then for the channel's places."""
+    result = np.zeros((len(table.channels), positions))
+    for path, bought in zip(paths, table.conversions, strict=True):
+        touches = path.split(" > ")
+        for place, name in enumerate(touches):
+            part = bought / len(set(touches)) / touches.count(name)
+            result[table.channels.index(name), min(place, positions - 1)] += part
+    return result
+
+
+def brute_share(touches, days, rule):
+    """Share of each touch of one path, by the definition of each rule."""
+    last = len(touches) - 1
+    if rule == "linear":
+        return [1 / len(touches) for _ in touches]
+    if rule == "time_decay":
+        weights = [0.5 ** (day / 7.0) for day in days]
+        return [weight / sum(weights) for weight in weights]
+    if rule == "position_based" and last > 1:
+        return [0.4 if place in (0, last) else 0.2 / (last - 1) for place in range(last + 1)]
+    if rule == "position_based":
+        return [1 / len(touches) for _ in touches]
+    other = [place for place, name in enumerate(touches) if name != "direct"]
+    chosen = {"first": 0, "last": last, "last_non_direct": other[-1] if other else last}[rule]
+    return [float(place == chosen) for place in range(last + 1)]
+
+
+def test_rules_and_the_ordered_game_agree_with_brute_force():
+    for seed in range(200):
+        rng = np.random.default_rng([seed, 4])
+        names = ["direct", "Ünï çode", "b", "一"][: rng.integers(1, 5)]
+        walks = [list(rng.choice(names, rng.integers(1, 8))) for _ in range(12)]
+        bought = rng.integers(0, 4, 12)
+        worth = bought * rng.uniform(-2, 9, 12)
+        paths = [" > ".join(walk) for walk in walks]
+        table = paths_from_strings(paths, conversions=bought, nulls=1 + bought, value=worth)
+        days = [np.sort(rng.uniform(0, 40, len(walk)).astype(np.float32))[::-1] for walk in walks]
+        table = replace(table, ages=np.concatenate(days))
+        for rule in RULES:
+            expected = dict.fromkeys(table.channels, np.zeros(2))
+            for walk, day, *earned in zip(walks, days, bought, worth, strict=True):
+                for name, share in zip(walk, brute_share(walk, day.astype(float), rule), strict=True):
+                    expected[name] = expected[name] + share * np.array(earned)
+            found = rule_credit(table, shares(table, rule))
+            np.testing.assert_allclose(found, np.stack(list(expected.values())), atol=1e-9, err_msg=rule)
+        for positions in (1, 3, 10):
+            found = shapley_ordered(table, positions=positions)
+            np.testing.assert_allclose(found, brute_ordered(paths, table, positions), atol=1e-9)
 
 
 def test_large_chains_are_solved_like_small_ones(monkeypatch):

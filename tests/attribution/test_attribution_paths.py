@@ -1,18 +1,14 @@
-"""Paths from touchpoints and tables, intervals, order, privacy, reconciliation, the job."""
-
-from dataclasses import replace
+"""Paths from touchpoints and tables, intervals, order, reconciliation, the job."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from attribution.campaigns import campaign_credit
 from attribution.journeys import JourneyOptions, build_paths, journeys_expression
 from attribution.order import choose_order
 from attribution.paths import paths_from_strings, read_path_table
-from attribution.privacy import noisy_counts, person_transitions, publishable_transitions, release
+from attribution.privacy import noisy_counts
 from attribution.reconcile import NOT_INCREMENTAL, Proof, reconcile
 from attribution.rules import shares
 from attribution.uncertainty import bucket_weights, draws_of, ends
@@ -21,7 +17,6 @@ from measurement.estimates import Estimate, Interval
 from simulation.journey_spec import JourneySpec
 from simulation.journeys import simulate_journeys
 
-KEY = b"0123456789abcdef"
 EVERY = JourneyOptions(session_minutes=0, gap_days=365, lookback_days=365)
 
 
@@ -99,54 +94,6 @@ def test_intervals_hold_the_true_removal_effect_about_as_often_as_they_say():
         true = np.array([world.truth["removal_effect"][name] for name in table.channels])
         held.append(((lower <= true) & (true <= upper)).mean())
     assert 0.8 <= np.mean(held) <= 0.98
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10_000), st.integers(2, 12))
-def test_no_cell_below_k_and_no_small_difference_between_two_reports(seed, k):
-    rng = np.random.default_rng(seed)
-    people, channels = int(rng.integers(40, 90)), int(rng.integers(2, 5))
-    rows = [[f"c{rng.choice(channels, p=_skewed(channels))}" for _ in range(rng.integers(1, 4))] for _ in range(people)]
-    table = paths_from_strings([" > ".join(row) for row in rows], conversions=rng.integers(0, 2, people))
-    table = replace(table, people=np.arange(people), nulls=1 - table.conversions)
-    cut = people - int(rng.integers(0, 30))
-    try:
-        first = release(table.where(np.arange(people) < cut), key=KEY, k=k)
-    except InputError:
-        return
-    assert first.paths is not None
-    before = _met_by(first.paths)
-    assert min(len(each) for each in before.values()) >= k
-    steps = publishable_transitions(person_transitions(first.paths), k=k)
-    assert (steps["count"] >= k).all()
-    gone = np.arange(people) >= rng.integers(0, 3)
-    second = release(table.where(gone), key=KEY, k=k, previous=first.ledger)
-    if second.paths is None:
-        return
-    after = _met_by(second.paths)
-    for name in before.keys() | after.keys():
-        changed = before.get(name, set()) ^ after.get(name, set())
-        assert len(changed) == 0 or len(changed) >= k
-        assert name not in after or len(after[name]) >= k
-
-
-def _skewed(count):
-    weight = 3.0 ** -np.arange(count)
-    return weight / weight.sum()
-
-
-def _met_by(table):
-    owner = table.people[table.owner()]
-    return {name: set(owner[table.touches == place].tolist()) for place, name in enumerate(table.channels)}
-
-
-def test_one_person_on_a_new_channel_changes_nothing():
-    frame = simulate_journeys(4, JourneySpec(units=200)).touchpoints
-    first = release(build_paths(frame), key=KEY)
-    one = touchpoints(("someone", 0, "secret", "click"), ("someone", 1, "search", "click"))
-    second = release(build_paths(pd.concat([frame, one])), key=KEY, previous=first.ledger)
-    assert walks(second.paths) == walks(first.paths)
-    assert "secret" not in second.paths.channels
 
 
 def test_noise_has_the_promised_ratio():

@@ -32,7 +32,8 @@ def touchpoints(count, seed):
             "unit_id": np.array([f"u{number:08x}" for number in unit], dtype=object),
             "ts": pd.Timestamp("2026-07-01")
             + pd.to_timedelta(minutes, unit="min")
-            + pd.to_timedelta(rng.integers(0, 3, count) * 123_457, unit="us"),
+            # More than half a second too: engines differ in whether whole seconds are cut or rounded.
+            + pd.to_timedelta(rng.integers(0, 3, count) * 412_347, unit="us"),
             "channel": np.where(bought, None, channel),
             "kind": kind,
             "value": np.where(bought, np.round(rng.lognormal(4, 0.6, count), 2), np.nan),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from html import escape
 
 import streamlit as st
@@ -20,28 +19,9 @@ _LOG = logging.getLogger(__name__)
 _OWN_NAMES = {"en": "English", "de": "Deutsch"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """A page of the dashboard.
-
-    Attributes
-    ----------
-    id
-        Key of its title in the catalogue, and of its state.
-    path
-        Part of the address, ``""`` for the first page.
-    show
-        Draws it.
-    """
-
-    id: str
-    path: str
-    show: Callable[[Scene], None]
-
-
-def run_view(view: View, scene: Scene) -> None:
+def run_view(name: str, show: Callable[[Scene], None], scene: Scene) -> None:
     """Draw a page; whatever goes wrong ends in words and a remedy, never in a traceback."""
-    _drawn(scene, view.id, view.show, scene)
+    _drawn(scene, name, show, scene)
 
 
 @st.fragment

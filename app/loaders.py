@@ -104,8 +104,8 @@ def plan_curves(workspace: Workspace) -> ResponseCurves | None:
         return _curves(str(own), stamp(own))
     fits = [name.partition("/")[2] for name in plan.inputs if name.startswith("mmm/")]
     # A plan by geo rests on curves by geo, one by channel on curves by channel: the same fit may hold both.
-    names = ("curves_geo.parquet", "curves_by_geo.parquet") if _by_geo(plan) else ("curves.parquet",)
-    files = [run.file(name) for run in runs(workspace, "mmm") if run.id in fits for name in names]
+    name = "curves_by_geo.parquet" if _by_geo(plan) else "curves.parquet"
+    files = [run.file(name) for run in runs(workspace, "mmm") if run.id in fits]
     file = next((one for one in files if one.is_file()), None)
     return None if file is None else _curves(str(file), stamp(file))
 

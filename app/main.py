@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from app.frame import View, run_view, show_problems, sidebar
+from app.addresses import ADDRESSES, FIRST
+from app.frame import run_view, show_problems, sidebar
 from app.identity import sign_in_of
 from app.markup.cards import masthead
 from app.scene import open_scene, wording_for
@@ -27,19 +28,20 @@ from app.views import (
 )
 from measurement.errors import LiftwerkError
 
-VIEWS = (
-    View(id="this_week", path="this-week", show=this_week.show),
-    View(id="what_changed", path="what-changed", show=changes_page.show),
-    View(id="budget", path="budget", show=budget_page.show),
-    View(id="planner", path="planner", show=planner_page.show),
-    View(id="media_mix", path="media-mix", show=media_mix_page.show),
-    View(id="geo_lift", path="geo-lift", show=geo_lift_page.show),
-    View(id="attribution", path="attribution", show=attribution_page.show),
-    View(id="creatives", path="creatives", show=creatives_page.show),
-    View(id="content", path="content-pipeline", show=content_page.show),
-    View(id="data_health", path="data-health", show=data_health_page.show),
-    View(id="audit", path="audit", show=audit_page.show),
-)
+#: What draws each page.
+SHOWN = {
+    "this_week": this_week.show,
+    "what_changed": changes_page.show,
+    "budget": budget_page.show,
+    "planner": planner_page.show,
+    "media_mix": media_mix_page.show,
+    "geo_lift": geo_lift_page.show,
+    "attribution": attribution_page.show,
+    "creatives": creatives_page.show,
+    "content": content_page.show,
+    "data_health": data_health_page.show,
+    "audit": audit_page.show,
+}
 SIDEBAR_PIXELS = 216
 #: The browser tab's sign as text of the page itself: nothing more is asked for.
 MARK = "data:image/svg+xml," + quote(
@@ -64,12 +66,12 @@ def main() -> None:
         return
     pages = [
         st.Page(
-            partial(run_view, view, scene),
-            title=scene.text(f"page.{view.id}"),
-            url_path=view.path,
-            default=view is VIEWS[0],
+            partial(run_view, page, SHOWN[page], scene),
+            title=scene.text(f"page.{page}"),
+            url_path=path,
+            default=page == FIRST,
         )
-        for view in VIEWS
+        for page, path in ADDRESSES.items()
     ]
     chosen = st.navigation(pages)
     sidebar(scene)

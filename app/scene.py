@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -67,6 +68,14 @@ class Scene:
     def may(self, deed: Deed) -> bool:
         """Whether to offer an action; the action itself asks again."""
         return self.person is not None and self.person.may(deed)
+
+    def moment(self, stamp: str) -> str:
+        """A moment of the log in the page's language, ``14.11.2026, 09:00 UTC``; other texts stay as they are."""
+        try:
+            moment = datetime.fromisoformat(stamp).astimezone(UTC)
+        except ValueError:
+            return stamp
+        return f"{self.wording.date(moment.date())}, {moment:%H:%M} UTC"
 
     def chance(self, value: float) -> str:
         """A probability that never reads as impossible or certain: no number of draws proves that."""

@@ -9,25 +9,19 @@ the server as `liftwerk app` does, and drives it with headless Chromium and with
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import psutil
 
+from benchmarks.app_browser import local, served
 from benchmarks.app_sessions import sessions_at_once
 from benchmarks.app_visit import Waits, in_browser
 from benchmarks.app_workspace import build
-from jobs.dashboard import LOCAL_VARIABLE, WORKSPACE_VARIABLE, command
 
 LIMITS = {
     "first load s, slowest": 3.0,
@@ -37,47 +31,7 @@ LIMITS = {
     "memory MB": 1000.0,
     "errors": 0.0,
 }
-_START_S = 120.0
 _IDLE_S = 0.03
-
-
-@contextlib.contextmanager
-def served(workspace: Path) -> Iterator[tuple[str, psutil.Process]]:
-    """Address and process of the server, once it answers.
-
-    Raises
-    ------
-    RuntimeError
-        It ended, or did not answer in time.
-    """
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    environment = {**os.environ, WORKSPACE_VARIABLE: str(workspace), LOCAL_VARIABLE: "1"}
-    server = subprocess.Popen(
-        command(workspace, port), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    try:
-        url = f"http://localhost:{port}"
-        _wait_for(server, url)
-        process = psutil.Process(server.pid)
-        _rest(process)  # the warm-up thread: a server starts before the first person comes
-        yield url, process
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def _wait_for(server: subprocess.Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            said = server.stderr.read().decode(errors="replace") if server.stderr else ""
-            raise RuntimeError(f"the dashboard ended before it answered:\n{said[-2000:]}")
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
-            return
-        time.sleep(0.2)
-    raise RuntimeError(f"the dashboard did not answer within {_START_S:.0f} seconds")
 
 
 def _rest(server: psutil.Process) -> None:
@@ -121,6 +75,7 @@ def summary(waits: dict[str, Waits]) -> dict[str, float | str]:
 
     return {
         "first load s, slowest": max(waits["load"].wall),
+        "first load: to read s, slowest": max(waits["load, to read"].wall),
         "first load: server CPU s": max(waits["load"].server),
         "first load: browser CPU s": max(waits["load"].browser),
         "page switch s, p95": p95(pooled("switch", "wall")),
@@ -143,7 +98,9 @@ def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         workspace = asked.workspace or build(Path(scratch) / "workspace")
-        with served(workspace) as (url, process):
+        with served(workspace, local(workspace)) as (url, number):
+            process = psutil.Process(number)
+            _rest(process)  # the warm-up thread: a server starts before the first person comes
             idle = process.memory_info().rss / 1e6
             waits = in_browser(url, 1 if asked.quick else 3, process)
             found = summary(waits) | {"memory MB, one person": idle}

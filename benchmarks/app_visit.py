@@ -1,13 +1,13 @@
 """The dashboard in headless Chromium: what a person waits for, in time on the wall and in counted CPU time.
 
-A wait begins with the click as the page sees it and ends two frames after the server's answer is drawn and nothing
-on the page is out of date any more. Beside it stands the CPU time that the server and the browser took meanwhile:
-on a machine that is busy with other work the wall says little, and on a quiet one it cannot be much above their sum.
+A wait begins with the click as the page sees it and ends two frames after the server's answer is drawn, nothing on
+the page is out of date any more and no placeholder of a figure is left. Beside it stands the CPU time that the server
+and the browser took meanwhile: on a machine that is busy with other work the wall says little, and on a quiet one it
+cannot be much above their sum.
 """
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,45 +16,64 @@ from typing import Any
 import numpy as np
 import psutil
 
-PAGES = (
-    "media-mix",
-    "budget",
-    "what-changed",
-    "planner",
-    "geo-lift",
-    "attribution",
-    "creatives",
-    "content-pipeline",
-    "data-health",
-    "audit",
-    "",
-)
-_FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-#: Counts the server's answers and notes the last click. The page's own policy forbids evaluating text, so nothing is.
+from app.addresses import ADDRESSES, FIRST, address
+from benchmarks.app_browser import FLAGS, chromium
+
+#: Every page, the first one last: a visit begins there.
+PATHS = (*(address(page) for page in ADDRESSES if page != FIRST), address(FIRST))
+#: Counts what the page asks of the server and what is answered, on the socket itself: where a fast answer's start and
+#: end are drawn at once, the page never shows that anything ran. A request is a `BackMsg` that holds field 11, an
+#: answer a `ForwardMsg` whose field 6 says that the script or a part of it ended well. An answer is counted before the
+#: page hears of it. The page's own policy forbids evaluating text, so nothing is.
 _WATCH = """
-window.lw = {runs: 0, click: 0};
+window.lw = {asked: 0, open: false, click: 0};
 addEventListener('click', () => { window.lw.click = performance.now(); }, true);
-const look = () => {
-  const app = document.querySelector('[data-test-script-state]');
-  if (!app) { setTimeout(look, 5); return; }
-  let before = '';
-  const seen = () => {
-    const now = app.getAttribute('data-test-script-state');
-    if (before === 'running' && now === 'notRunning') window.lw.runs += 1;
-    before = now;
-  };
-  new MutationObserver(seen).observe(app, {attributes: true, attributeFilter: ['data-test-script-state']});
-  seen();
+const number = (bytes, at) => {
+  let value = 0, shift = 0, byte;
+  do { byte = bytes[at.i++]; value += (byte & 127) * 2 ** shift; shift += 7; } while (byte & 128);
+  return value;
 };
-look();
+const field = (bytes, wanted) => {
+  const at = {i: 0};
+  while (at.i < bytes.length) {
+    const tag = number(bytes, at), kind = tag & 7;
+    const value = kind === 0 || kind === 2 ? number(bytes, at) : 0;
+    if (tag >>> 3 === wanted) return value;
+    at.i += kind === 2 ? value : kind === 1 ? 8 : kind === 5 ? 4 : 0;
+  }
+  return null;
+};
+const Plain = window.WebSocket;
+window.WebSocket = class extends Plain {
+  constructor(...all) {
+    super(...all);
+    this.addEventListener('message', (said) => {
+      const ended = field(new Uint8Array(said.data), 6);
+      if (ended === 0 || ended === 3) window.lw.open = false;
+    });
+  }
+  send(data) {
+    const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : data;
+    if (field(bytes, 11) !== null) { window.lw.asked += 1; window.lw.open = true; }
+    super.send(data);
+  }
+};
 """
-_DONE = """([runs, selector]) => new Promise((done, late) => {
+#: Up to date: asked, answered, drawn (nothing stale, no placeholder, no script at work), and so still two frames later.
+_DONE = """([asked, selector, placeholders]) => new Promise((done, late) => {
   const limit = performance.now() + 60000;
+  const old = '[data-stale=true], [data-test-script-state=running], [data-test-script-state=initial]'
+    + (placeholders ? '' : ', [data-testid=stSkeleton]');
+  const ready = () => window.lw && window.lw.asked > asked && !window.lw.open && !document.querySelector(old)
+    && (!selector || document.querySelector(selector));
   const look = () => {
-    const ready = window.lw && window.lw.runs >= runs && !document.querySelector('[data-stale=true]')
-      && (!selector || document.querySelector(selector));
-    if (ready) { requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - window.lw.click))); }
-    else if (performance.now() > limit) { late(new Error('nothing came back within a minute')); }
+    if (ready()) {
+      const frame = window.requestAnimationFrame;
+      frame(() => frame(() => { if (ready()) done(performance.now() - window.lw.click); else look(); }));
+    }
+    else if (performance.now() > limit) {
+      late(new Error('nothing came back within a minute: ' + JSON.stringify(window.lw) + ' asked before: ' + asked));
+    }
     else { setTimeout(look, 5); }
   };
   look();
@@ -100,13 +119,12 @@ def _cpu(process: psutil.Process) -> float:
 
 
 def in_browser(url: str, rounds: int, server: psutil.Process) -> dict[str, Waits]:
-    """Waits by kind: ``load``, ``switch <page>`` and ``widget <which>``."""
+    """Waits by kind: ``load, to read``, ``load`` (figures too), ``switch <page>`` and ``widget <which>``."""
     from playwright.sync_api import sync_playwright
 
-    program = next(found for name in ("chromium", "google-chrome") if (found := shutil.which(name)))
     waits: dict[str, Waits] = {}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(_FLAGS))
+        browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
         for _ in range(rounds):
             context = browser.new_context(viewport={"width": 1440, "height": 900})
             Visit(context.new_page(), Clock(server), waits).whole(url)
@@ -130,19 +148,19 @@ class Visit:
 
     def whole(self, url: str) -> None:
         """The visit."""
-        self.measure("load", lambda: self.page.goto(f"{url}/?lang=en"), ready=".lw-table", clicked=False)
-        self.page.wait_for_timeout(1500)
-        for path in PAGES:
+        self.load(f"{url}/?lang=en")
+        self.rest(1500)
+        for path in PATHS:
             link = self.page.locator(f"[data-testid=stSidebarNavLink][href$='/{path}']").first
             self.measure(f"switch {path or 'this-week'}", link.click, ready="h1.lw-headline")
-            self.page.wait_for_timeout(400)
+            self.rest(400)
         self.planner()
         self.media_mix()
 
     def planner(self) -> None:
         """Another appetite for risk, and a channel that stays: a plan each time."""
         self.page.locator("[data-testid=stSidebarNavLink][href$='/planner']").first.click()
-        self.page.wait_for_timeout(1500)
+        self.rest(1500)
         for name in ("cautious", "bold", "balanced", "bold"):
             choice = self.page.get_by_role("radio", name=name).or_(self.page.get_by_role("button", name=name))
             self.measure("widget planner: risk", choice.first.click)
@@ -155,35 +173,51 @@ class Visit:
     def media_mix(self) -> None:
         """Another channel's curve, another geo's fit; another language draws the page anew, as a switch does."""
         self.page.locator("[data-testid=stSidebarNavLink][href$='/media-mix']").first.click()
-        self.page.wait_for_timeout(1500)
+        self.rest(1500)
         curves = self.page.locator(".st-key-media_mix_curves")
         curves.scroll_into_view_if_needed()
-        self.page.wait_for_timeout(1500)
+        self.rest(1500)
         for name in ("Channel 05", "Channel 06", "Channel 05"):
             self.measure("widget media mix: curve", curves.get_by_text(name, exact=True).first.click)
-            self.page.wait_for_timeout(500)
+            self.rest(500)
         choice = self.page.locator(".st-key-media_mix_geo")
         choice.scroll_into_view_if_needed()  # what is far below the screen is not drawn
-        self.page.wait_for_timeout(1500)
+        self.rest(1500)
         for name in ("Geo 07", "Geo 31", "Geo 12"):
             choice.get_by_role("combobox").click()
             choice.get_by_role("combobox").fill(name)
             self.measure("widget media mix: geo", self.page.get_by_role("option", name=name).click)
-            self.page.wait_for_timeout(300)
+            self.rest(300)
         for name in ("Deutsch", "English"):
             self.measure("switch language", self.page.get_by_text(name, exact=True).first.click)
-            self.page.wait_for_timeout(300)
+            self.rest(300)
 
-    def measure(self, kind: str, act: Callable[[], object], ready: str = "", *, clicked: bool = True) -> None:
-        """Do something and wait until the page is up to date again."""
-        runs = int(self.page.evaluate("window.lw ? window.lw.runs : 0")) if clicked else 0
+    def rest(self, milliseconds: int) -> None:
+        """Let what was clicked come to its end, however busy the machine is, and read on for a moment."""
+        self.page.wait_for_timeout(milliseconds)
+        self.page.evaluate(_DONE, [0, "", False])
+
+    def load(self, address: str) -> None:
+        """The first page, from nothing: until it can be read and acted on, and until its figures are drawn too."""
         self.received = 0
         before, start = self.clock.read(), time.perf_counter()
-        act()
-        took = float(self.page.evaluate(_DONE, [runs + 1, ready])) / 1000
+        self.page.goto(address)
+        for kind, placeholders in (("load, to read", True), ("load", False)):
+            self.page.evaluate(_DONE, [0, ".lw-table", placeholders])
+            self._note(kind, time.perf_counter() - start, before)
+
+    def measure(self, kind: str, click: Callable[[], object], ready: str = "") -> None:
+        """Click and wait until the page is up to date again."""
+        asked = int(self.page.evaluate("window.lw.asked"))
+        self.received = 0
+        before = self.clock.read()
+        click()
+        self._note(kind, float(self.page.evaluate(_DONE, [asked, ready, False])) / 1000, before)
+
+    def _note(self, kind: str, wall: float, before: tuple[float, float]) -> None:
         after = self.clock.read()
         found = self.waits.setdefault(kind, Waits())
-        found.wall.append(took if clicked else time.perf_counter() - start)
+        found.wall.append(wall)
         found.server.append(after[0] - before[0])
         found.browser.append(after[1] - before[1])
         found.received.append(self.received)

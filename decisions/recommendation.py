@@ -76,6 +76,8 @@ class Move:
         Posterior probability that ``gain`` is positive.
     marginal_roas
         Outcome of the next unit of money at the proposal.
+    regional
+        Money that changes its geo within the channel, where the plan is by geo.
     """
 
     channel: str
@@ -86,6 +88,7 @@ class Move:
     gain: Estimate
     chance: float
     marginal_roas: Estimate
+    regional: float = 0.0
 
     @property
     def change(self) -> float:
@@ -96,6 +99,11 @@ class Move:
     def shift(self) -> float:
         """Proposed less the channel's share of today's mix: what is decided about the channel itself."""
         return self.proposed - self.share
+
+    @property
+    def size(self) -> float:
+        """Money that is moved: into or out of the channel, and between its geos."""
+        return abs(self.shift) + self.regional
 
 
 def total_changes(plan: tuple[Move, ...]) -> bool:
@@ -112,6 +120,7 @@ def moves(allocation: Allocation, curves: ResponseCurves) -> tuple[Move, ...]:
     shift = np.where(np.abs(then - share) < DUST * then.sum(), 0.0, then - share)
     at = curves.members.values()
     outcome = _by_channel(curves.outcome_at(share + shift) - curves.outcome_at(share), at)
+    either = _by_channel(np.maximum(shift, 0.0), at), _by_channel(np.maximum(-shift, 0.0), at)
     shift = _by_channel(shift, at)
     gain = outcome - _earned_elsewhere(outcome, shift) * shift
     slope = curves.marginal_at(then)
@@ -125,6 +134,7 @@ def moves(allocation: Allocation, curves: ResponseCurves) -> tuple[Move, ...]:
             gain=_estimate(gain[:, c], curves, allocation.currency),
             chance=float((gain[:, c] > 0).mean()),
             marginal_roas=_estimate(_weighted(slope[:, list(cells)], then[list(cells)]), curves, "ratio"),
+            regional=float(min(either[0][c], either[1][c])),
         )
         for c, (channel, cells) in enumerate(curves.members.items())
     )
@@ -145,7 +155,7 @@ def holds(plan: tuple[Move, ...], stability: Stability) -> dict[str, str]:
     """Channels that are not worth moving, with the rule that says so."""
     held: dict[str, str] = {}
     for move in plan:
-        size = abs(move.shift)
+        size = move.size
         if size < 0.01:
             continue
         if size < stability.smallest_change * max(move.share, move.proposed):
@@ -233,7 +243,7 @@ def _names(rule: str, channel: str) -> bool:
 
 def _decide(move: Move, rule: str, context: Context) -> Decision:
     quoted = context.rejected.get(move.channel, move) if context.held.get(move.channel) else move
-    size = abs(quoted.shift)
+    size = quoted.size
     facts: dict[str, float | str] = {
         "channel": move.channel,
         "before": move.current,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from decisions.amounts import to_cents
 from decisions.document import ChannelAdvice, State, WeekDecision
 from decisions.evidence import channel_evidence
 from decisions.recommendation import Context, Move, Stability, holds, moves, recommend, total_changes
@@ -172,9 +173,10 @@ def decide(workspace: Workspace, found: Findings, stability: Stability) -> WeekD
     checks = _all_checks(found)
     healthy = all(check["passed"] for check in checks if check["blocking"])
     lines = _lines(workspace, found, stability, healthy=healthy)
-    moved = any(abs(line.change) >= 0.01 for line in lines)
-    state: State = "do_not_act" if not healthy else "act" if moved else "hold"
     document = read_document(steady.record, "plan.json")
+    cells = _cells(document, healthy=healthy)
+    moved = any(abs(line.change) >= 0.01 for line in lines) or any(one["current"] != one["proposed"] for one in cells)
+    state: State = "do_not_act" if not healthy else "act" if moved else "hold"
     unsound = [run.kind for run in (found.creatives, found.content) if run is not None and run.status != "healthy"]
     return WeekDecision(
         week=found.week,
@@ -200,18 +202,22 @@ def decide(workspace: Workspace, found: Findings, stability: Stability) -> WeekD
         data_until=found.data_until,
         decided_at=datetime.fromisoformat(steady.record.created_at),
         unsound=unsound,
-        cells=_cells(document, healthy=healthy),
+        cells=cells,
     )
 
 
 def _cells(document: Mapping[str, Any], *, healthy: bool) -> list[dict[str, Any]]:
     """Money by channel and geo where the plan has it: the gain is that of this split, so it leaves the house too."""
+    today: dict[str, dict[str, float]] = {}
+    for cell in document.get("cells", ()):
+        today.setdefault(cell["channel"], {})[cell["geo"]] = cell["current"]
+    now = {channel: to_cents(money) for channel, money in today.items()}
     return [
         {
             "channel": cell["channel"],
             "geo": cell["geo"],
-            "current": round(cell["current"], 2),
-            "proposed": cell["proposed"] if healthy else round(cell["current"], 2),
+            "current": now[cell["channel"]][cell["geo"]],
+            "proposed": cell["proposed"] if healthy else now[cell["channel"]][cell["geo"]],
         }
         for cell in document.get("cells", ())
     ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from decisions.amounts import to_cents
+from decisions.evaluation import spread
 from decisions.evidence import ChannelEvidence
 from decisions.weeks import following, week_name
 from jobs.flight import CARRY_OVER, FLIGHT, flight_of, read_carry_over
@@ -128,11 +129,10 @@ def run_plan(
     from budget_optimizer.written_rules import rules_from_settings
 
     progress(0.2, "searching the best budget")
-    kept = {} if holds is None else holds.spend
-    fixed = tuple(FixedRule(kind="fixed", channel=channel, value=value) for channel, value in kept.items())
+    fixed = () if holds is None else _fixed(source.curves, holds)
     rules = rules_from_settings(budget.model_copy(update={"rules": (*budget.rules, *fixed)}), source.curves)
     allocation = Allocator(rules, risk=budget.risk).allocate(source.curves)
-    spend = to_cents(allocation.spend)
+    spend = _in_cents(source.curves, allocation.spend)
     around = None if holds is not None else _surroundings(workspace, source, rules, allocation, seed, progress)
     with RunStore(workspace.runs).write("plan", seed=seed, options=options, inputs=inputs) as draft:
         if around is not None:
@@ -148,6 +148,23 @@ def run_plan(
         draft.check(plain_checks([*allocation.checks, *_model_checks(source.model)]))
     progress(1.0, "done")
     return published(draft.record)
+
+
+def _fixed(curves: ResponseCurves, holds: Holds) -> tuple[FixedRule, ...]:
+    """What is held stays in every geo: money that changed its geo would be a move too."""
+    spend = dict(zip(curves.cells, spread(curves, holds.spend).tolist(), strict=True))
+    return tuple(
+        FixedRule(kind="fixed", channel=cell, value=spend[cell])
+        for channel, cell in zip(curves.channels, curves.cells, strict=True)
+        if channel in holds.spend
+    )
+
+
+def _in_cents(curves: ResponseCurves, spend: Mapping[str, float]) -> dict[str, float]:
+    """Money by cell to the cent, channel by channel: the geos of a channel that stays add up to what it was."""
+    own = {channel: {curves.cells[c]: spend[curves.cells[c]] for c in at} for channel, at in curves.members.items()}
+    totals = to_cents({channel: sum(money.values()) for channel, money in own.items()})
+    return {cell: cents for channel, money in own.items() for cell, cents in to_cents(money, totals[channel]).items()}
 
 
 def _surroundings(
@@ -197,10 +214,11 @@ def source_of_fit(workspace: Workspace, model: RunRecord | None = None, first_we
             file="runs/mmm/",
         )
     until = date.fromisoformat(str(model.options["until"]))
+    file = curves_file(model, workspace.settings.budget or BudgetSection())
     return PlanSource(
-        curves=read_run_curves(curves_file(model)),
+        curves=read_run_curves(file),
         first_week=first_week or week_name(until + timedelta(days=7)),
-        inputs={f"mmm/{model.id}": file_hash(curves_file(model))},
+        inputs={f"mmm/{model.id}": file_hash(file)},
         model=model,
         evidence=evidence_of(workspace, model, model_roas(model)),
         carry=read_carry_over(model.file(CARRY_OVER)),

@@ -14,8 +14,8 @@ from measurement.settings import BudgetSection
 from measurement.store import RunRecord, RunStore
 from measurement.workspace import Workspace
 
-#: A run's curves: by geo where the fit has them, else over all geos. Plans from a file keep a copy of theirs.
-CURVES, GEO_CURVES = "curves.parquet", "curves_geo.parquet"
+#: A fit's curves over all geos, and by geo where its panel has several. Plans from a file keep a copy of theirs.
+CURVES, GEO_CURVES = "curves.parquet", "curves_by_geo.parquet"
 #: Options of a fit that say which data it saw, not how it was made.
 _DATA_OPTIONS = ("until", "lift_tests")
 
@@ -42,10 +42,27 @@ class PlanBefore:
     model: RunRecord | None
 
 
-def curves_file(run: RunRecord) -> Path:
-    """Where a run's curves lie."""
-    by_geo = run.file(GEO_CURVES)
-    return by_geo if by_geo.is_file() else run.file(CURVES)
+def curves_file(model: RunRecord, budget: BudgetSection) -> Path:
+    """Where the curves of a fit lie that a budget is planned from.
+
+    Curves over all geos keep each channel's split over the geos as it is; curves by geo leave it to the plan.
+
+    Raises
+    ------
+    InputError
+        ``by_geo`` is set and the fit has no curves by geo.
+    """
+    if not budget.by_geo:
+        return model.file(CURVES)
+    file = model.file(GEO_CURVES)
+    if not file.is_file():
+        raise InputError.of(
+            "the fitted model has no curves by geo",
+            "Leave out by_geo, or name the geo column of a panel with several geos under [panel] and fit again",
+            column="budget.by_geo",
+            value="true",
+        )
+    return file
 
 
 def plan_before(workspace: Workspace, first_week: str) -> PlanBefore | None:
@@ -70,9 +87,20 @@ def _curves_behind(store: RunStore, record: RunRecord) -> tuple[ResponseCurves, 
     if record.file(CURVES).is_file():
         return read_run_curves(record.file(CURVES)), None
     fits = [name.partition("/")[2] for name in record.inputs if name.startswith("mmm/")]
+    earlier = _rules_of(read_document(record, "plan.json"))
+    if earlier is None:
+        return None
     for model in (one for one in store.runs("mmm") if one.id in fits):
-        return read_run_curves(curves_file(model)), model
+        return read_run_curves(curves_file(model, earlier)), model
     return None
+
+
+def _rules_of(document: Mapping[str, object]) -> BudgetSection | None:
+    """The rules of an earlier plan, ``None`` where they can no longer be read."""
+    try:
+        return BudgetSection.model_validate(document["settings"])
+    except ValueError:
+        return None
 
 
 def change_since(
@@ -86,12 +114,14 @@ def change_since(
     from budget_optimizer.explain import Stage, difference
     from budget_optimizer.written_rules import rules_from_settings
 
-    try:
-        earlier = BudgetSection.model_validate(before.document["settings"])
-    except ValueError:
+    earlier = _rules_of(before.document)
+    if earlier is None:
         return None
+    alike = curves  # as the earlier plan saw them: whether geos are planned apart is a rule, not news
+    if model is not None and budget.by_geo != earlier.by_geo:
+        alike = read_run_curves(curves_file(model, earlier))
     stages = [("last plan", before.curves, earlier)]
-    stages += [(cause, new, earlier) for cause, new in _new_curves(before, curves, model, workspace)]
+    stages += [(cause, new, earlier) for cause, new in _new_curves(before, alike, model, workspace)]
     if budget != earlier:
         stages.append(("rules", curves, budget))
     steps: list[dict[str, object]] = []
@@ -105,10 +135,22 @@ def change_since(
             )
         except InputError:
             return None
+        owner = dict(zip(before.curves.cells, before.curves.channels, strict=True))
+        owner |= zip(curves.cells, curves.channels, strict=True)
+        owner |= zip(alike.cells, alike.channels, strict=True)
         steps = [
-            {"cause": one.cause, "expected_outcome": one.expected_outcome, "spend": dict(one.spend)} for one in found
+            {"cause": one.cause, "expected_outcome": one.expected_outcome, "spend": _by_channel(one.spend, owner)}
+            for one in found
         ]
     return {"since": before.record.id, "week": before.record.options["first_week"], "steps": steps}
+
+
+def _by_channel(spend: Mapping[str, float], owner: Mapping[str, str]) -> dict[str, float]:
+    """Money by channel, summed over its geos."""
+    found: dict[str, float] = {}
+    for cell, money in spend.items():
+        found[owner[cell]] = found.get(owner[cell], 0.0) + money
+    return found
 
 
 def _new_curves(
@@ -125,7 +167,8 @@ def _new_curves(
         between = _fit(workspace, made=_made(before.model), seen=_seen(model))
         if between is None:
             return [("data + model", curves)]
-        return [("data", read_run_curves(curves_file(between))), ("model", curves)]
+        earlier = _rules_of(before.document) or BudgetSection()
+        return [("data", read_run_curves(curves_file(between, earlier))), ("model", curves)]
     return [("model" if made else "data", curves)]
 
 

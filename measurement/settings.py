@@ -191,6 +191,7 @@ class BudgetSection(Section):
     weeks: Annotated[int, Field(ge=1, le=52)] = 4
     max_change: Annotated[float, Field(gt=0, le=10)] | None = None
     risk: Literal["cautious", "balanced", "bold"] = "balanced"
+    by_geo: bool = False
     rules: tuple[BudgetRule, ...] = ()
 
     @model_validator(mode="after")
@@ -264,6 +265,13 @@ class Settings(Section):
                 column="panel",
             )
         return self.panel_section
+
+    @model_validator(mode="after")
+    def _geos_exist(self) -> Settings:
+        if self.budget is not None and self.budget.by_geo and self.panel_section is not None and not self.panel.geo:
+            told, remedy = "the panel has no geos to plan by", "Name the geo column as panel.geo, or leave out by_geo"
+            raise placed(told, remedy, place="budget.by_geo", value="true")
+        return self
 
     @model_validator(mode="after")
     def _channels_exist(self) -> Settings:

@@ -1,46 +1,27 @@
 """Pictures of every page of the dashboard, as docs/pictures keeps them.
 
-    python scripts/take_pictures.py WORKSPACE [--out DIR] [--all]
+    python -m scripts.take_pictures WORKSPACE [--held WORKSPACE] [--out DIR] [--all] [--only TEXT]
 
-Serves the workspace as ``liftwerk app`` does and photographs it in headless Chromium: by default each page once in
-English and light and once in German and dark, the first page in every combination and on a phone. ``--all`` takes
-every page in both languages, both modes, at a desk and on a phone, to be looked at.
+Serves the workspace as ``liftwerk app`` does and photographs it in headless Chromium: each page in both languages and
+both modes, and once on a phone. ``--held`` names a second workspace whose checks forbid acting, to show that state
+too. ``--all`` takes every page in both languages, both modes, at a desk and on a phone, to be looked at.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
-import shutil
-import socket
-import subprocess
-import time
-import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.dashboard import LOCAL_VARIABLE, WORKSPACE_VARIABLE, command
+from app.addresses import ADDRESSES, FIRST, address
+from benchmarks.app_browser import FLAGS, chromium, local, served
+from measurement.wording import LANGUAGES
 
-PAGES = (
-    "this-week",
-    "what-changed",
-    "budget",
-    "planner",
-    "media-mix",
-    "geo-lift",
-    "attribution",
-    "creatives",
-    "content-pipeline",
-    "data-health",
-    "audit",
-)
+MODES = ("light", "dark")
 _DESK, _PHONE = (1440, 900), (390, 844)
 #: The name of this computer's user is shown on every page.
 _PERSON = "Paula Krüger"
-_FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 _QUALITY = 82
 #: Parts of the page that are out of date or not there yet, then its size.
 _BUSY = """(() => {
@@ -52,75 +33,66 @@ _BUSY = """(() => {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """A page in a language, a mode and a size; ``whole`` shows all of it, not the first screen alone."""
+    """A page in a language, a mode and a size; ``whole`` shows all of it, not the first screen alone.
+
+    ``state`` tells pictures of one page apart, ``""`` for the usual one.
+    """
 
     page: str
     language: str
     mode: str
     size: tuple[int, int] = _DESK
     whole: bool = False
+    state: str = ""
 
     @property
     def name(self) -> str:
         """File name without its ending."""
-        phone = "phone_" if self.size == _PHONE else ""
-        return f"{self.page.replace('-', '_')}_{phone}{self.mode}_{self.language}"
+        where = ADDRESSES[self.page].replace("-", "_")
+        phone = "phone" if self.size == _PHONE else ""
+        return "_".join(part for part in (where, self.state, phone, self.mode, self.language) if part)
 
 
 def kept() -> list[Shot]:
-    """The pictures of docs/pictures."""
-    shots = [
-        Shot(page=page, language=language, mode=mode, whole=page != "this-week")
-        for page in PAGES
-        for language, mode in (("en", "light"), ("de", "dark"))
+    """The pictures of docs/pictures: every page in both languages and modes, and each once on a phone.
+
+    At a desk the first page is what stands on the screen before anybody scrolls; the others are shown whole.
+    """
+    desk = [
+        Shot(page=page, language=language, mode=mode, whole=page != FIRST)
+        for page in ADDRESSES
+        for language in LANGUAGES
+        for mode in MODES
     ]
-    shots += [
-        Shot(page="this-week", language=language, mode=mode) for language, mode in (("de", "light"), ("en", "dark"))
-    ]
-    return [*shots, Shot(page="this-week", language="de", mode="light", size=_PHONE)]
+    return [*desk, *(Shot(page=page, language="de", mode="light", size=_PHONE) for page in ADDRESSES)]
 
 
-def everything() -> list[Shot]:
-    """Every combination."""
+def kept_of_held() -> list[Shot]:
+    """The pictures of a workspace whose checks forbid acting: the first screen, and the page that says what to mend."""
     return [
-        Shot(page=page, language=language, mode=mode, size=size, whole=True)
-        for page in PAGES
-        for language in ("en", "de")
-        for mode in ("light", "dark")
+        Shot(page=page, language=language, mode=mode, whole=page != FIRST, state="held")
+        for page in (FIRST, "data_health")
+        for language in LANGUAGES
+        for mode in MODES
+    ]
+
+
+def everything(state: str = "") -> list[Shot]:
+    """Every combination of page, language, mode and size."""
+    return [
+        Shot(page=page, language=language, mode=mode, size=size, whole=True, state=state)
+        for page in ADDRESSES
+        for language in LANGUAGES
+        for mode in MODES
         for size in (_DESK, _PHONE)
     ]
-
-
-@contextlib.contextmanager
-def served(workspace: Path) -> Iterator[str]:
-    """Address of the dashboard of a workspace."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    who = {"LOGNAME": _PERSON, "USER": _PERSON}
-    environment = {**os.environ, **who, WORKSPACE_VARIABLE: str(workspace.resolve()), LOCAL_VARIABLE: "1"}
-    server = subprocess.Popen(command(workspace.resolve(), port), env=environment, stdout=subprocess.DEVNULL)
-    url = f"http://localhost:{port}"
-    try:
-        for _ in range(300):
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
-                break
-            if server.poll() is not None:
-                raise RuntimeError("the dashboard ended before it answered")
-            time.sleep(0.2)
-        else:
-            raise RuntimeError("the dashboard did not answer within a minute")
-        yield url
-    finally:
-        server.terminate()
-        server.wait(20)
 
 
 def take(page: Any, url: str, shot: Shot, folder: Path) -> Path:  # noqa: ANN401 - playwright's page
     """Open a page, wait until it stands still, and photograph it as a WebP file."""
     page.set_viewport_size({"width": shot.size[0], "height": shot.size[1]})
     page.emulate_media(color_scheme=shot.mode)
-    page.goto(f"{url}/{'' if shot.page == PAGES[0] else shot.page}?lang={shot.language}")
+    page.goto(f"{url}/{address(shot.page)}?lang={shot.language}")
     page.wait_for_selector("h1.lw-headline", timeout=60_000)
     _settle(page)
     if shot.whole:
@@ -158,20 +130,28 @@ def main() -> None:
     """Take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workspace", type=Path)
+    parser.add_argument("--held", type=Path, default=None, help="a workspace whose checks forbid acting")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "pictures")
     parser.add_argument("--all", action="store_true", help="every page, language, mode and size")
-    parser.add_argument("--only", default="", help="pages whose name holds this")
+    parser.add_argument("--only", default="", help="pictures whose name holds this")
     asked = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
     asked.out.mkdir(parents=True, exist_ok=True)
-    program = next(found for name in ("chromium", "google-chrome") if (found := shutil.which(name)))
-    shots = [shot for shot in (everything() if asked.all else kept()) if asked.only in shot.name]
-    with served(asked.workspace) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(_FLAGS))
-        page = browser.new_page()
-        for shot in shots:
-            take(page, url, shot, asked.out)
+    wanted = [(asked.workspace, everything() if asked.all else kept())]
+    if asked.held is not None:
+        wanted.append((asked.held, everything("held") if asked.all else kept_of_held()))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        for workspace, shots in wanted:
+            chosen = [shot for shot in shots if asked.only in shot.name]
+            if not chosen:
+                continue
+            page = browser.new_page()
+            with served(workspace, local(workspace) | {"LOGNAME": _PERSON, "USER": _PERSON}) as (url, _):
+                for shot in chosen:
+                    take(page, url, shot, asked.out)
+            page.close()
         browser.close()
 
 

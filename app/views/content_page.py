@@ -13,7 +13,7 @@ from app.reshape import ALL, by_day, choices, last_known, missed
 from app.scene import Scene
 from app.units import HIGHER_IS_BETTER, KPI_UNITS, duration_unit, writer
 from app.views.content_more import budgets, generators, judges
-from app.views.content_stops import stops
+from app.views.content_stops import stopped, stops
 from app.views.content_tables import alerts, canary, everyone, kpi_name
 from app.views.gates import do_not_act
 from measurement.store import RunRecord
@@ -55,9 +55,10 @@ def show(scene: Scene) -> None:
         need_run(scene, "content", "liftwerk content")
         return
     kpis = loaders.run_table(run, "kpis.csv", _KPIS)
-    st.html(
-        masthead(kicker=scene.text("page.content"), headline=_headline(scene, kpis), lead=scene.text("content.lead"))
-    )
+    goals, halted, lead = _headline(scene, kpis), stopped(scene), scene.text("content.lead")
+    if halted:  # what needs a person comes first, however good the last day was
+        goals, lead = scene.text("content.headline_stopped", count=halted), f"{goals}. {lead}"
+    st.html(masthead(kicker=scene.text("page.content"), headline=goals, lead=lead))
     do_not_act(scene, run)
     run_part(scene, "content", _chosen, scene, run, kpis)
     alerts(scene, run)

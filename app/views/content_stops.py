@@ -28,11 +28,19 @@ def stops(scene: Scene) -> None:
     for stop in standing:
         facts = {
             "name": f"{readable(stop.team)} · {readable(stop.pipeline)}",
-            "at": stop.stopped_at[:16].replace("T", " "),
+            "at": scene.moment(stop.stopped_at),
             "kpis": ", ".join(kpi_name(scene, kpi) for kpi in stop.kpis),
         }
         st.html(note(scene.text("content.stopped", **facts), "bad"))
         _resume(scene, stop, facts["name"])
+
+
+def stopped(scene: Scene) -> int:
+    """How many canaries stand stopped; none where the log cannot be read, which `stops` says."""
+    try:
+        return len(CanaryStops.of(scene.workspace).standing())
+    except LiftwerkError:
+        return 0
 
 
 def _resume(scene: Scene, stop: CanaryStop, name: str) -> None:

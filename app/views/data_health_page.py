@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -27,7 +29,8 @@ def show(scene: Scene) -> None:
     found = _newest(scene)
     errors = [problem for problem in problems if problem.severity == "error"]
     failed = [run for run in found if run.status != "healthy"]
-    blocked = bool(errors or failed)
+    guards = _blocking(scene)
+    blocked = bool(errors or failed or guards)
     st.html(
         masthead(
             kicker=scene.text("page.data_health"),
@@ -59,6 +62,9 @@ def show(scene: Scene) -> None:
             ]
         )
     )
+    if guards:
+        st.html(section(scene.text("health.decision"), scene.text("health.decision_note")))
+        st.html(checks_table(scene, guards))
     st.html(section(scene.text("health.inputs"), scene.text("health.inputs_note")))
     _inputs(scene, problems)
     if scene.workspace.settings.panel_section is not None:
@@ -69,6 +75,17 @@ def show(scene: Scene) -> None:
         nothing_yet(scene, "runs", "liftwerk weekly")
     for run in sorted(found, key=lambda run: run.status == "healthy"):
         _run(scene, run)
+
+
+def _blocking(scene: Scene) -> list[Mapping[str, Any]]:
+    """Checks of the newest week itself (how old its data are) that forbid acting; those of runs stand with the runs."""
+    weeks = loaders.weeks(scene.workspace)
+    checks = loaders.brief(scene.workspace, weeks[-1], scene.wording.language).checks if weeks else ()
+    return [
+        check
+        for check in checks
+        if not check["passed"] and check.get("blocking", True) and check.get("kind") == "weekly"
+    ]
 
 
 def _newest(scene: Scene) -> list[RunRecord]:

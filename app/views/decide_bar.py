@@ -83,7 +83,7 @@ def _state(scene: Scene, standing: Standing | None) -> str:
     facts = {
         "names": listed(list(standing.approved_by), scene.text("word.and")),
         "name": last.actor if last else "",
-        "at": last.at[:16].replace("T", " ") if last else "",
+        "at": scene.moment(last.at) if last else "",
     }
     shown = badge(scene.text(f"decide.{standing.stage}"), _TONES.get(standing.stage, "plain"))
     said = scene.text(f"decide.{standing.stage}_body", **facts)

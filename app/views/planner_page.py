@@ -67,7 +67,7 @@ def _wishes(scene: Scene, curves: ResponseCurves, budget: BudgetSection) -> Wish
             max_value=max(today, budget.total or 0.0) * 10,
             value=float(budget.total or round(today, 2)),
             step=max(round(today / 50, -3), 1.0),
-            format="%.2f",
+            format="%.0f",
             key="planner_total",
         )
     with middle:

@@ -69,7 +69,9 @@ def _top(scene: Scene, brief: Brief) -> None:
     kicker = scene.text("week.kicker", week=brief.week, start=words.date(brief.monday), end=words.date(brief.sunday))
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="week_bar"):
         st.html(kicker_line(kicker), width="stretch")
-        st.html(data_badge(scene, brief.data_until, dt.datetime.now(dt.UTC).date()), width="content")
+        # What counts is how old the data are when the week begins that is decided.
+        today = max(dt.datetime.now(dt.UTC).date(), brief.monday - dt.timedelta(days=1))
+        st.html(data_badge(scene, brief.data_until, today), width="content")
         _health_badge(scene, brief)
         _downloads(scene, scene.workspace.exports / brief.week)
     show_notice()

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
 import shutil
-import socket
-import subprocess
-import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -19,18 +14,9 @@ import pytest
 
 import app
 from app.scene import WORKSPACE_VARIABLE
-from jobs.dashboard import command
+from benchmarks import app_browser
 
 MAIN_SCRIPT = Path(app.__file__).with_name("main.py")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @pytest.fixture(scope="session")
@@ -94,31 +80,8 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 @contextlib.contextmanager
 def _served(workspace: Path, environment: Mapping[str, str] | None = None, *, seconds: float = 60.0) -> Iterator[str]:
     """Address of the dashboard of a workspace, served from the folder above it until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    url = f"http://localhost:{port}"
-    server = subprocess.Popen(
-        command(workspace, port),
-        cwd=workspace.parent,
-        env={**os.environ, **(environment or {})},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(round(seconds / 0.25)):
-            try:
-                with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
-                    break
-            except OSError:
-                assert server.poll() is None, "the dashboard ended before it answered"
-                time.sleep(0.25)
-        else:
-            pytest.fail(f"the dashboard did not answer within {seconds:.0f} seconds")
+    with app_browser.served(workspace, environment, seconds=seconds) as (url, _):
         yield url
-    finally:
-        server.terminate()
-        server.wait(20)
 
 
 @pytest.fixture(scope="session")
@@ -130,13 +93,11 @@ def served() -> Callable[..., contextlib.AbstractContextManager[str]]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Headless Chromium."""
-    program = next(
-        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-    )
+    program = app_browser.chromium()
     if program is None:
         pytest.skip("no Chromium on the PATH: install it to run the dashboard in a real browser")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (uv sync --group dev)")
     with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        opened = playwright.chromium.launch(executable_path=program, args=list(app_browser.FLAGS))
         yield opened
         opened.close()

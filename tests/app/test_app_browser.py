@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from app.addresses import ADDRESSES, address
+
 pytestmark = pytest.mark.browser
-PAGES = ("media-mix", "budget", "geo-lift", "creatives", "content-pipeline", "data-health")
+PAGES = tuple(address(page) for page in ADDRESSES)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +105,9 @@ def test_a_download_is_the_file_of_the_export(browser: Any, address: str, worksp
     visit.context.close()
 
 
-@pytest.mark.parametrize("path", ["", "media-mix", *(pytest.param(path, marks=pytest.mark.slow) for path in PAGES[1:])])
+@pytest.mark.parametrize(
+    "path", [path if path in ("", "media-mix") else pytest.param(path, marks=pytest.mark.slow) for path in PAGES]
+)
 def test_a_phone_needs_no_sideways_scrolling(browser: Any, address: str, path: str) -> None:
     visit = Visit(browser, "light", (390, 844))
     visit.open(f"{address}/{path}?lang=de")
@@ -124,7 +128,7 @@ def test_names_that_are_programs_run_nowhere(
     monkeypatch.setattr(fake, "GEOS", (*HOSTILE, *fake.GEOS[len(HOSTILE) :]))
     with served(fake.build(tmp_path / "workspace")) as url:
         visit = Visit(browser, "light", (1440, 2600))
-        for path in ("", "what-changed", "planner", *PAGES, "audit"):
+        for path in PAGES:
             visit.page.goto(f"{url}/{path}?lang=en")
             visit.page.wait_for_selector("h1.lw-headline", timeout=60_000)
             visit.page.wait_for_timeout(2500)

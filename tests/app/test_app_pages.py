@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from app.addresses import ADDRESSES, address
+
 Draw = Callable[..., str]
-PAGES = ("", "what-changed", "budget", "planner", "media-mix", "geo-lift", "creatives", "attribution",
-         "content-pipeline", "data-health", "audit")  # fmt: skip
+PAGES = tuple(address(page) for page in ADDRESSES)
 CREATIVES_EN = ("The leader of each device", "4.37%", "thin: read the interval", "By segment", "71.0%")
 CREATIVES_DE = ("Das führende je device", "4,37\xa0%", "auf das Intervall achten", "Nach Segment", "71,0\xa0%")
 MORE_GEO_EN = ("Cell by cell", "where nothing was changed", "Other readings", "outside", "wanted 80%")
@@ -230,7 +233,6 @@ def test_a_national_fit_shows_its_band_and_needs_no_plan(open_page: Draw, own_co
 
 
 def test_an_unbounded_interval_and_an_unread_test_are_said_in_words(open_page: Draw, own_copy: Path) -> None:
-    import json
 
     file = _newest(own_copy, "geo_readout") / "readout.json"
     readout = json.loads(file.read_text(encoding="utf-8"))
@@ -243,7 +245,6 @@ def test_an_unbounded_interval_and_an_unread_test_are_said_in_words(open_page: D
 
 
 def test_a_week_that_holds_moves_nothing(open_page: Draw, own_copy: Path) -> None:
-    import json
 
     file = own_copy / "exports" / "2026-W48" / "decision.json"
     decision = json.loads(file.read_text(encoding="utf-8"))
@@ -276,7 +277,6 @@ def test_stale_data_are_flagged(workspace: Path, age: int, expected: str) -> Non
 
 
 def _rewrite_plan(folder: Path, change: dict[str, object]) -> None:
-    import json
 
     file = _newest(folder, "plan") / "plan.json"
     file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | change), encoding="utf-8")
@@ -307,7 +307,6 @@ def test_a_budget_page_without_a_past_draws_or_room_says_so(open_page: Draw, own
 
 
 def test_a_plan_of_an_earlier_version_asks_for_a_new_one(open_page: Draw, own_copy: Path) -> None:
-    import json
 
     file = _newest(own_copy, "plan") / "plan.json"
     file.write_text(json.dumps({"value": 1.0, "gap": 0.0}), encoding="utf-8")
@@ -359,3 +358,28 @@ def test_the_first_page_says_where_the_decision_stands(open_page: Draw, own_copy
 
 def test_an_unhealthy_week_offers_nothing_to_approve(open_page: Draw, sick_workspace: Path) -> None:
     assert "Nothing to approve: a check failed" in open_page(sick_workspace)
+
+
+def test_data_health_names_what_blocks_the_week_first(open_page: Draw, own_copy: Path) -> None:
+    file = own_copy / "exports" / "2026-W48" / "decision.json"
+    tree = json.loads(file.read_text(encoding="utf-8"))
+    assert "What blocks this week's decision" not in open_page(own_copy, "data-health")
+    old = {"name": "data_age_days", "passed": False, "value": 56.0, "limit": 28.0, "blocking": True, "kind": "weekly",
+           "remedy": "Bring the panel up to date, then run the week again"}  # fmt: skip
+    file.write_text(json.dumps({**tree, "checks": [*tree["checks"], old]}), encoding="utf-8")
+    os.utime(file, (2e9, 2e9))
+    said = open_page(own_copy, "data-health", "de")
+    assert said.index("Etwas steht im Weg") < said.index("Was die Entscheidung dieser Woche sperrt")
+    assert said.index("Das Panel auf den neuesten Stand bringen") < said.index("Was liftwerk check in den Dateien")
+
+
+def test_a_stopped_canary_is_the_headline_of_its_page(open_page: Draw, own_copy: Path) -> None:
+    from decisions.canary_stops import Breach, CanaryStops
+    from measurement.workspace import Workspace
+
+    assert "Canaries stopped" not in open_page(own_copy, "content-pipeline")
+    breach = Breach(team="web", pipeline="ads", kpis=("error_rate",), stopped_at="2026-11-14T09:00:00Z", facts={})
+    CanaryStops.of(Workspace.open(own_copy)).latch([breach])
+    said = open_page(own_copy, "content-pipeline", "de")
+    assert "Angehaltene Canarys: 1" in said
+    assert "seit 14.11.2026, 09:00 UTC" in said

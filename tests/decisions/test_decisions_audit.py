@@ -46,6 +46,25 @@ def test_every_changed_byte_is_found_and_its_line_named(tmp_path):
         assert found.line == line, f"byte {place} of line {line}: {found}"
 
 
+@settings(max_examples=80, deadline=None)
+@given(place=st.integers(0, 10**6), value=st.integers(0, 255), several=st.binary(min_size=1, max_size=8))
+def test_any_byte_set_to_anything_is_found(tmp_path_factory, place, value, several):
+    folder = tmp_path_factory.mktemp("bytes", numbered=True)
+    log = filled(folder, 3)
+    content = log.file.read_bytes()
+    place %= len(content)
+    for new in (bytes([value]), several):
+        changed = content[:place] + new + content[place + len(new) :]
+        log.file.write_bytes(changed)
+        first = next(
+            (at for at, pair in enumerate(zip(content, changed, strict=False)) if pair[0] != pair[1]), len(content)
+        )
+        if changed != content:
+            assert log.verify().line == content[:first].count(b"\n") + 1
+        else:
+            assert log.verify().sound
+
+
 @settings(max_examples=30, deadline=None)
 @given(cut=st.integers(min_value=1))
 def test_a_log_cut_short_is_found(tmp_path_factory, cut):

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from decisions.recommendation import Stability, holds, moves
 from jobs.next_test import DETECTABLE_ERRORS, TEST_WEEKS, geo_designs, next_tests, sharpest
-from jobs.plan import PlanSource, run_plan
+from jobs.plan import Holds, PlanSource, run_plan
+from jobs.plan_change import curves_file
 from jobs.runs import read_document
 from measurement.curves import ResponseCurves
-from measurement.store import RunStore
+from measurement.errors import InputError
+from measurement.estimates import Estimate, Interval
+from measurement.plans import Allocation
+from measurement.readers.curves_table import read_run_curves, write_curves
+from measurement.store import RunRecord, RunStore, file_hash
 from measurement.workspace import Workspace
 from simulation.market import simulate_market
 from tests.jobs.conftest import call
@@ -94,8 +101,6 @@ def test_the_change_since_last_week_adds_up(tmp_path):
 
 
 def fit(store: RunStore, response: ResponseCurves, *, data: str, adstock: str):
-    from measurement.readers.curves_table import write_curves
-
     inputs = {"data/panel.csv": data, "liftwerk.toml [panel] [mmm]": adstock}
     with store.write(
         "mmm", seed=7, options={"adstock": adstock, "until": data, "lift_tests": []}, inputs=inputs
@@ -155,7 +160,6 @@ def test_geo_curves_give_real_geos(tmp_path):
     assert {cell["geo"] for cell in plan["cells"]} == set(geos)
     assert sorted(test["channel"] for test in plan["tests"]) == sorted(CHANNELS)
 
-    from decisions.recommendation import moves
     from jobs.decide import read_allocation
 
     made = moves(read_allocation(run), by_geo)
@@ -177,6 +181,94 @@ def test_a_table_of_curves_by_geo_is_planned_by_geo(tmp_path):
     spend = {(cell["channel"], cell["geo"]): cell["proposed"] for cell in plan["cells"]}
     assert spend["search", "Bremen"] > spend["search", "Hessen"]
     assert plan["total_proposed"] == 1000.0
+
+
+def by_geo_of(response: ResponseCurves) -> ResponseCurves:
+    """Two geos with half the money each; a unit of money earns half as much again in the first as in the second."""
+    channels = tuple(channel for channel in response.channels for _ in range(2))
+    parts = np.tile([1.2, 0.8], len(response.channels))
+    return ResponseCurves(
+        channels=channels, geos=("Bremen", "Hessen") * len(response.channels),
+        spend=np.repeat(response.spend, 2, axis=0) / 2,
+        outcome=np.repeat(response.outcome, 2, axis=1) / 2 * parts[None, :, None],
+        observed_spend=np.repeat(response.observed_spend, 2) / 2, currency="EUR",
+    )  # fmt: skip
+
+
+def planned_from_fit(place: Workspace, week: str) -> RunRecord:
+    model = RunStore(place.runs).latest("mmm")
+    file = curves_file(model, place.settings.budget)
+    made_from = PlanSource(
+        curves=read_run_curves(file), first_week=week, inputs={f"mmm/{model.id}": file_hash(file)}, model=model
+    )
+    return run_plan(place, seed=1, source=made_from)
+
+
+def test_geos_are_planned_apart_only_where_the_settings_say_so(tmp_path):
+    place = workspace(tmp_path)
+    national = fit(RunStore(place.runs), curves(), data="2026-11-08", adstock="geometric")
+    alone = planned_from_fit(place, "2026-W47")
+    options, inputs = dict(national.options), dict(national.inputs)
+    with RunStore(place.runs).write("mmm", seed=8, options=options, inputs=inputs) as draft:
+        write_curves(curves(), draft.folder / "curves.parquet")
+        write_curves(by_geo_of(curves()), draft.folder / "curves_by_geo.parquet")
+    kept = read_document(planned_from_fit(place, "2026-W47"), "plan.json")
+    before = read_document(alone, "plan.json")
+    assert {name: kept[name] for name in ("proposed", "value", "gap")} == {
+        name: before[name] for name in ("proposed", "value", "gap")
+    }
+    assert "cells" not in kept
+
+    free = read_document(
+        planned_from_fit(workspace(tmp_path, "max_change = 0.4\nby_geo = true"), "2026-W48"), "plan.json"
+    )
+    assert free["expected_outcome"] > kept["expected_outcome"]
+    bremen = sum(cell["proposed"] for cell in free["cells"] if cell["geo"] == "Bremen")
+    assert bremen > 0.55 * free["total_proposed"]
+    # what changed since last week: the rules (the geos among them), told by channel
+    assert [step["cause"] for step in free["difference"]["steps"]] == ["rules"]
+    assert {channel for step in free["difference"]["steps"] for channel in step["spend"]} == set(CHANNELS)
+
+
+def test_a_plan_by_geo_needs_curves_by_geo(tmp_path):
+    fit(RunStore(workspace(tmp_path).runs), curves(), data="2026-11-08", adstock="geometric")
+    with pytest.raises(InputError) as told:
+        planned_from_fit(workspace(tmp_path, "by_geo = true"), "2026-W48")
+    assert (told.value.problems[0].column, told.value.problems[0].value) == ("budget.by_geo", "true")
+
+
+def test_what_is_held_stays_in_every_geo_to_the_cent(tmp_path):
+    place, response = workspace(tmp_path), by_geo_of(curves())
+    odd = replace(response, observed_spend=response.observed_spend * np.linspace(0.951, 1.037, 6))
+    free = run_plan(place, seed=1, source=source(odd, "2026-W48"))
+    assert read_document(free, "plan.json")["proposed"]["tv"] != pytest.approx(odd.observed_spend[2:4].sum(), abs=1)
+    today = float(odd.observed_spend[[at for at, name in enumerate(odd.channels) if name == "tv"]].sum())
+    held = run_plan(
+        place, seed=1, source=source(odd, "2026-W48"), holds=Holds(spend={"tv": round(today, 2)}, free=free)
+    )
+    plan = read_document(held, "plan.json")
+    assert plan["proposed"]["tv"] == round(today, 2)
+    for cell in plan["cells"]:
+        if cell["channel"] == "tv":
+            assert cell["proposed"] == pytest.approx(cell["current"], abs=0.01)
+
+
+def test_money_between_geos_is_a_move_too():
+    response = by_geo_of(curves())
+    now = dict(zip(response.cells, response.observed_spend.tolist(), strict=True))
+    then = now | {"tv in Bremen": now["tv in Bremen"] + 40.0, "tv in Hessen": now["tv in Hessen"] - 40.0}
+    still = Estimate(
+        value=0.0, interval=Interval(lower=0.0, upper=0.0, level=0.9, kind="credible"), unit="EUR", method="", run=""
+    )
+    plan = Allocation(
+        spend=then, current=now, expected_outcome=0.0, upper_bound=0.0, gap=0.0, marginal_roas={}, binding=(),
+        shadow_prices={}, gain=still, chance_of_loss=0.0, currency="EUR",
+    )  # fmt: skip
+    tv = next(move for move in moves(plan, response) if move.channel == "tv")
+    assert (tv.shift, tv.regional, tv.size) == pytest.approx((0.0, 40.0, 40.0))
+    assert tv.gain.value > 0
+    cautious = replace(Stability.of_risk("balanced"), switching_cost=1e6)
+    assert holds(moves(plan, response), cautious)["tv"] in ("hold_cost", "hold_uncertain")
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def persistence(gap: FloatArray) -> FloatArray:
     >>> rng = np.random.default_rng(1)
     >>> noise = rng.normal(size=(2, 90))
     >>> persistence(np.array([noise[0], noise[1].cumsum()])).round(1).tolist()
-    [-0.2, 2.3]
+    [-0.2, 2.6]
     """
     centred = gap - gap.mean(axis=1, keepdims=True)
     size = np.sum(centred**2, axis=1)

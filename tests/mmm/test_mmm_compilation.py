@@ -44,6 +44,7 @@ def _ratio(first, second):
 def test_inner_code_has_no_machine_code_of_its_own() -> None:
     first, second = np.arange(5.0), np.ones(5)
     assert _ratio(first, second) == 2.0
+    _sum_of_products.compile(_ratio.signatures[0])  # where the outer one came from the disk, it is not compiled yet
     (result,) = _sum_of_products.overloads.values()
     engine = result.library.codegen._engine
     (outer,) = _ratio.overloads.values()

@@ -300,18 +300,10 @@ def random_channels(seed: int, count: int, *, total_spend: float = 650e3) -> tup
     roas = np.clip(rng.lognormal(0.55, 0.45, count), 0.6, 4.0)
     roas *= rng.uniform(0.22, 0.35) * 4.2e6 / float((share * total_spend * roas).sum())
     return tuple(
-        ChannelSpec(
-            name=f"channel_{index + 1}",
-            weekly_spend=round(float(share[index]) * total_spend, -2) + 100.0,
-            roas=float(np.clip(roas[index], 0.6, 4.0)),
-            decay=float(rng.uniform(0.05, 0.65)),
-            half=float(rng.uniform(0.8, 2.0)),
-            slope=float(rng.uniform(0.9, 1.5)),
-            flight=(int(rng.integers(4, 7)), int(rng.integers(3, 6))) if rng.random() < 0.3 else None,
-            season=float(rng.uniform(0.3, 1.4)),
-            geo_sd=float(rng.uniform(0.12, 0.22)),
+        _channel(
+            rng, place, (float(share[place]) * total_spend, float(np.clip(roas[place], 0.6, 4.0))), _usual_shape(rng)
         )
-        for index in range(count)
+        for place in range(count)
     )
 
 
@@ -333,16 +325,35 @@ def diverse_channels(
         roas = 0.25 * revenue / total_spend * rng.lognormal(0.0, 1.0, count)
         brought = float((share * total_spend * roas).sum()) / revenue
     return tuple(
-        ChannelSpec(
-            name=f"channel_{index + 1}",
-            weekly_spend=round(float(share[index]) * total_spend, -2) + 100.0,
-            roas=float(roas[index]),
-            decay=float(1.0 / (1.0 + np.exp(0.2 - rng.normal()))),
-            half=float(1.5 * rng.lognormal(0.0, 0.6)),
-            slope=float(1.15 * rng.lognormal(0.0, 0.3)),
-            flight=(int(rng.integers(4, 7)), int(rng.integers(3, 6))) if rng.random() < 0.3 else None,
-            season=float(rng.uniform(0.3, 1.4)),
-            geo_sd=float(rng.uniform(0.12, 0.22)),
-        )
-        for index in range(count)
+        _channel(rng, place, (float(share[place]) * total_spend, float(roas[place])), _any_shape(rng))
+        for place in range(count)
+    )
+
+
+def _usual_shape(rng: np.random.Generator) -> tuple[float, float, float]:
+    """Carry-over, half-saturation and slope within narrow bounds."""
+    return float(rng.uniform(0.05, 0.65)), float(rng.uniform(0.8, 2.0)), float(rng.uniform(0.9, 1.5))
+
+
+def _any_shape(rng: np.random.Generator) -> tuple[float, float, float]:
+    """The same, as wide as it is thought possible."""
+    decay = float(1.0 / (1.0 + np.exp(0.2 - rng.normal())))
+    return decay, float(1.5 * rng.lognormal(0.0, 0.6)), float(1.15 * rng.lognormal(0.0, 0.3))
+
+
+def _channel(
+    rng: np.random.Generator, place: int, money: tuple[float, float], shape: tuple[float, float, float]
+) -> ChannelSpec:
+    """A channel of some weekly spend and ROAS, and of some shape, whose flights and plans are drawn."""
+    (spend, roas), (decay, half, slope) = money, shape
+    return ChannelSpec(
+        name=f"channel_{place + 1}",
+        weekly_spend=round(spend, -2) + 100.0,
+        roas=roas,
+        decay=decay,
+        half=half,
+        slope=slope,
+        flight=(int(rng.integers(4, 7)), int(rng.integers(3, 6))) if rng.random() < 0.3 else None,
+        season=float(rng.uniform(0.3, 1.4)),
+        geo_sd=float(rng.uniform(0.12, 0.22)),
     )

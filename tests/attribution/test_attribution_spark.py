@@ -1,9 +1,5 @@
 """The same expression on DuckDB and on local PySpark gives identical paths."""
 
-import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.attribution_peers.environments import attribution_python
-from benchmarks.peer_environments import ROOT, MissingEnvironmentError
+from tests.spark_run import answer_of_spark
 
 SCRIPT = Path(__file__).with_name("spark_paths.py")
 
@@ -44,24 +39,9 @@ def touchpoints(count, seed):
 
 @pytest.mark.slow
 def test_spark_and_duckdb_give_identical_paths(tmp_path):
-    if shutil.which("java") is None:
-        pytest.skip("Spark needs Java, and there is none here")
-    try:
-        python = attribution_python("pyspark", ROOT / ".venv-peers")
-    except MissingEnvironmentError as reason:
-        pytest.skip(f"the environment with PySpark cannot be made here: {reason}")
     file = tmp_path / "touchpoints.parquet"
     pq.write_table(pa.Table.from_pandas(touchpoints(1_000_000, 5), preserve_index=False), file)
-    done = subprocess.run(
-        [str(python), str(SCRIPT), str(file)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": str(python), "TZ": "UTC"},
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr[-2_000:]
-    found = json.loads(done.stdout.strip().splitlines()[-1])
+    found = answer_of_spark(SCRIPT, file, tmp_path)
     assert found["journeys"] > 100_000
     assert all(found["same"].values()), found
     assert max(found["gaps"].values()) < 1e-6  # sums of floats, added in another order

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 import pytest
 
-from benchmarks.attribution_peers.environments import attribution_python
-from benchmarks.peer_environments import ROOT, MissingEnvironmentError
 from measurement.errors import InputError
 from monitoring.catalogue import MEASURES
 from monitoring.rollup import roll_up
 from monitoring.tables import open_tables
 from monitoring.warehouse import warehouse_kpis
 from simulation.content import simulate_content
+from tests.spark_run import answer_of_spark
 
 SCRIPT = Path(__file__).with_name("spark_kpis.py")
 #: Sums of floats, added in another order.
@@ -54,24 +49,9 @@ def test_a_warehouse_that_lacks_a_column_is_refused():
 
 @pytest.mark.slow
 def test_spark_gives_the_table_that_duckdb_gives(tmp_path):
-    if shutil.which("java") is None:
-        pytest.skip("Spark needs Java, and there is none here")
-    try:
-        python = attribution_python("pyspark", ROOT / ".venv-peers")
-    except MissingEnvironmentError as reason:
-        pytest.skip(f"the environment with PySpark cannot be made here: {reason}")
     for name, table in simulate_content(5).tables.items():
         table.to_parquet(tmp_path / f"{name}.parquet")
-    done = subprocess.run(
-        [str(python), str(SCRIPT), str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": str(python), "TZ": "UTC"},
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr[-2_000:]
-    found = json.loads(done.stdout.strip().splitlines()[-1])
+    found = answer_of_spark(SCRIPT, tmp_path, tmp_path)
     assert found["same_keys"], found
     assert min(found["rows"]) > 10_000
     assert set(found["gaps"]) == {measure.kpi.id for measure in MEASURES}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from jobs.runs import read_document
-from measurement.store import RunRecord, RunStore
+from measurement.store import RunRecord, RunStore, make_secret
 from measurement.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -48,12 +48,7 @@ def digest_key(workspace: Workspace) -> bytes:
     file = workspace.runs / KIND / _KEY
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with file.open("xb") as stream:
-                file.chmod(0o600)
-                stream.write(secrets.token_bytes(32))
-        except FileExistsError:
-            pass  # another job was quicker
+        make_secret(file, secrets.token_bytes(32))
     return file.read_bytes()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bandits.service.metrics import label_value
 from jobs.runs import read_document
 from jobs.session import Session
 from measurement.errors import InputError
@@ -42,7 +43,7 @@ def metrics_text(record: RunRecord) -> str:
         if name != before:
             lines += [f"# HELP {name} {_HELP[name]}", f"# TYPE {name} gauge"]
             before = name
-        told = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
+        told = ",".join(f'{key}="{label_value(text)}"' for key, text in labels.items())
         lines.append(f"{name}{{{told}}} {value!r}" if told else f"{name} {value!r}")
     return "\n".join(lines) + "\n"
 
@@ -132,7 +133,3 @@ def _samples(record: RunRecord) -> Iterator[tuple[str, dict[str, str], float]]:
         yield "liftwerk_content_month_end_cost", {"team": str(row["team"]), "month": str(row["month"])}, row["forecast"]
     yield "liftwerk_content_canary_stopped", {}, float(read_document(record, "canary.json")["verdict"] == "stop")
     yield "liftwerk_content_run_seconds", {}, datetime.fromisoformat(record.created_at).timestamp()
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

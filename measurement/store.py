@@ -279,6 +279,29 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     _sync_folder(path.parent)
 
 
+def make_secret(path: Path, content: bytes) -> None:
+    """A file that nobody else can read at any moment; where another job makes one at the same time, one of both stays.
+
+    Parameters
+    ----------
+    path
+        Where it shall lie, in a folder that exists; what lies there already stays.
+    content
+        Of the file, if this call is the one that makes it.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(beside, path)  # unlike a rename, this never puts one secret in the place of another
+    finally:
+        beside.unlink()
+
+
 def write_parquet(path: Path, table: pa.Table, *, unlike: Collection[str] = ()) -> None:
     """A Parquet file, complete or not there; the table is small enough to be held once more, compressed.
 

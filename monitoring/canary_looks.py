@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import pandas as pd
 
 from measurement.errors import InputError
 from monitoring.canary_evidence import BIN, Looks
-from monitoring.catalogue import CATALOGUE, Measure
+from monitoring.catalogue import CATALOGUE, Measure, nearest
 from monitoring.intervals import Floats
 
 if TYPE_CHECKING:
@@ -49,8 +48,7 @@ def check_guardrail(name: str) -> None:
         return
     able = [kpi for kpi, one in CATALOGUE.items() if one.source in _SOURCES and one.kind != "per_hour"]
     why = "this KPI does not exist" if measure is None else "this KPI has no value of its own for control and canary"
-    near = difflib.get_close_matches(name, able, 1)
-    remedy = f"Did you mean '{near[0]}'" if near else f"Use any of {', '.join(able)}"
+    remedy = nearest(name, able, f"Use any of {', '.join(able)}")
     raise InputError.of(why, remedy, file="liftwerk.toml", column="content.canary.guardrails", value=name)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -172,6 +172,12 @@ CORRECTED = _measure(
 CATALOGUE: Mapping[str, Measure] = {measure.kpi.id: measure for measure in (*MEASURES, CORRECTED)}
 
 
+def nearest(name: str, known: Collection[str], otherwise: str) -> str:
+    """A remedy for a KPI that is none: the nearest known one, else what is said ``otherwise``."""
+    near = difflib.get_close_matches(name, known, 1)
+    return f"Did you mean '{near[0]}'" if near else otherwise
+
+
 def check_objectives(objectives: Mapping[str, float]) -> None:
     """Refuse objectives for KPIs that do not exist.
 
@@ -180,19 +186,16 @@ def check_objectives(objectives: Mapping[str, float]) -> None:
     InputError
         One problem for each unknown KPI id, with the nearest known one.
     """
-    problems = []
-    for name in objectives:
-        if name not in CATALOGUE:
-            near = difflib.get_close_matches(name, CATALOGUE, 1)
-            remedy = f"Did you mean '{near[0]}'?" if near else f"Use one of {', '.join(CATALOGUE)}"
-            problems.append(
-                Problem(
-                    message="an objective names a KPI that does not exist",
-                    remedy=remedy.rstrip("?") if near else remedy,
-                    file="liftwerk.toml",
-                    column="content.objectives",
-                    value=name,
-                )
-            )
+    problems = [
+        Problem(
+            message="an objective names a KPI that does not exist",
+            remedy=nearest(name, CATALOGUE, f"Use one of {', '.join(CATALOGUE)}"),
+            file="liftwerk.toml",
+            column="content.objectives",
+            value=name,
+        )
+        for name in objectives
+        if name not in CATALOGUE
+    ]
     if problems:
         raise InputError(problems)

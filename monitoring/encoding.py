@@ -72,6 +72,11 @@ def floats_of(table: pa.Table, name: str) -> Floats:
     return np.asarray(values.to_numpy(), dtype=np.float64)
 
 
+def in_one(column: pa.ChunkedArray) -> pa.Array:
+    """The column as one array, copied only where it lies in several."""
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
 def hashes_of(texts: pa.Array) -> NDArray[np.uint64]:
     """64 bits of hash of each text, none of them missing: eight bytes at a time over all texts at once.
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from monitoring.encoding import Floats, HashSet, Ints, Names, hashes_of
+from monitoring.encoding import Floats, HashSet, Ints, Names, hashes_of, in_one
 
 #: Codes of day, team and model beyond which those that occur are numbered.
 _MANY = 1 << 22
@@ -130,8 +130,7 @@ def _grouped(ids: pa.ChunkedArray) -> tuple[_Runs | _Places, NDArray[np.uint64]]
     In a log in order of time the calls of an output mostly follow each other: then each run of rows counts as an output
     of its own, and `OutputParts` puts together what lies in several.
     """
-    one = ids.chunk(0) if ids.num_chunks == 1 else pa.concat_arrays(ids.chunks)
-    hashes = hashes_of(one)
+    hashes = hashes_of(in_one(ids))
     begins = np.append(True, hashes[1:] != hashes[:-1])
     if np.count_nonzero(begins) <= _RUNS * len(hashes):
         return _Runs(begins), hashes[begins]

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from measurement.errors import InputError
-from monitoring.views import COLUMNS, KEPT, REQUIRED, VIEWS, raw_sql, view_sql
+from monitoring.views import COLUMNS, KEPT, VIEWS, need_columns, raw_sql, view_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -97,12 +97,7 @@ def _register(connection: duckdb.DuckDBPyConnection, name: str, table: Table | N
         return ()
     for number, part in enumerate(parts):
         have = _register_part(connection, f"{name}_part{number}", part)
-        missing = [column for column in REQUIRED[name] if column not in have]
-        if missing:
-            raise InputError.of(
-                f"the table has no column '{missing[0]}'", f"Give it the columns {', '.join(COLUMNS[name])}", file=name,
-                column=missing[0], value=", ".join(have),
-            )  # fmt: skip
+        need_columns(name, have, file=name)
     union = " UNION ALL BY NAME ".join(f"SELECT * FROM {name}_part{number}" for number in range(len(parts)))  # noqa: S608
     connection.execute(f"CREATE VIEW {name}_input AS {union}")
     return tuple(connection.sql(f"SELECT * FROM {name}_input LIMIT 0").columns)  # noqa: S608 - names of this module

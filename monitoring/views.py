@@ -6,7 +6,9 @@ on Spark.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+
+from measurement.errors import InputError
 
 #: Columns of the contract with the SQL type they are read as; the first line of each table must be there.
 COLUMNS: Mapping[str, Mapping[str, str]] = {
@@ -121,6 +123,31 @@ VIEWS: Mapping[str, str] = {
 }
 #: Read more than once, and small.
 KEPT = frozenset(("worked_on", "output_dim", "verdicts", "scores"))
+
+
+def need_columns(name: str, have: Collection[str], file: str) -> None:
+    """Refuse a table that lacks a column it cannot do without.
+
+    Parameters
+    ----------
+    name
+        A table of `COLUMNS`.
+    have
+        Its columns.
+    file
+        What the message calls it.
+
+    Raises
+    ------
+    InputError
+        Naming the first column that is missing.
+    """
+    missing = [column for column in REQUIRED[name] if column not in have]
+    if missing:
+        raise InputError.of(
+            f"the table has no column '{missing[0]}'", f"Give it the columns {', '.join(COLUMNS[name])}", file=file,
+            column=missing[0], value=", ".join(have),
+        )  # fmt: skip
 
 
 def raw_sql(name: str, table: str, have: Iterable[str]) -> str:

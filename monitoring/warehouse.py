@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from measurement.errors import InputError
 from monitoring.rollup import roll_up
-from monitoring.views import COLUMNS, REQUIRED, VIEWS, raw_sql, view_sql
+from monitoring.views import COLUMNS, VIEWS, need_columns, raw_sql, view_sql
 
 #: Runs a query in the warehouse's own dialect.
 Run = Callable[[str], pa.Table]
@@ -99,12 +99,7 @@ class Warehouse:
     def _columns(self, name: str, table: str) -> tuple[str, ...]:
         found = self._run(self._said(f"SELECT * FROM {table} LIMIT 0"))  # noqa: S608 - the caller's own name
         have = tuple(found.column_names)
-        missing = [column for column in REQUIRED[name] if column not in have]
-        if missing:
-            raise InputError.of(
-                f"the table has no column '{missing[0]}'", f"Give it the columns {', '.join(COLUMNS[name])}",
-                file=table, column=missing[0], value=", ".join(have),
-            )  # fmt: skip
+        need_columns(name, have, file=table)
         return have
 
 

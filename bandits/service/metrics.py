@@ -74,7 +74,7 @@ class Metrics:
                     continue  # another worker is starting or has just gone
                 total["liftwerk_workers"] += 1
         for name, version in versions.items():
-            total[f'liftwerk_policy_version{{experiment="{_label(name)}"}}'] = version
+            total[f'liftwerk_policy_version{{experiment="{label_value(name)}"}}'] = version
         lines = []
         for family, (kind, text) in _HELP.items():
             members = [key for key in total if _FAMILY_END.sub("", key) == family]
@@ -96,5 +96,6 @@ class Metrics:
         return found
 
 
-def _label(text: str) -> str:
+def label_value(text: str) -> str:
+    """A text as the value of a label."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from monitoring.encoding import Ints, hashes_of, mixed
+from monitoring.encoding import Ints, hashes_of, in_one, mixed
 
 Hashes = NDArray[np.uint64]
 
@@ -50,8 +50,7 @@ def merged_calls(calls: pa.Table) -> pa.Table:
 
 
 def _hashes(calls: pa.Table, name: str) -> Hashes:
-    column = calls.column(name).fill_null("")
-    return hashes_of(column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks))
+    return hashes_of(in_one(calls.column(name).fill_null("")))
 
 
 def _last_of_each(keys: Hashes) -> Ints:

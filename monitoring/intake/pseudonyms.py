@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import os
@@ -10,6 +9,7 @@ import secrets
 from pathlib import Path
 
 from measurement.errors import InputError
+from measurement.store import make_secret
 
 KEY_FILE = "pseudonym.key"
 KEY_VARIABLE = "LIFTWERK_PSEUDONYM_KEY"
@@ -53,7 +53,7 @@ class Pseudonyms:
         file = folder / KEY_FILE
         if not file.is_file():
             folder.mkdir(parents=True, exist_ok=True)
-            _make_key(file)
+            make_secret(file, secrets.token_hex(32).encode() + b"\n")
         key = file.read_bytes().strip()
         if not key:
             raise InputError.of(
@@ -62,18 +62,3 @@ class Pseudonyms:
                 file=KEY_FILE,
             )
         return cls(key)
-
-
-def _make_key(file: Path) -> None:
-    """A new key that nobody else can read at any moment; where another job makes one at the same time, one of both."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(3)}")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as stream:
-            stream.write(secrets.token_hex(32) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(beside, file)  # unlike a rename, this never puts one key in the place of another
-    finally:
-        beside.unlink()

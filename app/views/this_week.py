@@ -12,9 +12,9 @@ import streamlit as st
 from app import chart, loaders
 from app.acting import put_right
 from app.brief import Brief, ChannelLine, NextTest, Range
-from app.figures.intervals import Reference, Row, interval_rows
 from app.frame import nothing_yet
 from app.markup.cards import Tile, Tone, badge, bullets, kicker_line, masthead, note, section, small_title, tiles
+from app.markup.interval_rows import Reference, Row, interval_rows
 from app.names import listed, readable
 from app.scene import Scene
 from app.views.decide_bar import decide_bar, show_notice
@@ -269,13 +269,6 @@ def _marginal(scene: Scene, lines: Sequence[ChannelLine]) -> None:
         )
         for line in ranked
     ]
-    figure = interval_rows(
-        rows,
-        scene.style,
-        title=scene.text("axis.marginal_roas", currency=scene.wording.currency),
-        text=scene.wording.number,
-        reference=Reference(value=1.0, text=scene.text("media_mix.break_even")),
-    )
     numbers = pd.DataFrame(
         [{"channel": r.name, "marginal_roas": r.value, "lower": r.lower, "upper": r.upper} for r in rows]
     )
@@ -285,7 +278,14 @@ def _marginal(scene: Scene, lines: Sequence[ChannelLine]) -> None:
         value=scene.wording.number(rows[0].value),
         below=sum(r.value < 1 for r in rows),
     )
-    chart.draw(scene, figure, name="marginal_roas", says=says, data=numbers)
+    drawing = interval_rows(
+        rows,
+        title=scene.text("axis.marginal_roas", currency=scene.wording.currency),
+        says=says,
+        text=scene.wording.number,
+        reference=Reference(value=1.0, text=scene.text("media_mix.break_even")),
+    )
+    chart.draw_rows(scene, drawing, name="marginal_roas", says=says, data=numbers)
 
 
 def _or(end: float | None, value: float) -> float:

@@ -383,3 +383,20 @@ def test_a_stopped_canary_is_the_headline_of_its_page(open_page: Draw, own_copy:
     said = open_page(own_copy, "content-pipeline", "de")
     assert "Angehaltene Canarys: 1" in said
     assert "seit 14.11.2026, 09:00 UTC" in said
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "said"),
+    [
+        ("de", "244.000,00", "Gesamtbudget 244.000\xa0€"),
+        ("de", "250000", "Gesamtbudget 250.000\xa0€"),
+        ("de", "244000.50", "„244000.50“ ist kein Betrag. Bitte so schreiben: 1.234,50."),
+        ("de", "0", "Bitte zwischen 1\xa0€ und"),
+        ("en", "1.234,50", "“1.234,50” is not an amount. Write it like 1,234.50."),
+        ("en", "<b>x</b>", "“&lt;b&gt;x&lt;/b&gt;” is not an amount"),
+    ],
+)
+def test_the_planner_reads_amounts_in_the_pages_language(
+    open_page: Draw, workspace: Path, language: str, typed: str, said: str
+) -> None:
+    assert said in open_page(workspace, "planner", language, {f"planner_total_{language}": typed})

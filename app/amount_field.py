@@ -9,6 +9,9 @@ from app.scene import Scene
 from measurement.errors import InputError
 from measurement.typed_amounts import read_amount
 
+#: What was typed is quoted no further.
+_SHOWN = 40
+
 
 def amount_field(
     scene: Scene, label: str, *, value: float, key: str, span: tuple[float, float], kept: str = ""
@@ -43,7 +46,7 @@ def amount_field(
             if kept:
                 st.session_state[kept] = found
 
-    typed = st.text_input(label, value=words.number(value), key=place, max_chars=40, on_change=tidy)
+    typed = st.text_input(label, value=words.number(value), key=place, on_change=tidy)
     found = _sound(scene, typed, span)
     if isinstance(found, float):
         return found
@@ -57,7 +60,7 @@ def _sound(scene: Scene, typed: str, span: tuple[float, float]) -> float | str:
     try:
         found = read_amount(typed, words)
     except InputError:
-        return scene.text("amount.unreadable", typed=typed, example=words.number(1234.5))
+        return scene.text("amount.unreadable", typed=typed[:_SHOWN], example=words.number(1234.5))
     if span[0] <= found <= span[1]:
         return found
     return scene.text("amount.outside", lowest=words.money(span[0]), highest=words.money(span[1]))

@@ -41,18 +41,21 @@ def _editor(scene: Scene, brief: Brief, standing: Standing) -> None:
     st.html(note(scene.text("edit.lead", total=words.money(total))))
     budget: dict[str, float] = {}
     for at, line in enumerate(brief.lines):
-        typed = amount_field(
-            scene,
-            scene.text(
-                "edit.channel",
-                channel=readable(line.channel),
-                today=words.money(line.current),
-                recommended=words.money(standing.recommended[line.channel]),
-            ),
-            value=standing.budget[line.channel],
-            key=f"edit_{at}_{standing.version[:8]}",
-            span=(0.0, max(total, standing.budget[line.channel])),
-        )
+        if at % 2 == 0:  # side by side on a desk, in the same order below each other on a phone
+            sides = st.columns(2, gap="medium")
+        with sides[at % 2]:
+            typed = amount_field(
+                scene,
+                scene.text(
+                    "edit.channel",
+                    channel=readable(line.channel),
+                    today=words.money(line.current),
+                    recommended=words.money(standing.recommended[line.channel]),
+                ),
+                value=standing.budget[line.channel],
+                key=f"edit_{at}_{standing.version[:8]}",
+                span=(0.0, max(total, standing.budget[line.channel])),
+            )
         if typed is not None:
             budget[line.channel] = typed
     unread = len(budget) < len(brief.lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -110,6 +111,18 @@ def test_an_empty_workspace_names_the_command(
     said = open_page(empty_workspace, path, language)
     assert title in said
     assert command in said
+
+
+def test_before_the_first_decision_a_failed_fit_and_what_can_be_read_are_named(
+    open_page: Draw, sick_workspace: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(sick_workspace, tmp_path / "copy"))
+    shutil.rmtree(copy / "exports")
+    said = open_page(copy, "", "de")
+    assert "Noch keine Entscheidung" in said
+    assert "Nicht danach handeln" in said
+    assert "Ketten stimmen überein (R-hat)" in said
+    assert "Schon ausgewertet: Media-Mix, Geo-Tests, Werbemittel und Content-Pipeline." in said
 
 
 def test_an_unhealthy_week_says_do_not_act_with_the_remedy(open_page: Draw, sick_workspace: Path) -> None:

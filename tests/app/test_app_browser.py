@@ -38,7 +38,7 @@ class Visit:
     def open(self, url: str) -> None:
         self.page.goto(url)
         self.page.wait_for_selector("h1.lw-headline", timeout=60_000)
-        self.page.wait_for_selector(".js-plotly-plot .main-svg, .lw-table", timeout=60_000)
+        self.page.wait_for_selector(".js-plotly-plot .main-svg, .lw-table, .lw-state", timeout=60_000)
         self.page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
 
     def strangers(self, url: str) -> list[str]:
@@ -68,6 +68,7 @@ def test_the_first_screen_answers_the_question(
         "(() => { const t = document.querySelector('.lw-scroll'); return [t.scrollWidth, t.clientWidth]; })()"
     )
     assert table[0] <= table[1], "the table is clipped"
+    page.wait_for_selector(".lw-rows .lw-name", timeout=60_000)
     paper = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     assert paper == {"light": "rgb(252, 251, 248)", "dark": "rgb(20, 24, 27)"}[mode]
     ink = page.evaluate("getComputedStyle(document.querySelector('.lw-rows .lw-name')).color")

@@ -38,7 +38,7 @@ def normal_best(mean: Floats, width: Floats, *, better: Better = "higher") -> Fl
     Examples
     --------
     >>> normal_best(np.array([0.0, 0.0, 1.0]), np.array([1.0, 1.0, 1.0])).round(4).tolist()
-    [0.1777, 0.1777, 0.6446]
+    [0.1831, 0.1831, 0.6337]
     """
     signed = mean if better == "higher" else -mean
     high = signed + _REACH * width

@@ -116,12 +116,17 @@ class Memory[Key: Hashable]:
             newest = sorted(self.counts.items(), key=lambda one: one[0][1], reverse=True)
             self.counts = dict(newest[: most * 4 // 5])
 
-    def table(self, arms: Sequence[Key]) -> tuple[NDArray[np.int64], Floats, Floats]:
-        """The buckets of some arms: index of the arm and middle in seconds, shape (n,); counts, shape (n, 6)."""
+    def table(self, arms: Sequence[Key], now: float = np.inf) -> tuple[NDArray[np.int64], Floats, Floats]:
+        """The buckets of some arms: index of the arm and middle in seconds, shape (n,); counts, shape (n, 6).
+
+        What lies beyond ``now`` (seconds since 1970) has not been yet: the middle is that of the part before it.
+        """
         place = {name: number for number, name in enumerate(arms)}
         rows = [(place[arm], start, values) for (arm, start), values in self.counts.items() if arm in place]
         arm = np.array([row[0] for row in rows], dtype=np.int64)
-        middle = np.array([row[1] + self.edges.length(row[1]) / 2.0 for row in rows], dtype=float)
+        start = np.array([row[1] for row in rows], dtype=float)
+        length = np.array([self.edges.length(row[1]) for row in rows], dtype=float)
+        middle = start + np.clip(now - start, 0.0, length) / 2.0
         return arm, middle, np.array([row[2] for row in rows], dtype=float).reshape(len(rows), LOG_SQUARES + 1)
 
     def delay(self, now: float) -> DelayDistribution:

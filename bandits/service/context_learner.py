@@ -108,14 +108,14 @@ class ContextMemories:
         if memory is not None and kind is not None:
             memory.add_reward((reward.arm_id, kind), reward.decided, came, reward.value)
 
-    def evidence(self, experiment: Experiment, arms: tuple[str, ...], trust: Trust) -> ContextEvidence:
+    def evidence(self, experiment: Experiment, arms: tuple[str, ...], trust: Trust, now: float) -> ContextEvidence:
         """What counts now."""
         memory = self._memories[experiment.experiment_id]
         keys = sorted({key for key, _ in memory.counts if key[0] in arms})
         kinds = sorted({kind for _, kind in keys})
         arm_place = {name: number for number, name in enumerate(arms)}
         kind_place = {kind: number for number, kind in enumerate(kinds)}
-        row, middle, counts = memory.table(keys)
+        row, middle, counts = memory.table(keys, now)
         kept, arrived = trust(middle)
         cell = np.array([arm_place[arm] * len(kinds) + kind_place[kind] for arm, kind in keys], dtype=np.int64)[row]
         shape = (len(arms), len(kinds))

@@ -71,7 +71,7 @@ class Learner:
             changed = _differs(current, policy)
             if experiment.features is not None:
                 trust = _trust(experiment, current.names, memory, now)
-                seen = self._contexts.evidence(experiment, current.names, trust)
+                seen = self._contexts.evidence(experiment, current.names, trust, now)
                 policy, changed = contextual_policy(experiment, current, policy, seen)
             # where an arm was paused meanwhile the version is taken, and the next step takes it into account
             if changed and self._store.publish(policy):
@@ -155,7 +155,7 @@ def _propensity(
 
 def _evidence(experiment: Experiment, names: list[str], memory: Memory[str], now: float) -> tuple[Learnt, Floats]:
     """What is believed, and by arm how many decisions' rewards are still under way."""
-    arm, middle, counts = memory.table(names)
+    arm, middle, counts = memory.table(names, now)
     trust, arrived = _trust(experiment, names, memory, now)(middle)
 
     def summed(column: int) -> Floats:
@@ -174,7 +174,7 @@ def _evidence(experiment: Experiment, names: list[str], memory: Memory[str], now
 
 def _trust(experiment: Experiment, names: Sequence[str], memory: Memory[str], now: float) -> Trust:
     """How much evidence of an age counts, and what share of its rewards has come."""
-    arm, middle, counts = memory.table(names)
+    arm, middle, counts = memory.table(names, now)
     half_life = _half_life(experiment, len(names), arm, middle, counts)
     delay = memory.delay(now)
 

@@ -8,11 +8,13 @@ import sqlite3
 from collections import Counter, defaultdict
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import special
 
 from bandits.context_fit import fit_linear, fit_logistic
 from bandits.normal_best import normal_best
+from bandits.report import creative_report
 from bandits.service.contextual import ContextualPolicy
 from bandits.service.desk import id_at
 from bandits.service.experiment import Experiment
@@ -233,3 +235,29 @@ def test_the_race_of_scores_equals_brute_force(arms, unlike, better):
     dense = (np.exp(logs.sum(axis=0) - logs - 0.5 * score**2) / width[:, None]).sum(axis=1)
     dense *= (x[1] - x[0]) / np.sqrt(2 * np.pi)
     np.testing.assert_allclose(normal_best(mean, width, better=better), dense, atol=1e-8)
+
+
+def test_the_report_judges_every_arm_on_the_same_people(tmp_path):
+    """Arm a is shown to those who buy anyway; both arms earn the same from everyone."""
+    rng = np.random.default_rng(5)
+    buyer = rng.random(6000) < 0.3
+    chance_of_a = np.where(buyer, 0.9, 0.1)
+    a = rng.random(6000) < chance_of_a
+    decisions = pd.DataFrame(
+        {
+            "decision_id": [f"d{n}" for n in range(6000)], "ts": pd.Timestamp("2026-11-01", tz="UTC")
+            + pd.to_timedelta(rng.uniform(0, 5, 6000), unit="D"), "experiment_id": "e", "unit_id": "u",
+            "arm_id": np.where(a, "a", "b"), "propensity": np.where(a, chance_of_a, 1 - chance_of_a),
+            "policy_version": "1", "buyer": buyer,
+        }
+    )  # fmt: skip
+    bought = decisions[rng.random(6000) < np.where(buyer, 0.4, 0.05)]
+    rewards = bought[["decision_id", "ts"]].assign(value=1.0)
+    report = creative_report(decisions, rewards, seed=0)
+    plain = creative_report(decisions.assign(propensity=0.5), rewards, seed=0)
+    assert plain.table["mean"][0] > plain.table["mean"][1] + 0.1  # what a naive reading says
+    assert report.table["mean"].tolist() == pytest.approx([0.155, 0.155], abs=0.04)
+    assert ((report.table["lower"] < 0.155) & (report.table["upper"] > 0.155)).all()
+    assert report.stop()["experiments"]["e"]["contextual"] is True
+    assert plain.stop()["experiments"]["e"]["contextual"] is False
+    assert report.daily["decisions"].sum() < 0.7 * 6000  # and says that it knows less than 6,000 decisions would tell

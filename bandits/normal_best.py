@@ -10,9 +10,10 @@ from bandits.propensity import TOLERANCE, Better, best_arm
 from bandits.rewards import Floats
 
 #: Beyond that many standard deviations there is no mass worth counting.
-_REACH = 8.5
-#: Step of the trapezoid rule in units of the narrowest width. Its error falls with exp(-2π²/step²): far below 1e-9.
-_STEP = 0.4
+_REACH = 7.0
+#: Step of the trapezoid rule in units of the narrowest width: the error, which falls with exp(-c/step²), is below 1e-9
+#: for up to 200 arms, and a sum that is not 1 tells.
+_STEP = 0.5
 #: Points above which the adaptive quadrature is the cheaper one.
 _MOST_POINTS = 400
 _ROOT_2PI = float(np.sqrt(2.0 * np.pi))
@@ -49,7 +50,7 @@ def normal_best(mean: Floats, width: Floats, *, better: Better = "higher") -> Fl
     if points <= _MOST_POINTS:
         x = np.linspace(low, float(high.max()), int(points) + 2)
         score = (x - signed[:, None]) / width[:, None]
-        log_beaten = special.log_ndtr(score)
+        log_beaten = np.log(np.maximum(special.ndtr(score), 1e-300))
         others = np.exp(log_beaten.sum(axis=0) - log_beaten)
         density = np.exp(-0.5 * score**2) / (width[:, None] * _ROOT_2PI)
         best = (density * others).sum(axis=1) * (x[1] - x[0])

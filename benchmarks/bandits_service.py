@@ -3,7 +3,7 @@
 ``python benchmarks/bandits_service.py --seconds 20 --connections 16 --workers 1``: a service of its own in a temporary
 folder, clients on loopback that send the next request when the last is answered; at most 60 s. With ``--features`` the
 policy is contextual (device, customer, age in 12 steps: 78 kinds of person) and has learnt before the load begins; with
-``--kinds`` people are all different (age in 1,000 steps), so that shares are worked out for nearly every decision.
+``--kinds`` people are all different (a basket in 1,000 steps as well), so that shares are worked out for every decision.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ def plain(number):
 def person(number):
     """One of many, as like as not to have come before."""
     device, customer = (b"mobile", b"desktop", b"tablet")[number % 3], (b"true", b"false")[number // 3 % 2]
-    return b'{"device":"%s","customer":%s,"age":%d.%d}' % (device, customer, 18 + number * 7 % 60, number % 10)
+    told = b'"device":"%s","customer":%s,"age":%d.%d' % (device, customer, 18 + number * 7 % 60, number % 10)
+    return b'{%s,"basket":%d}' % (told, (number * 7919 + number // 3000) % 1000)
 
 
 async def drive(port, seconds, connections, context):
@@ -110,7 +111,7 @@ def main():
         context = plain
         if asked.features or asked.kinds:
             context = person
-            teach(port, spec | {"features": FEATURES | ({"age": AGE | {"steps": 1000}} if asked.kinds else {})})
+            teach(port, spec | {"features": FEATURES | ({"basket": BASKET} if asked.kinds else {})})
         else:
             request(port, "/v1/experiments", spec)
         workers = [child for child in psutil.Process(service.pid).children() if "worker-" in " ".join(child.cmdline())]
@@ -139,11 +140,11 @@ def main():
         print(f"\nafter a clean stop: {len(answered):,} answered, {len(logged):,} logged, {missing} missing")
 
 
-AGE = {"type": "number", "low": 18, "high": 78, "steps": 12}
+BASKET = {"type": "number", "low": 0, "high": 1000, "steps": 1000}
 FEATURES = {
     "device": {"type": "category", "levels": ["mobile", "desktop", "tablet"]},
     "customer": {"type": "flag"},
-    "age": AGE,
+    "age": {"type": "number", "low": 18, "high": 78, "steps": 12},
 }
 
 

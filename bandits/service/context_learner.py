@@ -33,7 +33,7 @@ _REFERENCES = 100
 _WORTH = 0.005
 #: How far arms are from their common regression before anything is known: the constant, and every other coefficient;
 #: log-odds, or standard deviations of the reward.
-_CONSTANT, _EFFECT = 1.0, 0.5
+_CONSTANT, _EFFECT = 1.0, 0.3
 #: The same of the common regression itself.
 _POOLED_CONSTANT, _POOLED_EFFECT = 5.0, 1.0
 

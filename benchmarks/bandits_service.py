@@ -3,7 +3,7 @@
 ``python benchmarks/bandits_service.py --seconds 20 --connections 16 --workers 1``: a service of its own in a temporary
 folder, clients on loopback that send the next request when the last is answered; at most 60 s. With ``--features`` the
 policy is contextual (device, customer, age in 12 steps: 78 kinds of person) and has learnt before the load begins; with
-``--kinds`` people are all different (a basket in 1,000 steps as well), so that shares are worked out for every decision.
+``--kinds`` people are all different (a basket in 1,000 steps as well): shares are worked out for every decision.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Client(asyncio.Protocol):
             self.transport.close()
 
 
-def plain(number):
+def plain(_number):
     return b'{"device":"mobile"}'
 
 

@@ -61,6 +61,8 @@ def _experiment(scene: Scene, experiment: str, arms: pd.DataFrame, stop: Mapping
     report = stop.get("experiments", {}).get(experiment)
     if report is not None:
         st.html(note(_verdict(scene, report), "accent" if report["stop"] else "plain"))
+        if report.get("contextual", False):  # runs of earlier versions do not say
+            st.html(note(scene.text("creatives.contextual"), "plain"))
     st.html(_table(scene, arms))
     left, right = st.columns(2, gap="large")
     with left:

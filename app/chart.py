@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from app.loaders import safe_csv
-from app.markup.cards import caption
+from app.markup.cards import caption, picture_button
 from app.scene import Scene
 
 
@@ -40,10 +42,24 @@ def draw(scene: Scene, figure: go.Figure, *, name: str, says: str, data: pd.Data
             "scrollZoom": False,
         },
     )
+    _foot(scene, name, says, data)
+
+
+def draw_rows(scene: Scene, drawing: str, *, name: str, says: str, data: pd.DataFrame | None = None) -> None:
+    """Show a drawing of `app.markup.interval_rows`; the other arguments are those of `draw`."""
+    file = f"liftwerk_{name}"
+    st.html(f'<div data-lw-drawing="{escape(file, quote=True)}">{drawing}</div>')
+    _foot(scene, name, says, data, picture_button(scene.text("chart.png"), scene.text("chart.png_help"), file))
+
+
+def _foot(scene: Scene, name: str, says: str, data: pd.DataFrame | None, picture: str = "") -> None:
+    """What stands below a figure: its sentence, and what can be downloaded."""
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="top", wrap=False, key=f"foot_{name}"
     ):
         st.html(caption(says), width="stretch")
+        if picture:
+            st.html(picture, width="content")
         if data is not None:
             numbers = data
             st.download_button(

@@ -23,6 +23,8 @@ from starlette.routing import Route
 
 from app.identity import person_of_ticket, sign_in_of, throttle, user_file
 from app.scene import workspace_folder
+from app.script import PATH as SCRIPT_PATH
+from app.script import figures_script
 from app.sign_in_page import render
 from decisions.people import Person
 from decisions.refusal import Refusal
@@ -264,4 +266,5 @@ def routes() -> list[Route]:
     return [
         Route("/sign-in", _told(sign_in), methods=["GET", "POST"]),
         Route("/sign-out", _told(sign_out), methods=["GET", "POST"]),
+        Route(SCRIPT_PATH, figures_script, methods=["GET"]),
     ]

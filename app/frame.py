@@ -11,6 +11,7 @@ import streamlit as st
 from app.loaders import latest
 from app.markup.cards import bullets, state
 from app.scene import Scene, choose_language
+from decisions.problem_words import in_words
 from measurement.errors import LiftwerkError
 from measurement.store import RunRecord
 from measurement.wording import LANGUAGES, Wording
@@ -57,7 +58,7 @@ def show_problems(wording: Wording, error: LiftwerkError) -> None:
         bullets(
             [
                 (problem.place, f"{problem.message}{f' ({problem.value})' if problem.value else ''}. {problem.remedy}.")
-                for problem in error.problems
+                for problem in (in_words(problem, wording) for problem in error.problems)
             ]
         )
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +84,18 @@ def latest(workspace: Workspace, kind: str) -> RunRecord | None:
     InputError
         Where its manifest cannot be read.
     """
-    try:
+    with _readable(kind):
         return RunStore(workspace.runs).latest(kind)
+
+
+@contextmanager
+def _readable(kind: str) -> Iterator[None]:
+    """A manifest that was edited or cut off is told as what it is."""
+    try:
+        yield
     except (ValueError, TypeError, OSError) as broken:
         raise InputError.of(
-            "the manifest of the newest run cannot be read",
+            "the manifest of a run cannot be read",
             "Run the job again; artifacts are never edited by hand",
             file=f"runs/{kind}/",
             value=broken,
@@ -197,15 +205,8 @@ def _size_and_stamp(file: Path) -> tuple[int, float]:
 
 def runs(workspace: Workspace, kind: str) -> list[RunRecord]:
     """Every complete run of a kind, newest first, with the same error as `latest`."""
-    try:
+    with _readable(kind):
         return RunStore(workspace.runs).runs(kind)[::-1]
-    except (ValueError, TypeError, OSError) as broken:
-        raise InputError.of(
-            "the manifest of a run cannot be read",
-            "Run the job again; artifacts are never edited by hand",
-            file=f"runs/{kind}/",
-            value=broken,
-        ) from broken
 
 
 def stamp(file: Path) -> float:

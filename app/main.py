@@ -12,6 +12,7 @@ from app.frame import run_view, show_problems, sidebar
 from app.identity import sign_in_of
 from app.markup.cards import masthead
 from app.scene import open_scene, wording_for
+from app.script import SCRIPT
 from app.theme import style_sheet
 from app.views import (
     attribution_page,
@@ -54,6 +55,7 @@ def main() -> None:
     """Draw the page the address asks for."""
     st.set_page_config(page_title="liftwerk", page_icon=MARK, layout="wide", initial_sidebar_state=SIDEBAR_PIXELS)
     st.html(style_sheet())
+    st.html(SCRIPT, unsafe_allow_javascript=True)  # ours alone: the policy lets no other script run
     try:
         scene = open_scene()
     except LiftwerkError as error:

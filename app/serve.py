@@ -53,15 +53,14 @@ def _first_figure() -> None:
     """Plotly reads its rules with the first figure of a process, and Babel its formats with the first amount."""
     import plotly.io
 
+    from app.figures.bars import bars
     from app.figures.canvas import Style
-    from app.figures.intervals import Row, interval_rows
     from app.theme import LIGHT
     from measurement.wording import load_wording
 
     for locale in ("en_GB", "de_DE"):
         words = load_wording("app", locale, "EUR")
-        row = Row(name="a", value=1.0, lower=0.5, upper=1.5, colour=LIGHT.gain)
-        figure = interval_rows([row], Style(palette=LIGHT, wording=words), title="", text=words.money)
+        figure = bars([("a", 1.0)], Style(palette=LIGHT, wording=words), title="", text=words.money)
         plotly.io.to_json(figure, validate=False)
 
 

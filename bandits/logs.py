@@ -23,7 +23,8 @@ class CreativeLog:
     ----------
     decisions
         One row a decision: experiment_id, arm_id, day (UTC date), age (hours at the end of the log), value (sum of its
-        rewards, 0 where none came), first_delay (hours, NaN where none came).
+        rewards, 0 where none came), first_delay (hours, NaN where none came), people (what it counts so that every arm
+        is judged on the same people, see `alike`; 1 where the policy did not look at the context).
     end
         Time of the last event in either table.
     checks
@@ -74,6 +75,7 @@ def join_log(decisions: pd.DataFrame, rewards: pd.DataFrame) -> CreativeLog:
             "first_delay": delay,
         }
     )
+    table["people"] = alike(decisions)
     checks = (_unknown(once, known), _repeated(rewards, once), _traffic(decisions), backwards)
     return CreativeLog(decisions=table, end=end, checks=checks)
 
@@ -83,9 +85,42 @@ def daily_counts(log: CreativeLog, weight: Floats) -> pd.DataFrame:
 
     The input of `monitoring.fatigue`.
     """
-    frame = log.decisions.assign(decisions=weight, rewarded=(log.decisions["value"] > 0).astype(float))
+    people = log.decisions["people"]
+    frame = log.decisions.assign(decisions=weight * people, rewarded=(log.decisions["value"] > 0) * people)
     keys = ["experiment_id", "arm_id", "day"]
     return frame.groupby(keys, sort=True)[["decisions", "rewarded"]].sum().reset_index()
+
+
+def alike(decisions: pd.DataFrame) -> Floats:
+    """What each decision counts so that all arms of an experiment are judged on the same people, shape (n,).
+
+    A contextual policy shows an arm to those whom it pleases: their plain mean would praise it for its audience.
+    Decisions of such experiments count by one over their propensity, scaled so that an arm's day counts as many
+    decisions as it is worth (Kish's effective sample size). Elsewhere every decision counts 1.
+
+    Examples
+    --------
+    >>> day = pd.to_datetime(["2026-11-02"] * 4, utc=True)
+    >>> log = pd.DataFrame({"ts": day, "experiment_id": "e", "arm_id": ["a", "a", "a", "b"], "policy_version": "1",
+    ...                     "propensity": [0.8, 0.8, 0.2, 0.2]})
+    >>> alike(log).round(2).tolist()
+    [0.33, 0.33, 1.33, 1.0]
+    """
+    weight = np.ones(len(decisions))
+    if "policy_version" not in decisions:
+        return weight
+    table = pd.DataFrame(
+        {name: decisions[name].astype(str).to_numpy() for name in ("experiment_id", "arm_id", "policy_version")}
+        | {"day": decisions["ts"].dt.floor("D").to_numpy(), "each": 1.0 / decisions["propensity"].to_numpy(dtype=float)}
+    )
+    within = table.groupby(["experiment_id", "policy_version", "arm_id"])["each"].agg(["min", "max"])
+    varies = (within["max"] > within["min"] * (1.0 + 1e-6)).groupby("experiment_id").any()
+    mine = table["experiment_id"].map(varies).to_numpy(dtype=bool)
+    if mine.any():
+        groups = table[mine].assign(square=table["each"] ** 2).groupby(["experiment_id", "arm_id", "day"])
+        scale = groups["each"].transform("sum") / groups["square"].transform("sum")
+        weight[mine] = table.loc[mine, "each"] * scale
+    return weight
 
 
 def _need(table: pd.DataFrame, name: str, columns: tuple[str, ...]) -> None:

@@ -9,16 +9,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bandits.rewards import Floats, Posteriors
+from bandits.rewards import BetaBernoulli, Distinct, Floats, GammaPoisson, Posteriors
 from measurement.errors import InputError
 
 Better = Literal["higher", "lower"]
 
 _NODES = 16
 #: Length of a panel in units of the narrowest density that has mass on it.
-_PANEL = 2.0
+_PANEL = 2.5
 #: Panels times arms from which it pays to look for panels that hold nothing, and the logarithm of what is nothing.
 _WORTH_TRIMMING, _NOTHING = 1_500, -40.0
+#: Arms from which it pays to look for arms of which the same is believed.
+_WORTH_SORTING = 8
 #: Highest error of a probability that is let pass; the sum over arms must be 1 to within this.
 TOLERANCE = 1e-9
 
@@ -82,20 +84,23 @@ def best_arm(posteriors: Posteriors, *, better: Better = "higher") -> BestArm:
             expected_loss=np.zeros(1),
             better=better,
         )
-    support = posteriors.support()
+    race = _distinct(posteriors)
+    some, times = race.posteriors, race.times
+    support = some.support()
     for refinement in range(4):
-        edges = _panels(posteriors.width, support, _ends(support, better), _PANEL / 2.0**refinement)
-        if len(edges) * len(posteriors.arms) > _WORTH_TRIMMING:
-            edges = _trimmed(posteriors, support, better, edges)
-        p_best, expected_best = _integrate(posteriors, better, edges)
-        if abs(p_best.sum() - 1.0) <= TOLERANCE:
+        edges = _panels(some.width, support, _ends(support, better), _PANEL / 2.0**refinement)
+        if len(edges) * len(times) > _WORTH_TRIMMING or len(times) < len(posteriors.arms):
+            edges = _trimmed(race, support, better, edges)
+        p_best, expected_best = _integrate(race, better, edges)
+        total = float(times @ p_best)
+        if abs(total - 1.0) <= TOLERANCE:
             break
     else:
-        raise ArithmeticError(f"P(best) sums to {p_best.sum()!r}")
+        raise ArithmeticError(f"P(best) sums to {total!r}")
     sign = 1.0 if better == "higher" else -1.0
     return BestArm(
         arms=posteriors.arms,
-        p_best=p_best / p_best.sum(),
+        p_best=p_best[race.inverse] / total,
         expected_best=expected_best,
         expected_loss=np.maximum(sign * (expected_best - posteriors.mean()), 0.0),
         better=better,
@@ -124,8 +129,9 @@ def draws_above_leader(posteriors: Posteriors, *, better: Better = "higher") -> 
     ends = (middle, max(high, middle)) if better == "higher" else (min(low, middle), middle)
     beaten = posteriors.below(middle) if better == "higher" else posteriors.above(middle)
     none = float(np.prod(beaten))
+    race = _each(posteriors)
     for refinement in range(4):
-        above, _ = _integrate(posteriors, better, _panels(posteriors.width, support, ends, _PANEL / 2.0**refinement))
+        above, _ = _integrate(race, better, _panels(posteriors.width, support, ends, _PANEL / 2.0**refinement))
         if abs(above.sum() + none - 1.0) <= TOLERANCE:
             break
     else:
@@ -176,7 +182,23 @@ def top_two(p_best: Floats, share: float = 0.5) -> Floats:
     return np.asarray(mixed / mixed.sum())
 
 
-def _integrate(posteriors: Posteriors, better: Better, edges: Floats) -> tuple[Floats, float]:
+def _each(posteriors: Posteriors) -> Distinct[Posteriors]:
+    """Every arm for itself."""
+    count = len(posteriors.arms)
+    return Distinct(posteriors, np.ones(count), np.arange(count))
+
+
+def _distinct(posteriors: Posteriors) -> Distinct[Posteriors]:
+    """Arms of which the same is believed as one, where that pays."""
+    if len(posteriors.arms) >= _WORTH_SORTING and isinstance(posteriors, BetaBernoulli | GammaPoisson):
+        found = posteriors.distinct()
+        return Distinct(found.posteriors, found.times, found.inverse)
+    return _each(posteriors)
+
+
+def _integrate(race: Distinct[Posteriors], better: Better, edges: Floats) -> tuple[Floats, float]:
+    """P(best) of one arm of each belief, and the mean of the best arm's mean."""
+    posteriors, times = race.posteriors, race.times
     nodes, weights, partial = _legendre()
     half = np.diff(edges) / 2.0
     x = (edges[:-1] + half)[:, None] + half[:, None] * nodes[None, :]
@@ -191,10 +213,10 @@ def _integrate(posteriors: Posteriors, better: Better, edges: Floats) -> tuple[F
         after = np.cumsum(whole[:, ::-1], axis=1)[:, ::-1] + posteriors.above(float(edges[-1]))[:, None]
         beaten = after[:, :, None] - inside
     log_beaten = np.log(np.clip(beaten, 1e-300, 1.0))
-    others = np.exp(log_beaten.sum(axis=0)[None] - log_beaten)
+    others = np.exp(np.tensordot(times, log_beaten, axes=1)[None] - log_beaten)
     mass = density * others * (half[:, None] * weights[None, :])[None]
     p_best = mass.sum(axis=(1, 2))
-    return p_best, float((mass.sum(axis=0) * posteriors.value(x)).sum() / p_best.sum())
+    return p_best, float((np.tensordot(times, mass, axes=1) * posteriors.value(x)).sum() / (times @ p_best))
 
 
 def _ends(support: tuple[Floats, Floats], better: Better) -> tuple[float, float]:
@@ -217,18 +239,19 @@ def _panels(width: Floats, support: tuple[Floats, Floats], ends: tuple[float, fl
     return np.asarray(edges)
 
 
-def _trimmed(posteriors: Posteriors, support: tuple[Floats, Floats], better: Better, edges: Floats) -> Floats:
+def _trimmed(race: Distinct[Posteriors], support: tuple[Floats, Floats], better: Better, edges: Floats) -> Floats:
     """Without the panels in which the best arm lies with a probability below 4e-18: many arms seldom all fall short.
 
     No arm loses all of its panels: however unlikely, its P(best) is not 0.
     """
+    posteriors, times = race.posteriors, race.times
     reached = float(support[1].min() if better == "higher" else support[0].max())
 
     def empty(edge: float) -> bool:
         if (edge >= reached) if better == "higher" else (edge <= reached):
             return False
         short = posteriors.below(edge) if better == "higher" else posteriors.above(edge)
-        return bool(np.log(np.maximum(short, 1e-300)).sum() < _NOTHING)
+        return bool(times @ np.log(np.maximum(short, 1e-300)) < _NOTHING)
 
     ordered = edges if better == "higher" else edges[::-1]
     low, high = 0, len(ordered) - 1

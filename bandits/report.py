@@ -67,6 +67,8 @@ class CreativeReport:
         Stop report of each experiment.
     delays, kinds, half_lives
         Learnt delay, kind of reward and half-life of the evidence (days, ``None``: for ever) of each experiment.
+    contextual
+        Whether the policy of an experiment looked at the context: its arms are then judged on the same people.
     daily
         Daily counts per experiment and arm, for the fatigue detector.
     checks
@@ -80,6 +82,7 @@ class CreativeReport:
     delays: dict[str, DelayDistribution]
     kinds: dict[str, str]
     half_lives: dict[str, float | None]
+    contextual: dict[str, bool]
     daily: pd.DataFrame
     checks: tuple[Check, ...]
     options: ReportOptions
@@ -113,6 +116,7 @@ class CreativeReport:
                     "reward": self.kinds[name],
                     "delay_hours_90": self.delays[name].quantile(0.9),
                     "half_life_days": self.half_lives[name],
+                    "contextual": self.contextual[name],
                 }
                 for name, report in self.stops.items()
             },
@@ -152,12 +156,14 @@ def creative_report(
     frame = log.decisions
     weight = np.ones(len(frame))
     delays: dict[str, DelayDistribution] = {}
+    contextual: dict[str, bool] = {}
     pooled = _learn(frame)
     for name, rows in frame.groupby("experiment_id").indices.items():
         part = frame.iloc[rows]
         enough = int(part["first_delay"].notna().sum()) >= MINIMUM_REWARDS
         delays[str(name)] = _learn(part) if enough else pooled
         weight[rows] = delays[str(name)].weight(part["age"].to_numpy())
+        contextual[str(name)] = bool((part["people"] != 1.0).any())
     tables, stops, kinds = [], {}, {}
     daily = daily_counts(log, weight)
     half_lives = {str(name): _half_life(part, options) for name, part in daily.groupby("experiment_id")}
@@ -172,6 +178,7 @@ def creative_report(
         delays=delays,
         kinds=kinds,
         half_lives=half_lives,
+        contextual=contextual,
         daily=daily,
         checks=(*log.checks, _delay_check(log, pooled)),
         options=options,
@@ -198,9 +205,9 @@ def _experiment(
     arms = tuple(sorted(part["arm_id"].unique()))
     index = part["arm_id"].map({arm: number for number, arm in enumerate(arms)}).to_numpy(dtype=np.int64)
     values = part["value"].to_numpy()
-    trust = np.ones(len(part))
+    trust = part["people"].to_numpy()
     if isinstance(options.half_life_days, float | int):
-        trust = 0.5 ** (part["age"].to_numpy() / 24.0 / options.half_life_days)
+        trust = trust * 0.5 ** (part["age"].to_numpy() / 24.0 / options.half_life_days)
     posteriors, kind = _posteriors(arms, index, values, weight * trust, trust)
     best = best_arm(posteriors, better=options.better)
     lower, upper = posteriors.interval(options.level)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -76,6 +76,24 @@ class Posteriors(Protocol):
         ...
 
 
+class Distinct[Kind: Posteriors](NamedTuple):
+    """Arms of which the same is believed, as one: of many arms of which little is known most are alike.
+
+    Attributes
+    ----------
+    posteriors
+        One arm for each belief.
+    times
+        How many arms share it, shape (beliefs,).
+    inverse
+        The belief of each arm, shape (arms,).
+    """
+
+    posteriors: Kind
+    times: Floats
+    inverse: NDArray[np.int64]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BetaBernoulli:
     """Rates of yes-or-no rewards: Beta prior, Bernoulli rewards.
@@ -128,6 +146,13 @@ class BetaBernoulli:
             exposure=self.exposure + np.bincount(index, minlength=len(self.arms)),
         )
 
+    def distinct(self) -> Distinct[Self]:
+        """See `Distinct`."""
+        first, inverse, times = _alike(self.successes, self.exposure)
+        arms = tuple(self.arms[place] for place in first)
+        only = replace(self, arms=arms, successes=self.successes[first], exposure=self.exposure[first])
+        return Distinct(only, times, inverse)
+
     def merge(self, other: Self) -> Self:
         """What both have seen together; the same as one update with both batches."""
         _check_mergeable(self.arms, other.arms, self.prior, other.prior)
@@ -160,12 +185,9 @@ class BetaBernoulli:
         total = a + b
         share = a / total
         step = x[None, :] - (np.log(a) - np.log(b))
-        # for large steps log1p(p·expm1(d)) overflows: there it is d + log(p + (1-p)e^-d)
-        away = np.exp(-np.abs(step))
-        up = step + np.log(share + (1.0 - share) * away)
-        down = np.log1p(share * np.expm1(np.minimum(step, 0.0)))
-        small = np.log1p(share * np.expm1(np.clip(step, 0.0, 1.0)))
-        soft = np.where(step > 1.0, up, np.where(step > 0.0, small, down))
+        # log(1-p + p·e^d); beyond a step of 700, where the exponential would overflow, it is a straight line
+        short = np.minimum(step, 700.0)
+        soft = np.log1p(share * np.expm1(short)) + (step - short)
         peak = 0.5 * np.log(a * b / (2.0 * np.pi * total)) + _stirling(total) - _stirling(a) - _stirling(b)
         return np.asarray(np.exp(total * (share * step - soft) + peak))
 
@@ -250,6 +272,14 @@ class GammaPoisson:
             exposure=self.exposure + np.bincount(index, minlength=len(self.arms)),
         )
 
+    def distinct(self) -> Distinct[Self]:
+        """See `Distinct`."""
+        first, inverse, times = _alike(self.events, self.exposure)
+        arms = tuple(self.arms[place] for place in first)
+        return Distinct(
+            replace(self, arms=arms, events=self.events[first], exposure=self.exposure[first]), times, inverse
+        )
+
     def merge(self, other: Self) -> Self:
         """What both have seen together; the same as one update with both batches."""
         _check_mergeable(self.arms, other.arms, self.prior, other.prior)
@@ -316,6 +346,14 @@ class GammaPoisson:
     def sample(self, rng: np.random.Generator, size: int) -> Floats:
         """See `Posteriors.sample`."""
         return rng.gamma(self.shape, 1.0 / self.rate, size=(size, len(self.arms)))
+
+
+def _alike(total: Floats, exposure: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+    """First place of each pair of numbers, which of them every arm has, and how often each occurs."""
+    _, first, inverse, times = np.unique(
+        total + 1j * exposure, return_index=True, return_inverse=True, return_counts=True
+    )
+    return first, inverse, times.astype(float)
 
 
 def _stirling(z: Floats) -> Floats:

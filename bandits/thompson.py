@@ -5,19 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bandits.foresight import foresighted, usable_share
-from bandits.propensity import Better, best_arm, top_two, with_floor
+from bandits.propensity import Better
 from bandits.rewards import BetaBernoulli, Floats, GammaPoisson
+from bandits.sampling import Sampling, sampled_shares
 from bandits.stopping import StopReport, StopRule, stop_report
 from bandits.traffic import Terms, paid_traffic
 from measurement.errors import InputError
-
-Sampling = Literal["thompson", "top_two", "foresight"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,11 +175,8 @@ class ThompsonPolicy:
     def _propensity(self, posteriors: BetaBernoulli | GammaPoisson) -> Floats:
         if self.terms is not None:
             return paid_traffic(posteriors, self.terms, floor=self.floor).propensity
-        if self.sampling == "foresight":
-            pending = np.bincount(list(self._open.values()), minlength=len(posteriors.arms)).astype(float)
-            share = usable_share(decided=self._decided, pending=len(self._open), horizon=self.horizon)
-            chosen = foresighted(posteriors, pending, share, better=self.better)
-        else:
-            p_best = best_arm(posteriors, better=self.better).p_best
-            chosen = top_two(p_best) if self.sampling == "top_two" else p_best
-        return with_floor(chosen, self.floor)
+        return sampled_shares(
+            posteriors, self.sampling, floor=self.floor, better=self.better, decided=self._decided,
+            horizon=self.horizon,
+            pending=np.bincount(list(self._open.values()), minlength=len(posteriors.arms)).astype(float),
+        )  # fmt: skip

@@ -17,6 +17,7 @@ from pathlib import Path
 from jobs.serve_process import KEY_VARIABLE, ServeOptions, open_store
 from jobs.session import Session
 from measurement.errors import InputError
+from measurement.store import make_secret
 
 FOLDER = "serve"
 KEY_FILE = "api_key"
@@ -76,9 +77,7 @@ def api_keys(folder: Path) -> tuple[list[str], str]:
     if not given:
         file = folder / KEY_FILE
         if not file.exists():
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(secrets.token_hex(24) + "\n")
+            make_secret(file, secrets.token_hex(24).encode() + b"\n")
         given = file.read_text(encoding="utf-8").split()
         where = f"in {FOLDER}/{KEY_FILE}"
     KeyRing(given)

@@ -31,7 +31,6 @@ def kernel_data(design: Design, layout: Parameters, spec: ModelSpec, lifts: Lift
         "basis": design.priors.basis,
         "extra": design.extra.values,
         "extra_group": design.extra.group,
-        "shared": design.shared.values,
         "group": design.shared.group,
         "prior_sd": design.shared.prior_sd,
         "frequency": design.shared.frequency,
@@ -66,22 +65,32 @@ class _Alike:
 
 def _common_and_own(design: Design, degrees: float) -> _Alike:
     """Tell rows and columns that are the same in all geos from those that are not."""
-    shared, extra, channels = design.shared.values, design.extra.values, len(design.media_names)
+    values, extra, channels = design.shared.values, design.extra.values, len(design.media_names)
     drifts = _alike_at_first(extra.transpose(1, 0, 2))
     leading = 0 if degrees > 0.0 else 1 + drifts  # weights of Student-t noise make all cross products a geo's own
-    common = _alike_at_first(shared.transpose(2, 0, 1))
-    own = shared[:, :, common:].transpose(0, 2, 1)
+    common, shocks = _alike_at_first(values.transpose(2, 0, 1)), int(design.shocks)
+    merged = common * shocks
+    shared, own = values[:, :, merged:], values[:, :, common:].transpose(0, 2, 1)
     rows = np.concatenate([np.ones((1, design.periods)), extra[0, :drifts]])[:leading]
     count = own.shape[1] if leading else 0
-    alike = np.zeros((leading + count, shared.shape[2] + design.periods * int(design.shocks)))
-    alike[:leading, :common] = rows @ shared[0, :, :common]
-    alike[leading:, common : common + count] = np.eye(count)
-    if design.shocks:
-        alike[:leading, shared.shape[2] :] = rows
+    columns, first = shared.shape[2], common - merged
+    alike = np.zeros((leading + count, columns + design.periods * shocks))
+    alike[:leading, :first] = rows @ shared[0, :, :first]
+    alike[leading:, first : first + count] = np.eye(count)
+    basis, factor = np.linalg.qr(values[0, :, :merged])
+    series, rest = np.zeros((len(factor), alike.shape[1])), np.zeros((design.periods * shocks, alike.shape[1]))
+    if shocks:
+        alike[:leading, columns:] = rows
+        series[:, columns:] = basis.T
+        rest[:, columns:] = np.eye(design.periods) - basis @ basis.T
     further = np.arange(extra.shape[1]) + 1
     further[drifts:] += channels
     arrays = {
         "order": np.concatenate([[0], 1 + drifts + np.arange(channels), further]),
+        "shared": shared,
+        "merged": factor,
+        "series_basis": series,
+        "series_rest": rest,
         "own": own,
         "own_gram": own @ shared,
         "alike": alike,

@@ -32,6 +32,7 @@ from mmm.kernel_reference import data_reference, work_reference
 from mmm.lift_kernel import lift_moments, lift_slopes, use_lifts
 from mmm.linear_kernel import PLAIN, SECOND_TRANSPOSED, invert_positive, product
 from mmm.media_kernel import media_chain_rule, transform_cells, transform_media
+from mmm.series_kernel import add_series_prior, draw_merged, merged_slope, series_slopes
 
 FloatArray = NDArray[np.float64]
 #: How far `evaluate` goes.
@@ -83,7 +84,7 @@ def evaluate(point: FloatArray, record: KernelData, arrays: Work, gradient: Floa
     if extent == MEDIA:
         return 0.0
     logp = eliminate_geos(data, work)
-    logp += _solve_shared(work.shared_sd, work.shared_cov, work.shared_score, work.shared_mean)
+    logp += _solve_shared(data, work)
     if not np.isfinite(logp):
         for index in range(len(gradient)):
             gradient[index] = 0.0
@@ -170,7 +171,7 @@ def _spectral_sd(log_sd: float, log_length: float, frequency: float) -> float:
 
 
 @inner_compiled
-def _solve_shared(sd: FloatArray, covariance: FloatArray, score: FloatArray, mean: FloatArray) -> float:
+def _solve_shared(data: KernelData, work: Work) -> float:
     """Mean and covariance of the shared coefficients from their score and, in place, the data's precision.
 
     Returns
@@ -178,16 +179,19 @@ def _solve_shared(sd: FloatArray, covariance: FloatArray, score: FloatArray, mea
     float
         Their part of the log density.
     """
-    logp = 0.0
-    for column in range(len(sd)):
-        covariance[column, column] += 1.0 / sd[column] ** 2
-        logp -= math.log(sd[column])
+    covariance, score, logp = work.shared_cov, work.shared_score, 0.0
+    for column in range(data.shared.shape[2]):
+        sd = work.shared_sd[data.merged.shape[1] + column]
+        covariance[column, column] += 1.0 / sd**2
+        logp -= math.log(sd)
+    if data.shocks:
+        logp -= add_series_prior(data, work)
     logp -= invert_positive(covariance)
-    for column in range(len(sd)):
+    for column in range(len(score)):
         total = 0.0
-        for other in range(len(sd)):
+        for other in range(len(score)):
             total += covariance[column, other] * score[other]
-        mean[column] = total
+        work.shared_mean[column] = total
         logp += 0.5 * total * score[column]
     return logp
 
@@ -200,12 +204,15 @@ def _scale_slopes(data: KernelData, work: Work, gradient: FloatArray) -> None:
         gradient[blocks[NOISE] + geo] = work.by_sigma[geo]
     for row in range(data.extra.shape[1]):
         gradient[blocks[EXTRA] + data.extra_group[row]] += work.by_width[data.order[1 + channels + row]]
-    for column in range(len(work.shared_sd)):
-        sd = work.shared_sd[column]
-        by_log_sd = (work.shared_mean[column] ** 2 + work.shared_cov[column, column]) / sd**2 - 1.0
-        if column >= len(data.group):
-            gradient[blocks[SHOCK]] += by_log_sd
-        elif data.group[column] == 0:
+    if data.shocks:
+        gradient[blocks[SHOCK]] = series_slopes(data, work)
+    for column in range(len(data.group)):
+        sd, place = work.shared_sd[column], column - data.merged.shape[1]
+        if place < 0:
+            by_log_sd = merged_slope(work, column)
+        else:
+            by_log_sd = (work.shared_mean[place] ** 2 + work.shared_cov[place, place]) / sd**2 - 1.0
+        if data.group[column] == 0:
             gradient[blocks[WALK]] += by_log_sd
         elif data.group[column] == 1:
             by_log_sd *= 1.0 - 1e-9 / sd  # of the part that the length scale rules
@@ -265,7 +272,7 @@ def draw_coefficients(
     data, work
         The data, and arrays to write into.
     normals
-        Shape (Q + G·J + I,): independent standard normal numbers.
+        Shape (Q + G·J + I,): independent standard normal numbers, Q = K + T·shocks.
 
     Returns
     -------
@@ -273,7 +280,7 @@ def draw_coefficients(
         Coefficients of the geos (G, J: intercept, channels, further rows) and shared ones (Q,): columns, then shocks.
     """
     geos, size, _ = work.rows.shape
-    shared_size, lifts = len(work.shared_sd), len(data.lift_value)
+    shared_size, lifts = len(work.shared_mean), len(data.lift_value)
     evaluate(point, data, work, np.empty(0), MOMENTS)
     shared = work.shared_mean + np.linalg.cholesky(work.shared_cov) @ normals[:shared_size]
     noise = normals[shared_size : shared_size + geos * size].reshape(geos, size)
@@ -286,9 +293,10 @@ def draw_coefficients(
         geo, channel, lift = data.cell_place.T
         row = data.order[channel + 1]
         predicted = work.effect * (work.mean[row] + work.width[row] * unit[geo, row])
-        surprise = data.lift_value + data.lift_error * normals[shared_size + geos * size :]
+        surprise = data.lift_value + data.lift_error * normals[shared_size + geos * size :][:lifts]
         np.subtract.at(surprise, lift, predicted)
         weight = np.linalg.solve(work.lift_cov, surprise)
         shared = shared + weight @ work.lift_shared
         unit = unit + work.lift_units @ weight
+    shared = draw_merged(data, work, shared, normals[shared_size + geos * size + lifts :])
     return (work.mean + work.width * unit)[:, data.order], shared

@@ -89,7 +89,7 @@ def weighted_square(omega: FloatArray, residual: FloatArray) -> float:
 @inner_compiled
 def _add_own_columns(data: KernelData, work: Work, geo: int) -> None:
     """Add a geo's part of [Z I]'Ω[Z I] and [Z I]'Ω times the residual: its own columns, and the sums over geos."""
-    own, columns, periods = data.own.shape[1], len(data.group), len(work.residual)
+    own, columns, periods = data.own.shape[1], data.shared.shape[2], len(work.residual)
     omega, residual, precision = work.precision[geo], work.residual, work.shared_cov
     first, sums, weighted = columns - own, work.by_period, work.weighted_own
     for time in range(periods):
@@ -114,7 +114,7 @@ def _add_own_columns(data: KernelData, work: Work, geo: int) -> None:
 @inner_compiled
 def _add_common_columns(data: KernelData, work: Work) -> None:
     """The same for the columns that all geos have alike, and the shocks."""
-    columns, periods = len(data.group), work.by_period.shape[1]
+    columns, periods = data.shared.shape[2], work.by_period.shape[1]
     common, shared, sums = columns - data.own.shape[1], data.shared[0], work.by_period
     precision, score = work.shared_cov, work.shared_score
     for time in range(periods):
@@ -123,11 +123,8 @@ def _add_common_columns(data: KernelData, work: Work) -> None:
             weighted[column] = sums[0, time] * shared[time, column]
             score[column] += sums[1, time] * shared[time, column]
         if data.shocks:
-            row = precision[columns + time]
             score[columns + time] += sums[1, time]
-            row[columns + time] += sums[0, time]
-            for column in range(common):
-                row[column] += weighted[column]
+            precision[columns + time, columns + time] += sums[0, time]
     product((common, common, periods), (1.0, 1.0), work.weighted_shared, shared, FIRST_TRANSPOSED, precision)
 
 
@@ -162,7 +159,7 @@ def _whiten(data: KernelData, work: Work, geo: int) -> float:
 @inner_compiled
 def _whiten_rest(data: KernelData, work: Work, geo: int) -> None:
     """Fill ``work.scaled`` of a geo, L⁻¹ s R Ω [Z I], but for its leading rows; ``work.weighted`` holds R Ω."""
-    columns, shared, leading, periods = len(data.group), len(work.shared_sd), data.leading, len(work.residual)
+    columns, shared, leading, periods = data.shared.shape[2], data.alike.shape[1], data.leading, len(work.residual)
     inverse, steps, cross, kept = work.inverse[geo], work.small[0], work.cross, work.rows.shape[1] - data.leading
     product((kept, columns, periods), (1.0, 0.0), work.weighted[leading:], data.shared[geo], PLAIN, cross)
     if data.shocks:

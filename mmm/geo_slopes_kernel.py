@@ -30,7 +30,7 @@ def geo_slopes(data: KernelData, work: Work, gradient: FloatArray) -> None:
         Entries of log λ are written, where the noise is Student-t.
     """
     geos, size, periods = work.rows.shape
-    channels, unit_cov, first = data.media.shape[1], work.small[2], len(data.group) - data.own.shape[1]
+    channels, unit_cov, first = data.media.shape[1], work.small[2], data.shared.shape[2] - data.own.shape[1]
     coefficient, residual = work.small[0][0], work.residual
     _fill_shared_fit(data, work)
     for row in range(size):
@@ -67,24 +67,21 @@ def geo_slopes(data: KernelData, work: Work, gradient: FloatArray) -> None:
 @inner_compiled
 def _fill_shared_fit(data: KernelData, work: Work) -> None:
     """Mean and variance of what common columns and shocks fit in each period; its covariance with own columns."""
-    own, columns, periods = data.own.shape[1], len(data.group), work.by_period.shape[1]
+    own, columns, periods = data.own.shape[1], data.shared.shape[2], work.by_period.shape[1]
     common, shared, covariance, sums = columns - own, data.shared[0], work.shared_cov, work.by_period
     product((periods, common, common), (1.0, 0.0), shared, covariance, PLAIN, work.weighted_shared)
-    product((own, periods, common), (1.0, 0.0), covariance[common:], shared, SECOND_TRANSPOSED, work.fit_own)
     for time in range(periods):
-        fit, square, cross = 0.0, 0.0, 0.0
+        fit, square = 0.0, 0.0
         for column in range(common):
             fit += shared[time, column] * work.shared_mean[column]
             square += shared[time, column] * work.weighted_shared[time, column]
         if data.shocks:
-            row = covariance[columns + time]
             fit += work.shared_mean[columns + time]
-            for column in range(common):
-                cross += shared[time, column] * row[column]
-            square += row[columns + time] + 2.0 * cross
-            for column in range(own):
-                work.fit_own[column, time] += row[common + column]
+            square += covariance[columns + time, columns + time]
+        for column in range(own):
+            work.fit_own[column, time] = covariance[columns + time, common + column] if data.shocks else 0.0
         sums[2, time], sums[3, time] = fit, square
+    product((own, periods, common), (1.0, 1.0), covariance[common:], shared, SECOND_TRANSPOSED, work.fit_own)
 
 
 @inner_compiled
@@ -122,7 +119,7 @@ def _unit_covariance(data: KernelData, work: Work, geo: int, unit_cov: FloatArra
 @inner_compiled
 def _scaled_variance(data: KernelData, work: Work, geo: int) -> None:
     """Fill M = scaled Σ scaled' of one geo, (J, J), into ``work.small[0]``."""
-    leading, alike, shared = data.leading, len(data.alike), len(work.shared_sd)
+    leading, (alike, shared) = data.leading, data.alike.shape
     kept, middle, part, cross = work.rows.shape[1] - leading, work.small[0], work.small[1], work.leading_cross
     scaled, first = work.scaled[geo * kept : (geo + 1) * kept], work.leading[geo]
     scaled_cov = work.scaled_cov[geo * kept : (geo + 1) * kept]
@@ -148,7 +145,7 @@ def _uncertain_slopes(data: KernelData, work: Work, geo: int, unit_cov: FloatArr
     shared part: of intercept and channels, and of the further rows too where the noise is Student-t.
     """
     size, periods, channels = work.rows.shape[1], work.rows.shape[2], data.media.shape[1]
-    shared, lifts, kept = len(work.shared_sd), len(work.lift_weight), size - data.leading
+    shared, lifts, kept = data.alike.shape[1], len(work.lift_weight), size - data.leading
     low, count = (0, size) if data.degrees > 0.0 else (data.order[1], channels)
     own, both, left, steps, inverse = work.long[0], work.long[1], work.small[0], work.small[1], work.inverse[geo]
     for i in range(count):
@@ -174,12 +171,11 @@ def _uncertain_slopes(data: KernelData, work: Work, geo: int, unit_cov: FloatArr
 @inner_compiled
 def _shared_fit(data: KernelData, work: Work, geo: int, out: FloatArray) -> None:
     """Covariances (n, T) with the shared fit of a geo, from those with the shared coefficients in ``work.cross``."""
-    count, periods, columns = len(out), out.shape[1], len(data.group)
-    product((count, periods, columns), (1.0, 0.0), work.cross, data.shared[geo], SECOND_TRANSPOSED, out)
-    if data.shocks:
-        for i in range(count):
-            for time in range(periods):
-                out[i, time] += work.cross[i, columns + time]
+    count, periods, columns = len(out), out.shape[1], data.shared.shape[2]
+    for i in range(count):
+        for time in range(periods):
+            out[i, time] = work.cross[i, columns + time] if data.shocks else 0.0
+    product((count, periods, columns), (1.0, 1.0), work.cross, data.shared[geo], SECOND_TRANSPOSED, out)
 
 
 @inner_compiled
@@ -189,7 +185,7 @@ def _shared_square(data: KernelData, work: Work, geo: int, gradient: FloatArray)
     With Student-t noise also the gradient by the log weights λ of one geo: ½ − ½ ω E[e²].
     """
     own, periods = data.own.shape[1], len(work.residual)
-    omega, first, columns, total = work.precision[geo], len(data.group) - own, data.own[geo], 0.0
+    omega, first, columns, total = work.precision[geo], data.shared.shape[2] - own, data.own[geo], 0.0
     for time in range(periods):
         square = work.by_period[3, time]
         for column in range(own):

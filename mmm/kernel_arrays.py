@@ -26,6 +26,8 @@ class KernelData(NamedTuple):
 
     G geos, T periods, C media channels (paid, then organic), L longest carry-over, E further rows of a geo,
     K shared columns, V channels whose effect varies over time in B steps, N lift cells of W periods, I lift tests.
+    Where all geos share shocks, the H columns that are the same in all geos and the shocks are one series (see
+    `mmm.series_kernel`), and only the other columns have coefficients of their own; else H = 0. S = K − H + T·shocks.
     """
 
     outcome: FloatArray  # (G, T)
@@ -36,13 +38,16 @@ class KernelData(NamedTuple):
     extra: FloatArray  # (G, E, T)
     extra_group: IntArray  # (E,) which learnt standard deviation
     order: IntArray  # (J,) where intercept, channels and further rows stand among the rows of `Work`
-    shared: FloatArray  # (G, T, K)
+    shared: FloatArray  # (G, T, K-H) columns with coefficients of their own
+    merged: FloatArray  # (P, H) the other columns are a basis of P series times this
+    series_basis: FloatArray  # (P, S) that orthonormal basis, in the places of the series
+    series_rest: FloatArray  # (T, S) projection on what is outside of it
     own: FloatArray  # (G, O, T) the last columns, which differ between geos; the columns before are the same in all
-    own_gram: FloatArray  # (G, O, K) their products with all columns
+    own_gram: FloatArray  # (G, O, K-H) their products with all of `shared`
     leading: int  # F, so many rows of a geo come first and are the same in all; none where the noise is Student-t
-    alike: FloatArray  # (F+O, Q) products of those rows with the common columns and shocks; then ones for own columns
+    alike: FloatArray  # (F+O, S) products of those rows with the common columns and shocks; then ones for own columns
     leading_own: FloatArray  # (G, F, O) products of those rows with own columns
-    group: IntArray  # (K,) −1 fixed, 0 walk, 1 Gaussian process; see `mmm.baseline`
+    group: IntArray  # (K,) merged columns first; −1 fixed, 0 walk, 1 Gaussian process; see `mmm.baseline`
     prior_sd: FloatArray  # (K,)
     frequency: FloatArray  # (K,) angular frequency of a Gaussian process's columns, 0 elsewhere
     shocks: int  # 1 where all geos share a deviation in each period
@@ -68,10 +73,10 @@ class Work(NamedTuple):
     """Arrays that one chain writes into; compiled code allocates nothing.
 
     J = 1 + E + C coefficients a geo: intercept, the further rows that all geos have alike, channels, other further
-    rows (`KernelData.order`). Q = K + T·shocks shared ones; A_g = I + s R Ω R' s = L_g L_g' is the precision of a
-    geo's unit coefficients. Of the whitened cross products L⁻¹ s R Ω [Z I] only those of the last M = J − F rows are
-    kept; the first are ``leading`` times `KernelData.alike`. Arrays without a geo, channel or cell axis are
-    overwritten for each.
+    rows (`KernelData.order`). S shared ones: columns, then the series; A_g = I + s R Ω R' s = L_g L_g' is the
+    precision of a geo's unit coefficients. Of the whitened cross products L⁻¹ s R Ω [Z I] only those of the last
+    M = J − F rows are kept; the first are ``leading`` times `KernelData.alike`. Arrays without a geo, channel or cell
+    axis are overwritten for each.
     """
 
     values: FloatArray  # (n,) parameters on the unconstrained scale
@@ -92,40 +97,44 @@ class Work(NamedTuple):
     mean: FloatArray  # (J,) m
     width: FloatArray  # (J,) s
     sigma: FloatArray  # (G,)
-    shared_sd: FloatArray  # (Q,)
+    shared_sd: FloatArray  # (K+T·shocks,) of columns and shocks
     precision: FloatArray  # (G, T) Ω, of the noise
     # Geos
     rows: FloatArray  # (G, J, T) R
     residual: FloatArray  # (T,)
     weighted: FloatArray  # (J, T) R Ω
-    weighted_shared: FloatArray  # (T, K) common columns times the sum of all Ω
+    weighted_shared: FloatArray  # (T, K-H) common columns times the sum of all Ω
     weighted_own: FloatArray  # (O, T) own columns times Ω
     by_period: FloatArray  # (4, T) sums over geos of Ω and of Ω times the residual; the shared fit, its variance
     fit_own: FloatArray  # (O, T) covariance of own columns' coefficients with the fit of the common ones
-    cross: FloatArray  # (J, Q) R Ω [Z I]
+    cross: FloatArray  # (J, S) R Ω [Z I]
     small: FloatArray  # (3, J, J) scratch
     long: FloatArray  # (2, J, T) scratch
     inverse: FloatArray  # (G, J, J) L⁻¹
-    scaled: FloatArray  # (G·M, Q) L⁻¹ s R Ω [Z I], the last M rows
+    scaled: FloatArray  # (G·M, S) L⁻¹ s R Ω [Z I], the last M rows
     leading: FloatArray  # (G, J, F+O) the others are the first F rows of this times `alike`
     leading_gram: FloatArray  # (F+O, F+O) sum over geos of products of those F rows
     leading_score: FloatArray  # (2, F+O) sum over geos of those rows times the load; `alike` times shared means
     leading_cross: FloatArray  # (F+O, J) scratch
-    alike_product: FloatArray  # (F+O, Q) scratch; then `alike` times the shared covariance before the lift tests
+    alike_product: FloatArray  # (F+O, S) scratch; then `alike` times the shared covariance before the lift tests
     alike_cov: FloatArray  # (F+O, F+O) covariance of `alike` times shared coefficients, before the lift tests
     load: FloatArray  # (G, J) L⁻¹ s R Ω times the residual
     unit_mean: FloatArray  # (G, J)
     # Shared coefficients
-    shared_cov: FloatArray  # (Q, Q), first its inverse
-    shared_score: FloatArray  # (Q,)
-    shared_mean: FloatArray  # (Q,)
-    scaled_cov: FloatArray  # (G·M, Q) scaled times shared covariance before the lift tests
+    shared_cov: FloatArray  # (S, S), first its inverse
+    shared_score: FloatArray  # (S,)
+    shared_mean: FloatArray  # (S,)
+    merged_scaled: FloatArray  # (P, H) merged columns times their standard deviations
+    merged_pull: FloatArray  # (P, P) prior precision of the series within the basis; then what its slope needs
+    series_pull: FloatArray  # (P, S) that precision times the basis
+    series_square: FloatArray  # (P, S) that times the series' expected square
+    scaled_cov: FloatArray  # (G·M, S) scaled times shared covariance before the lift tests
     # Lift tests
     lift_load: FloatArray  # (G, J, I) L⁻¹ s d
     lift_white: FloatArray  # (G, J, I) L' times the next
     lift_units: FloatArray  # (G, J, I) covariance of unit coefficients and lifts
-    lift_shared: FloatArray  # (I, Q) covariance of lifts and shared coefficients
-    lift_pulled: FloatArray  # (I, Q) scratch
+    lift_shared: FloatArray  # (I, S) covariance of lifts and shared coefficients
+    lift_pulled: FloatArray  # (I, S) scratch
     lift_cov: FloatArray  # (I, I) of the lifts, readout error included
     lift_pull: FloatArray  # (I, I) its inverse
     lift_weight: FloatArray  # (I,) pull times surprise
@@ -174,14 +183,14 @@ def _media_shapes(data: KernelData) -> Shapes:
 
 def _linear_shapes(data: KernelData) -> Shapes:
     (geos, periods), columns, own = data.outcome.shape, data.shared.shape[2], data.own.shape[1]
-    rows, (alike, shared) = len(data.order), data.alike.shape
+    rows, (alike, shared), merged = len(data.order), data.alike.shape, data.merged.shape[1]
     kept = rows - data.leading
     return {
         "values": (len(data.centre),),
         "mean": (rows,),
         "width": (rows,),
         "sigma": (geos,),
-        "shared_sd": (shared,),
+        "shared_sd": (merged + shared,),
         "precision": (geos, periods),
         "rows": (geos, rows, periods),
         "residual": (periods,),
@@ -206,6 +215,10 @@ def _linear_shapes(data: KernelData) -> Shapes:
         "shared_cov": (shared, shared),
         "shared_score": (shared,),
         "shared_mean": (shared,),
+        "merged_scaled": data.merged.shape,
+        "merged_pull": (len(data.merged), len(data.merged)),
+        "series_pull": data.series_basis.shape,
+        "series_square": data.series_basis.shape,
         "scaled_cov": (geos * kept, shared),
     }
 

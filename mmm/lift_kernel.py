@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float64]
 def lift_moments(data: KernelData, work: Work) -> None:
     """Covariances of the lift tests' predictions before the readouts are used: ``work.lift_…``."""
     geos, size, _ = work.rows.shape
-    shared, lifts = len(work.shared_sd), len(data.lift_value)
+    shared, lifts = data.alike.shape[1], len(data.lift_value)
     for geo in range(geos):
         _clear(work.lift_load[geo])
     for cell in range(len(work.effect)):

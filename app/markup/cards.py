@@ -98,6 +98,18 @@ def caption(text: str) -> str:
     return f'<p class="lw-caption">{escape(text)}</p>'
 
 
+def picture_button(label: str, help_text: str, file: str) -> str:
+    """A button that saves the drawing marked with the same ``file`` as ``file.png``; the browser does it itself.
+
+    Examples
+    --------
+    >>> picture_button("PNG", "As a picture", "roas")
+    '<button type="button" class="lw-picture" data-lw-picture="roas" title="As a picture">PNG</button>'
+    """
+    named = f'data-lw-picture="{escape(file, quote=True)}" title="{escape(help_text, quote=True)}"'
+    return f'<button type="button" class="lw-picture" {named}>{escape(label)}</button>'
+
+
 def state(*, title: str, body: str, command: str = "", tone: Tone = "plain") -> str:
     """A page's answer when it has nothing to show: what is missing, and the command that mends it."""
     code = f"<pre><code>{escape(command)}</code></pre>" if command else ""

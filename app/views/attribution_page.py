@@ -9,10 +9,10 @@ import streamlit as st
 from app import chart, loaders
 from app.figures.bars import bars
 from app.figures.canvas import money_text
-from app.figures.intervals import Row, interval_rows
 from app.figures.paths import credit_methods, path_flow
 from app.frame import need_run
 from app.markup.cards import Tile, Tone, masthead, note, section, tiles
+from app.markup.interval_rows import Row, interval_rows
 from app.markup.table import Cell, Column, table
 from app.names import readable
 from app.scene import Scene
@@ -66,10 +66,11 @@ def _proof(scene: Scene, run: RunRecord) -> None:
         )
     ]
     top = float(channels[["credit_upper", "calibrated_upper"]].to_numpy(dtype=float).max())
-    figure = interval_rows(
-        drawn, scene.style, title=scene.text("attribution.value_axis"), text=money_text(scene.style, top)
+    says = scene.text("attribution.proof_says")
+    drawing = interval_rows(
+        drawn, title=scene.text("attribution.value_axis"), says=says, text=money_text(scene.style, top)
     )
-    chart.draw(scene, figure, name="credit_proof", says=scene.text("attribution.proof_says"), data=rows)
+    chart.draw_rows(scene, drawing, name="credit_proof", says=says, data=rows)
 
 
 def _tiles(scene: Scene, channels: pd.DataFrame, rest: pd.Series, total: float) -> list[Tile]:

@@ -10,9 +10,9 @@ import streamlit as st
 
 from app import chart, loaders
 from app.figures.bars import bars
-from app.figures.intervals import Row, interval_rows
 from app.frame import need_run
 from app.markup.cards import Tone, masthead, note, section
+from app.markup.interval_rows import Row, interval_rows
 from app.markup.table import Cell, Column, table
 from app.names import readable
 from app.scene import Scene
@@ -61,6 +61,8 @@ def _experiment(scene: Scene, experiment: str, arms: pd.DataFrame, stop: Mapping
     report = stop.get("experiments", {}).get(experiment)
     if report is not None:
         st.html(note(_verdict(scene, report), "accent" if report["stop"] else "plain"))
+        if report.get("contextual", False):  # runs of earlier versions do not say
+            st.html(note(scene.text("creatives.contextual"), "plain"))
     st.html(_table(scene, arms))
     left, right = st.columns(2, gap="large")
     with left:
@@ -74,10 +76,14 @@ def _experiment(scene: Scene, experiment: str, arms: pd.DataFrame, stop: Mapping
             )
             for i, (_, line) in enumerate(arms.iterrows())
         ]
-        figure = interval_rows(
-            rows, scene.style, title=scene.text("axis.reward_rate"), text=lambda v: scene.wording.percent(v, digits=1)
+        says = scene.text("creatives.rates_says")
+        drawing = interval_rows(
+            rows,
+            title=scene.text("axis.reward_rate"),
+            says=says,
+            text=lambda v: scene.wording.percent(v, digits=1),
         )
-        chart.draw(scene, figure, name=f"rates_{experiment}", says=scene.text("creatives.rates_says"), data=arms)
+        chart.draw_rows(scene, drawing, name=f"rates_{experiment}", says=says, data=arms)
     with right:
         shares = [(readable(line["arm_id"]), float(line["next_propensity"])) for _, line in arms.iterrows()]
         figure = bars(shares, scene.style, title=scene.text("axis.traffic"), text=scene.wording.percent)

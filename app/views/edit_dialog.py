@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import loaders
+from app.amount_field import amount_field
 from app.brief import Brief
 from app.markup.cards import Tile, note, tiles
 from app.names import readable
@@ -36,29 +37,36 @@ def edit_dialog(scene: Scene, brief: Brief, standing: Standing) -> None:
 
 def _editor(scene: Scene, brief: Brief, standing: Standing) -> None:
     words = scene.wording
-    st.html(note(scene.text("edit.lead", total=words.money(total_of(list(standing.recommended.values()))))))
+    total = total_of(list(standing.recommended.values()))
+    st.html(note(scene.text("edit.lead", total=words.money(total))))
     budget: dict[str, float] = {}
     for at, line in enumerate(brief.lines):
-        budget[line.channel] = st.number_input(
-            scene.text(
-                "edit.channel",
-                channel=readable(line.channel),
-                today=words.money(line.current),
-                recommended=words.money(standing.recommended[line.channel]),
-            ),
-            min_value=0.0,
-            value=standing.budget[line.channel],
-            step=1000.0,
-            format="%.2f",
-            key=f"edit_{at}_{standing.version[:8]}",
-        )
-    left = round(total_of(list(standing.recommended.values())) - total_of(list(budget.values())), 2)
-    _outlook(scene, brief, budget, left)
+        if at % 2 == 0:  # side by side on a desk, in the same order below each other on a phone
+            sides = st.columns(2, gap="medium")
+        with sides[at % 2]:
+            typed = amount_field(
+                scene,
+                scene.text(
+                    "edit.channel",
+                    channel=readable(line.channel),
+                    today=words.money(line.current),
+                    recommended=words.money(standing.recommended[line.channel]),
+                ),
+                value=standing.budget[line.channel],
+                key=f"edit_{at}_{standing.version[:8]}",
+                span=(0.0, max(total, standing.budget[line.channel])),
+            )
+        if typed is not None:
+            budget[line.channel] = typed
+    unread = len(budget) < len(brief.lines)
+    left = round(total - total_of(list(budget.values())), 2)
+    if not unread:
+        _outlook(scene, brief, budget, left)
     reason = st.text_input(scene.text("decide.reason"), key="edit_reason", max_chars=500)
-    if left:
+    if left and not unread:
         key = "edit.left" if left > 0 else "edit.over"
         st.html(note(scene.text(key, amount=words.money(abs(left), digits=2)), "warn"))
-    if st.button(scene.text("edit.save"), key="edit_save", type="primary", disabled=bool(left)):
+    if st.button(scene.text("edit.save"), key="edit_save", type="primary", disabled=unread or bool(left)):
         act(scene, lambda review, person: review.edit(person, brief.week, standing.version, budget, reason))
         st.rerun()
 

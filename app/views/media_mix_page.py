@@ -8,10 +8,10 @@ import streamlit as st
 from app import chart, loaders
 from app.figures.canvas import money_text
 from app.figures.curves import CurveWords, response_curve
-from app.figures.intervals import Reference, Row, interval_rows
 from app.figures.timelines import AxisWords, LineNames, against_model, stacked
 from app.frame import need_run, run_part
 from app.markup.cards import masthead, note, section, small_title
+from app.markup.interval_rows import Reference, Row, interval_rows
 from app.markup.table import Cell, Column, table
 from app.names import readable
 from app.reshape import ALL_GEOS, fit_of, media_components, weekly_proposal
@@ -123,13 +123,6 @@ def _returns(scene: Scene, channels: pd.DataFrame) -> None:
                 )
                 for _, line in ranked.iterrows()
             ]
-            figure = interval_rows(
-                rows,
-                scene.style,
-                title=scene.text(f"axis.{column}", currency=scene.wording.currency),
-                text=scene.wording.number,
-                reference=Reference(value=1.0, text=scene.text("media_mix.break_even")),
-            )
             says = scene.text(
                 f"media_mix.{column}_says",
                 best=rows[0].name,
@@ -137,7 +130,14 @@ def _returns(scene: Scene, channels: pd.DataFrame) -> None:
                 level=scene.wording.percent(float(ranked["level"].iloc[0])),
                 below=sum(row.value < 1 for row in rows),
             )
-            chart.draw(scene, figure, name=column, says=says, data=ranked)
+            drawing = interval_rows(
+                rows,
+                title=scene.text(f"axis.{column}", currency=scene.wording.currency),
+                says=says,
+                text=scene.wording.number,
+                reference=Reference(value=1.0, text=scene.text("media_mix.break_even")),
+            )
+            chart.draw_rows(scene, drawing, name=column, says=says, data=ranked)
     _channel_table(scene, channels)
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app import loaders
+from app.amount_field import amount_field
 from app.frame import nothing_yet
 from app.markup.cards import Tile, masthead, note, section, state, tiles
 from app.markup.table import Cell, Column, table
@@ -37,6 +38,8 @@ def show(scene: Scene) -> None:
     show_notice()
     budget = scene.workspace.settings.budget or BudgetSection()
     wishes = _wishes(scene, curves, budget)
+    if wishes is None:  # the field says what is wrong with the amount
+        return
     try:
         outcome = loaders.scenario(scene.workspace, curves, wishes)
     except ClashError as error:
@@ -57,18 +60,17 @@ def show(scene: Scene) -> None:
     _propose(scene, outcome)
 
 
-def _wishes(scene: Scene, curves: ResponseCurves, budget: BudgetSection) -> Wishes:
+def _wishes(scene: Scene, curves: ResponseCurves, budget: BudgetSection) -> Wishes | None:
     today = float(curves.observed_spend.sum())
     left, middle, right = st.columns([2, 2, 3], gap="medium")
     with left:
-        total = st.number_input(
+        total = amount_field(
+            scene,
             scene.text("planner.total", currency=scene.wording.currency),
-            min_value=1.0,
-            max_value=max(today, budget.total or 0.0) * 10,
             value=float(budget.total or round(today, 2)),
-            step=max(round(today / 50, -3), 1.0),
-            format="%.0f",
             key="planner_total",
+            span=(1.0, max(today, budget.total or 0.0) * 10),
+            kept="lw_planner_total",
         )
     with middle:
         share = st.slider(
@@ -93,8 +95,10 @@ def _wishes(scene: Scene, curves: ResponseCurves, budget: BudgetSection) -> Wish
     kept = st.multiselect(
         scene.text("planner.kept"), list(curves.members), format_func=readable, key="planner_kept", placeholder="–"
     )
+    if total is None:
+        return None
     return Wishes(
-        total=float(total),
+        total=total,
         risk=risk if risk in _RISKS else "balanced",  # type: ignore[arg-type]
         max_change=None if share >= _ANY else float(share),
         kept=tuple(sorted(kept)),

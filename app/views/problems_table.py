@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.markup.cards import note
 from app.markup.table import Cell, Column, table
 from app.scene import Scene
+from decisions.problem_words import in_words
 from measurement.errors import Problem
 
 _SHOWN = 200
@@ -31,7 +32,7 @@ def problems_table(scene: Scene, problems: list[Problem]) -> str:
             Cell(text=problem.value),
             Cell(text=problem.remedy),
         ]
-        for problem in ordered[:_SHOWN]
+        for problem in (in_words(problem, scene.decided) for problem in ordered[:_SHOWN])
     ]
     more = note(scene.text("health.more", count=len(ordered) - _SHOWN)) if len(ordered) > _SHOWN else ""
     return table(columns, rows, label=scene.text("health.inputs")) + more

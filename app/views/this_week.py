@@ -12,14 +12,14 @@ import streamlit as st
 from app import chart, loaders
 from app.acting import put_right
 from app.brief import Brief, ChannelLine, NextTest, Range
-from app.figures.intervals import Reference, Row, interval_rows
 from app.frame import nothing_yet
 from app.markup.cards import Tile, Tone, badge, bullets, kicker_line, masthead, note, section, small_title, tiles
+from app.markup.interval_rows import Reference, Row, interval_rows
 from app.names import listed, readable
 from app.scene import Scene
 from app.views.decide_bar import decide_bar, show_notice
 from app.views.edit_dialog import edit_dialog, open_editor
-from app.views.gates import checks_table
+from app.views.gates import checks_table, do_not_act
 from app.views.tests_table import design_text
 from app.views.week_table import GRADES, channel_table
 from decisions.approved import folder_name
@@ -35,6 +35,14 @@ _FILES = (
     ("report.html", "text/html"),
     ("decision.json", "application/json"),
 )
+#: Runs that can be read before there is a decision, and their pages.
+_READABLE = {
+    "mmm": "media_mix",
+    "geo_readout": "geo_lift",
+    "attribution": "attribution",
+    "creatives": "creatives",
+    "content": "content",
+}
 _APPROVED = (
     _FILES[0],
     ("budget.csv", "text/csv"),
@@ -49,6 +57,7 @@ def show(scene: Scene) -> None:
     if not weeks:
         st.html(masthead(kicker=scene.text("page.this_week"), headline=scene.text("week.empty_headline")))
         nothing_yet(scene, "weekly", "liftwerk weekly")
+        _already(scene)
         return
     brief = loaders.brief(scene.workspace, weeks[-1], scene.wording.language)
     before = loaders.brief(scene.workspace, weeks[-2], scene.wording.language) if len(weeks) > 1 else None
@@ -60,6 +69,16 @@ def show(scene: Scene) -> None:
     st.html(tiles(_tiles(scene, brief, before), quiet=not brief.healthy))
     st.html(channel_table(scene, brief, before))
     _below(scene, brief)
+
+
+def _already(scene: Scene) -> None:
+    """Before the first decision: a fit that failed its gates, which stands in its way, and what else can be read."""
+    fit = loaders.latest(scene.workspace, "mmm")
+    if fit is not None:
+        do_not_act(scene, fit)
+    pages = [scene.text(f"page.{page}") for kind, page in _READABLE.items() if loaders.latest(scene.workspace, kind)]
+    if pages:
+        st.html(note(scene.text("week.already", pages=listed(pages, scene.text("word.and")))))
 
 
 def _top(scene: Scene, brief: Brief) -> None:
@@ -269,13 +288,6 @@ def _marginal(scene: Scene, lines: Sequence[ChannelLine]) -> None:
         )
         for line in ranked
     ]
-    figure = interval_rows(
-        rows,
-        scene.style,
-        title=scene.text("axis.marginal_roas", currency=scene.wording.currency),
-        text=scene.wording.number,
-        reference=Reference(value=1.0, text=scene.text("media_mix.break_even")),
-    )
     numbers = pd.DataFrame(
         [{"channel": r.name, "marginal_roas": r.value, "lower": r.lower, "upper": r.upper} for r in rows]
     )
@@ -285,7 +297,14 @@ def _marginal(scene: Scene, lines: Sequence[ChannelLine]) -> None:
         value=scene.wording.number(rows[0].value),
         below=sum(r.value < 1 for r in rows),
     )
-    chart.draw(scene, figure, name="marginal_roas", says=says, data=numbers)
+    drawing = interval_rows(
+        rows,
+        title=scene.text("axis.marginal_roas", currency=scene.wording.currency),
+        says=says,
+        text=scene.wording.number,
+        reference=Reference(value=1.0, text=scene.text("media_mix.break_even")),
+    )
+    chart.draw_rows(scene, drawing, name="marginal_roas", says=says, data=numbers)
 
 
 def _or(end: float | None, value: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +14,7 @@ from bandits.rewards import Floats
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 #: Seconds for which minutes and hours are told apart; evidence beyond that is kept by day.
-_MINUTES_KEPT, _HOURS_KEPT = 3 * HOUR, 8 * DAY
+KEPT = (3 * HOUR, 8 * DAY)
 _US = 1_000_000
 #: Delays kept to learn from, newest first.
 _DELAYS = 5_000
@@ -36,11 +37,10 @@ class Edges:
     hour: int = 0
 
     @classmethod
-    def at(cls, now: float) -> Edges:
-        """The edges that belong to the time ``now``."""
-        return cls(
-            day=max(int(now - _HOURS_KEPT), 0) // DAY * DAY, hour=max(int(now - _MINUTES_KEPT), 0) // HOUR * HOUR
-        )
+    def at(cls, now: float, kept: tuple[int, int] = KEPT) -> Edges:
+        """The edges that belong to the time ``now``; ``kept``: seconds for which minutes and hours are told apart."""
+        minutes, hours = kept
+        return cls(day=max(int(now - hours), 0) // DAY * DAY, hour=max(int(now - minutes), 0) // HOUR * HOUR)
 
     def length(self, start: int) -> int:
         """Seconds of the bucket that holds ``start``."""
@@ -52,8 +52,8 @@ class Edges:
 
 
 @dataclass(slots=True)
-class Memory:
-    """Counts by arm and bucket, and delays.
+class Memory[Key: Hashable]:
+    """Counts by arm, or by arm and kind of person, and bucket; and delays.
 
     Attributes
     ----------
@@ -64,6 +64,8 @@ class Memory:
         Hours from decision to reward, and time of the decision in hours since 1970.
     edges
         Where buckets change their length.
+    kept
+        Seconds for which minutes and hours are told apart.
 
     Notes
     -----
@@ -71,15 +73,16 @@ class Memory:
     some 6,000 buckets; by the minute it would be five million.
     """
 
-    counts: dict[tuple[str, int], list[float]] = field(default_factory=dict)
+    counts: dict[tuple[Key, int], list[float]] = field(default_factory=dict)
     delays: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_DELAYS))
     edges: Edges = field(default_factory=Edges)
+    kept: tuple[int, int] = KEPT
 
-    def add_decisions(self, arm: str, second: int, count: int) -> None:
+    def add_decisions(self, arm: Key, second: int, count: int) -> None:
         """``count`` decisions in the bucket that holds ``second``."""
         self._bucket(arm, second)[SHOWN] += count
 
-    def add_reward(self, arm: str, decided_us: int, came_us: int, value: float) -> None:
+    def add_reward(self, arm: Key, decided_us: int, came_us: int, value: float) -> None:
         """A reward of a decision; times in microseconds since 1970."""
         bucket = self._bucket(arm, decided_us // _US)
         bucket[TOTAL] += value
@@ -95,7 +98,7 @@ class Memory:
 
     def fold(self, now: float) -> None:
         """Put minutes into hours and hours into days where they have become old enough."""
-        edges = Edges.at(now)
+        edges = Edges.at(now, self.kept)
         # a clock that was set back does not split what was put together
         edges = Edges(day=max(edges.day, self.edges.day), hour=max(edges.hour, self.edges.hour))
         if edges == self.edges:
@@ -107,12 +110,23 @@ class Memory:
             for column, value in enumerate(values):
                 bucket[column] += value
 
-    def table(self, arms: list[str]) -> tuple[NDArray[np.int64], Floats, Floats]:
-        """The buckets of some arms: index of the arm and middle in seconds, shape (n,); counts, shape (n, 6)."""
+    def forget_oldest(self, most: int) -> None:
+        """Keep at most ``most`` buckets: where there are more, the oldest fifth and what exceeds it go."""
+        if len(self.counts) > most:
+            newest = sorted(self.counts.items(), key=lambda one: one[0][1], reverse=True)
+            self.counts = dict(newest[: most * 4 // 5])
+
+    def table(self, arms: Sequence[Key], now: float = np.inf) -> tuple[NDArray[np.int64], Floats, Floats]:
+        """The buckets of some arms: index of the arm and middle in seconds, shape (n,); counts, shape (n, 6).
+
+        What lies beyond ``now`` (seconds since 1970) has not been yet: the middle is that of the part before it.
+        """
         place = {name: number for number, name in enumerate(arms)}
         rows = [(place[arm], start, values) for (arm, start), values in self.counts.items() if arm in place]
         arm = np.array([row[0] for row in rows], dtype=np.int64)
-        middle = np.array([row[1] + self.edges.length(row[1]) / 2.0 for row in rows], dtype=float)
+        start = np.array([row[1] for row in rows], dtype=float)
+        length = np.array([self.edges.length(row[1]) for row in rows], dtype=float)
+        middle = start + np.clip(now - start, 0.0, length) / 2.0
         return arm, middle, np.array([row[2] for row in rows], dtype=float).reshape(len(rows), LOG_SQUARES + 1)
 
     def delay(self, now: float) -> DelayDistribution:
@@ -123,5 +137,5 @@ class Memory:
         age = np.maximum(now / HOUR - decided, 0.0)
         return DelayDistribution.learn(np.minimum(late, age), age)
 
-    def _bucket(self, arm: str, second: int) -> list[float]:
+    def _bucket(self, arm: Key, second: int) -> list[float]:
         return self.counts.setdefault((arm, self.edges.start(second)), [0.0] * (LOG_SQUARES + 1))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from bandits.service.commit import GroupCommit
+from bandits.service.contextual import ContextualPolicy
 from bandits.service.experiment import Experiment
 from bandits.service.policy import Policy, ServedPolicy
 from bandits.service.requests import DecideRequest, RewardRequest
@@ -77,7 +78,7 @@ class Desk:
 
     def __init__(self, store: Store, *, seed: int) -> None:
         self._store, self._seed = store, seed
-        self._served: dict[str, ServedPolicy] = {}
+        self._served: dict[str, ServedPolicy | ContextualPolicy] = {}
         self._experiments: dict[str, Experiment] = {}
         self._polling: asyncio.Task[None] | None = None
         self._ids = DecisionIds(slot=store.claim_slot(), last=store.last_id())
@@ -103,15 +104,15 @@ class Desk:
         if served is None:
             served = await self._find(request.experiment_id)
         now = time.time()
-        arm = served.choose(request.unit_id)
+        arm, propensity, tail = served.decide(request)
         number = self._ids.after(int(now * 1e3))
         await self.log.add(
             DecisionRow(
-                number, int(now * 1e6), request.experiment_id, request.unit_id, served.arms[arm],
-                served.propensity[arm], served.version, request.context,
+                number, int(now * 1e6), request.experiment_id, request.unit_id, arm, propensity, served.version,
+                request.context,
             )
         )  # fmt: skip
-        return b'{"decision_id":"%016x' % number + served.tails[arm]
+        return b'{"decision_id":"%016x' % number + tail
 
     async def reward(self, request: RewardRequest) -> RewardOutcome:
         """Log a reward and say what became of it."""
@@ -167,9 +168,13 @@ class Desk:
             served = self._served.get(name)
             if served is None or served.version != version:
                 policy = await asyncio.to_thread(self._store.policy, name)
-                self._served[name] = ServedPolicy(policy, seed=self._seed)
+                experiment = await self._registered(name)
+                self._served[name] = (
+                    ServedPolicy(policy, seed=self._seed) if experiment.features is None
+                    else ContextualPolicy(policy, experiment, seed=self._seed)
+                )  # fmt: skip
 
-    async def _find(self, experiment_id: str) -> ServedPolicy:
+    async def _find(self, experiment_id: str) -> ServedPolicy | ContextualPolicy:
         """Another worker may have registered it a moment ago: look before saying no."""
         if experiment_id not in self._served:
             # a look that began before now may have missed it
@@ -185,6 +190,9 @@ class Desk:
 
     async def _definition(self, experiment_id: str) -> Experiment:
         await self._find(experiment_id)
+        return await self._registered(experiment_id)
+
+    async def _registered(self, experiment_id: str) -> Experiment:
         if experiment_id not in self._experiments:
             for experiment in await asyncio.to_thread(self._store.experiments):
                 self._experiments[experiment.experiment_id] = experiment

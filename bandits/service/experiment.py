@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bandits.propensity import Better
-from bandits.thompson import Sampling
+from bandits.rewards import Floats
+from bandits.sampling import Sampling
+from bandits.service.features import FEATURE_FIELDS, MOST_COLUMNS, MOST_FEATURES, Feature, Kind, columns_of, kind_of
+from bandits.service.names import Name
 from bandits.traffic import Terms, cheapest_only
 from measurement.errors import InputError, Problem, shorten
 
 RewardKind = Literal["rate", "count", "amount"]
+Family = Literal["linear", "logistic"]
 MOST_ARMS = 200
-LONGEST_NAME = 200
-
-
-def printable(name: str) -> str:
-    """``name`` itself, if a log and a web page can hold it.
-
-    Raises
-    ------
-    ValueError
-        If it is empty, longer than 200 characters or holds control characters or half a surrogate pair.
-    """
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        raise ValueError(f"must be 1 to {LONGEST_NAME} printable characters")
-    return name
-
-
-Name = Annotated[str, AfterValidator(printable)]
+#: Numbers of a contextual policy: arms times the triangle of columns by columns.
+MOST_NUMBERS = 40_000
 
 
 class Experiment(BaseModel):
@@ -57,6 +46,10 @@ class Experiment(BaseModel):
         (optional): see `bandits.traffic`. An arm that joins later counts as dear as the dearest of these.
     window_hours
         A reward that comes later than this after its decision is counted as late. It is learnt from all the same.
+    features
+        What the context of a decision must hold, by name; the policy is then contextual (`bandits.service.features`).
+    model
+        How rewards depend on the features: ``"logistic"`` (rates), ``"linear"``; left out: what fits the reward.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -73,6 +66,14 @@ class Experiment(BaseModel):
     costs: dict[Name, Annotated[float, Field(ge=0.0, le=1e12)]] | None = None
     reward_value: Annotated[float, Field(gt=0.0, le=1e12)] | None = None
     budget: Annotated[float, Field(ge=0.0, le=1e12)] | None = None
+    features: Annotated[dict[Name, Feature], Field(min_length=1, max_length=MOST_FEATURES)] | None = None
+    model: Family | None = None
+
+    @field_validator("features")
+    @classmethod
+    def _sorted(cls, features: dict[str, Feature] | None) -> dict[str, Feature] | None:
+        # the order of the columns is that of the names, whatever order they are sent or stored in
+        return None if features is None else dict(sorted(features.items()))
 
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
@@ -83,7 +84,32 @@ class Experiment(BaseModel):
         if self.horizon is not None and self.sampling != "foresight":
             raise ValueError(f"horizon: sampling '{self.sampling}' makes no use of it; say 'foresight' or leave it out")
         self._check_money()
+        self._check_features()
         return self
+
+    def _check_features(self) -> None:
+        if self.features is None:
+            if self.model is not None:
+                raise ValueError("model: it says nothing without features")
+            return
+        if self.sampling == "foresight" or self.costs is not None:
+            raise ValueError("features: they go with sampling 'thompson' or 'top_two', and without costs")
+        if self.model == "logistic" and self.reward != "rate":
+            raise ValueError(f"model: 'logistic' is for rewards of 0 or 1, and these are of the kind '{self.reward}'")
+        columns = columns_of(self.features)
+        if columns > MOST_COLUMNS:
+            raise ValueError(f"features: they make {columns} columns, with at most {MOST_COLUMNS}; use fewer levels")
+        if len(self.arms) * columns * (columns + 1) // 2 > MOST_NUMBERS:
+            raise ValueError(f"features: {columns} columns for each of {len(self.arms)} arms are too many; use fewer")
+
+    @property
+    def family(self) -> Family:
+        """The regression of a contextual policy."""
+        return self.model or ("logistic" if self.reward == "rate" else "linear")
+
+    def kind_of(self, context: Mapping[str, object] | None) -> Kind:
+        """See `bandits.service.features.kind_of`; () without features."""
+        return () if self.features is None else kind_of(self.features, context)
 
     def _check_money(self) -> None:
         if self.costs is None:
@@ -97,10 +123,14 @@ class Experiment(BaseModel):
         if self.sampling != "thompson" or self.better != "higher":
             raise ValueError("costs: they need sampling 'thompson' and better 'higher'")
         if self.budget is not None:
-            cost = np.array([self.costs[arm] for arm in self.arms])
-            least = float(cheapest_only(cost, self.floor_of(len(self.arms))) @ cost)
-            if self.budget < least:
-                raise ValueError(f"budget: with the floor a decision costs {least:g} at least")
+            cost, cheapest = self._cheapest(self.costs)
+            if self.budget < cheapest @ cost:
+                raise ValueError(f"budget: with the floor a decision costs {cheapest @ cost:g} at least")
+
+    def _cheapest(self, costs: Mapping[str, float]) -> tuple[Floats, Floats]:
+        """Cost of each arm, and the shares that cost least."""
+        cost = np.array([costs[arm] for arm in self.arms])
+        return cost, cheapest_only(cost, self.floor_of(len(self.arms)))
 
     def terms(self, arms: Sequence[str]) -> Terms | None:
         """What showing these arms costs, the budget left out; ``None`` without costs."""
@@ -114,11 +144,10 @@ class Experiment(BaseModel):
         equal = np.full(len(self.arms), 1.0 / len(self.arms))
         if self.costs is None or self.budget is None:
             return tuple(equal.tolist())
-        cost = np.array([self.costs[arm] for arm in self.arms])
-        least = cheapest_only(cost, self.floor_of(len(self.arms)))
-        spare, needed = self.budget - least @ cost, equal @ cost - least @ cost
+        cost, cheapest = self._cheapest(self.costs)
+        spare, needed = self.budget - cheapest @ cost, equal @ cost - cheapest @ cost
         part = 1.0 if needed <= spare else float(spare / needed)
-        return tuple((part * equal + (1.0 - part) * least).tolist())
+        return tuple((part * equal + (1.0 - part) * cheapest).tolist())
 
     def floor_of(self, active: int) -> float:
         """The floor with ``active`` arms in the race; arms that joined later never push the sum above 1."""
@@ -151,13 +180,19 @@ class Experiment(BaseModel):
 
 def _problem(detail: dict[str, object]) -> Problem:
     place = detail["loc"]
-    field = ".".join(str(part) for part in place) if isinstance(place, tuple) else ""
+    words = [str(part) for part in place] if isinstance(place, tuple) else []
+    if words[:1] == ["features"]:
+        del words[2:3]  # pydantic names the type of the feature there
+    field = ".".join(words)
     message = str(detail["msg"]).removeprefix("Value error, ")
     if not field and ": " in message:
         field, message = message.split(": ", 1)
+    known = FEATURE_FIELDS if words[:1] == ["features"] else tuple(Experiment.model_fields)
     remedies = {
         "missing": f"Add '{field}'",
-        "extra_forbidden": f"Remove it; known fields are {', '.join(Experiment.model_fields)}",
+        "extra_forbidden": f"Remove it; known fields are {', '.join(known)}",
+        "union_tag_not_found": 'Add "type": "category", "number" or "flag"',
+        "union_tag_invalid": 'Use "type": "category", "number" or "flag"',
     }
     found = "" if detail["type"] == "missing" or isinstance(detail["input"], dict) else shorten(detail["input"])
     return Problem(

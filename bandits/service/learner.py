@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bandits.drift import learn_half_life
-from bandits.foresight import Learnt, foresighted, usable_share
-from bandits.propensity import best_arm, top_two, with_floor
+from bandits.foresight import Learnt
+from bandits.propensity import best_arm
 from bandits.revenue import NormalMean
 from bandits.rewards import BetaBernoulli, Floats, GammaPoisson
+from bandits.sampling import sampled_shares
 from bandits.service.buckets import DAY, HITS, HOUR, MINUTE, SHOWN, SQUARES, TOTAL, Edges, Memory
 from bandits.service.commit import OLDEST_S
+from bandits.service.context_learner import ContextMemories, Trust, contextual_policy
 from bandits.service.desk import id_at
 from bandits.service.experiment import Experiment
 from bandits.service.policy import Policy
@@ -47,32 +50,42 @@ class Learner:
 
     def __init__(self, store: Store, *, settle_s: float = SETTLED_S) -> None:
         self._store, self._settle_s = store, settle_s
-        self._memory: dict[str, Memory] = {}
+        self._memory: dict[str, Memory[str]] = {}
+        self._contexts = ContextMemories()
         self._edges = Edges()
         self._upto = self._seen = 0
 
     def step(self, now: float | None = None) -> list[Policy]:
         """Read what is new and publish what changed; gives the versions published."""
         now = time.time() if now is None else now
+        experiments = self._store.experiments()
+        self._contexts.know(experiments)
         self._read(now)
         published = []
-        for experiment in self._store.experiments():
+        for experiment in experiments:
             memory = self._memory.get(experiment.experiment_id)
             if memory is None:
                 continue
             current = self._store.policy(experiment.experiment_id)
             policy = next_policy(experiment, current, memory, now)
+            changed = _differs(current, policy)
+            if experiment.features is not None:
+                trust = _trust(experiment, current.names, memory, now)
+                seen = self._contexts.evidence(experiment, current.names, trust, now)
+                policy, changed = contextual_policy(experiment, current, policy, seen)
             # where an arm was paused meanwhile the version is taken, and the next step takes it into account
-            if _differs(current, policy) and self._store.publish(policy):
+            if changed and self._store.publish(policy):
                 published.append(policy)
         return published
 
     def _read(self, now: float) -> None:
         for memory in self._memory.values():
             memory.fold(now)
+        self._contexts.fold(now)
         self._edges = Edges.at(now)
         upto = id_at(int((now - self._settle_s) * 1e3)) - 1
         # a log that is read for the first time is counted by the day where it is old: what comes back stays small
+        after = self._upto
         for end_s, length in ((self._edges.day, DAY), (self._edges.hour, HOUR), (None, MINUTE)):
             end = upto if end_s is None else min(id_at(end_s * 1000) - 1, upto)
             if end > self._upto:
@@ -80,6 +93,7 @@ class Learner:
                     memory = self._memory_of(tally.experiment_id)
                     memory.add_decisions(tally.arm_id, tally.bucket * length, tally.decisions)
                 self._upto = end
+        self._contexts.count(self._store, after, self._upto)
         while True:
             rewards = self._store.seen_rewards(self._seen, int((now - self._settle_s) * _US), _CHUNK)
             for reward in rewards:
@@ -87,16 +101,17 @@ class Learner:
                 came = reward.ts if reward.ts >= reward.decided else reward.received
                 memory = self._memory_of(reward.experiment_id)
                 memory.add_reward(reward.arm_id, reward.decided, came, reward.value)
+                self._contexts.add_reward(reward, came)
             if rewards:
                 self._seen = rewards[-1].seq
             if len(rewards) < _CHUNK:
                 return
 
-    def _memory_of(self, experiment_id: str) -> Memory:
+    def _memory_of(self, experiment_id: str) -> Memory[str]:
         return self._memory.setdefault(experiment_id, Memory(edges=self._edges))
 
 
-def next_policy(experiment: Experiment, current: Policy, memory: Memory, now: float) -> Policy:
+def next_policy(experiment: Experiment, current: Policy, memory: Memory[str], now: float) -> Policy:
     """The version after ``current``: posteriors, exact P(best), floor; paused arms get nothing."""
     names = [arm.arm_id for arm in current.arms if arm.active]
     evidence, pending = _evidence(experiment, names, memory, now)
@@ -120,7 +135,7 @@ def next_policy(experiment: Experiment, current: Policy, memory: Memory, now: fl
 
 
 def _propensity(
-    experiment: Experiment, evidence: Learnt, pending: Floats, p_best: Floats, memory: Memory
+    experiment: Experiment, evidence: Learnt, pending: Floats, p_best: Floats, memory: Memory[str]
 ) -> tuple[Floats, str]:
     """Shares of the arms that run, and the reason that goes into the policy."""
     floor = experiment.floor_of(len(p_best))
@@ -131,20 +146,17 @@ def _propensity(
             # the cheap arms were paused: what costs least is as near to the budget as it gets, and the policy says so
             return least, "over_budget"
         return paid_traffic(evidence, replace(terms, budget=experiment.budget), floor=floor).propensity, "learned"
-    if experiment.sampling == "foresight":
-        decided = sum(values[SHOWN] for values in memory.counts.values())
-        share = usable_share(decided=decided, pending=float(pending.sum()), horizon=experiment.horizon)
-        return with_floor(foresighted(evidence, pending, share, better=experiment.better), floor), "learned"
-    return with_floor(top_two(p_best) if experiment.sampling == "top_two" else p_best, floor), "learned"
+    shares = sampled_shares(
+        evidence, experiment.sampling, floor=floor, better=experiment.better, p_best=p_best, pending=pending,
+        decided=sum(values[SHOWN] for values in memory.counts.values()), horizon=experiment.horizon,
+    )  # fmt: skip
+    return shares, "learned"
 
 
-def _evidence(experiment: Experiment, names: list[str], memory: Memory, now: float) -> tuple[Learnt, Floats]:
+def _evidence(experiment: Experiment, names: list[str], memory: Memory[str], now: float) -> tuple[Learnt, Floats]:
     """What is believed, and by arm how many decisions' rewards are still under way."""
-    arm, middle, counts = memory.table(names)
-    age_h = np.maximum(now - middle, 0.0) / HOUR
-    half_life = _half_life(experiment, len(names), arm, middle, counts)
-    trust = np.ones(len(arm)) if half_life is None else 0.5 ** (age_h / 24.0 / half_life)
-    arrived = np.asarray(memory.delay(now).weight(age_h))
+    arm, middle, counts = memory.table(names, now)
+    trust, arrived = _trust(experiment, names, memory, now)(middle)
 
     def summed(column: int) -> Floats:
         return np.bincount(arm, trust * counts[:, column], len(names))
@@ -158,6 +170,20 @@ def _evidence(experiment: Experiment, names: list[str], memory: Memory, now: flo
     if experiment.reward == "count":
         return GammaPoisson(arms=tuple(names), events=total, exposure=exposure), pending
     return NormalMean(arms=tuple(names), total=total, squares=summed(SQUARES), exposure=exposure), pending
+
+
+def _trust(experiment: Experiment, names: Sequence[str], memory: Memory[str], now: float) -> Trust:
+    """How much evidence of an age counts, and what share of its rewards has come."""
+    arm, middle, counts = memory.table(names, now)
+    half_life = _half_life(experiment, len(names), arm, middle, counts)
+    delay = memory.delay(now)
+
+    def trust(middle: Floats) -> tuple[Floats, Floats]:
+        age_h = np.maximum(now - middle, 0.0) / HOUR
+        kept = np.ones(len(middle)) if half_life is None else 0.5 ** (age_h / 24.0 / half_life)
+        return kept, np.asarray(delay.weight(age_h))
+
+    return trust
 
 
 def _half_life(
@@ -174,7 +200,7 @@ def _half_life(
     return learn_half_life(table[..., 0], table[..., 1])
 
 
-def _by_arm(memory: Memory, column: int) -> dict[str, float]:
+def _by_arm(memory: Memory[str], column: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for (arm, _), values in memory.counts.items():
         found[arm] = found.get(arm, 0.0) + values[column]

@@ -8,6 +8,8 @@ from bisect import bisect_right
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
+from bandits.service.context_model import ContextModel
+from bandits.service.requests import DecideRequest
 from measurement.errors import InputError
 
 _TWO_53 = 2.0**-53
@@ -20,7 +22,7 @@ class ArmState:
     Attributes
     ----------
     propensity
-        Probability of being shown; 0 while paused.
+        Probability of being shown; 0 while paused. With features: on average over the people seen.
     active
         Whether it may be shown.
     decisions, rewards, mean, p_best
@@ -47,12 +49,15 @@ class Policy:
     reason
         What made it: ``"start"``, ``"learned"``, ``"paused"``, ``"resumed"``, ``"joined"``; ``"over_budget"``: learnt,
         but not even the cheapest arms that run keep to the budget.
+    model
+        Of an experiment with features, once something is learnt: shares are then worked out for each person.
     """
 
     experiment_id: str
     version: int
     arms: tuple[ArmState, ...]
     reason: str
+    model: ContextModel | None = None
 
     @classmethod
     def start(cls, experiment_id: str, arms: tuple[str, ...], shares: tuple[float, ...] | None = None) -> Self:
@@ -126,7 +131,24 @@ class Policy:
     def loads(cls, text: str) -> Self:
         """Inverse of `dumps`."""
         raw = json.loads(text)
-        return cls(**(raw | {"arms": tuple(ArmState(**arm) for arm in raw["arms"])}))
+        model = raw.get("model")
+        return cls(
+            experiment_id=raw["experiment_id"], version=raw["version"], reason=raw["reason"],
+            arms=tuple(ArmState(**arm) for arm in raw["arms"]),
+            model=None if model is None else ContextModel.from_dict(model),
+        )  # fmt: skip
+
+
+def unit_key(seed: int, policy: Policy) -> bytes:
+    """Key of the hash that assigns units in one version."""
+    return hashlib.sha256(f"{seed}|{policy.experiment_id}|{policy.version}".encode()).digest()
+
+
+def unit_number(key: bytes, unit: str) -> float:
+    """A number in [0, 1) that belongs to the unit under this key."""
+    digest = hashlib.blake2b(unit.encode(), digest_size=8, key=key).digest()
+    # 53 bits make a float below 1 exactly
+    return (int.from_bytes(digest, "big") >> 11) * _TWO_53
 
 
 class ServedPolicy:
@@ -151,7 +173,7 @@ class ServedPolicy:
     def __init__(self, policy: Policy, *, seed: int) -> None:
         self.policy, self.version = policy, policy.version
         self.arms, self.propensity = policy.names, [arm.propensity for arm in policy.arms]
-        self.key = hashlib.sha256(f"{seed}|{policy.experiment_id}|{policy.version}".encode()).digest()
+        self.key = unit_key(seed, policy)
         self.upto: list[float] = []
         total = 0.0
         for share in self.propensity:
@@ -167,6 +189,9 @@ class ServedPolicy:
 
     def choose(self, unit: str) -> int:
         """Index of the arm for a unit: always the same in this version."""
-        digest = hashlib.blake2b(unit.encode(), digest_size=8, key=self.key).digest()
-        # 53 bits make a float below 1 exactly
-        return bisect_right(self.upto, (int.from_bytes(digest, "big") >> 11) * _TWO_53)
+        return bisect_right(self.upto, unit_number(self.key, unit))
+
+    def decide(self, request: DecideRequest) -> tuple[str, float, bytes]:
+        """Arm, propensity and the end of the answer; the context plays no part."""
+        arm = self.choose(request.unit_id)
+        return self.arms[arm], self.propensity[arm], self.tails[arm]

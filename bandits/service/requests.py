@@ -7,7 +7,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from bandits.service.experiment import LONGEST_NAME
+from bandits.service.names import LONGEST_NAME
 from measurement.errors import InputError, LiftwerkError
 
 MOST_CONTEXT = 50
@@ -19,11 +19,12 @@ _DAY = 86_400.0
 
 
 class DecideRequest(NamedTuple):
-    """``POST /v1/decide``; ``context`` is JSON text, ``None`` where there is none."""
+    """``POST /v1/decide``; ``context`` as it was sent and as JSON text, ``None`` where there is none."""
 
     experiment_id: str
     unit_id: str
     context: str | None
+    fields: dict[str, object] | None = None
 
 
 class RewardRequest(NamedTuple):
@@ -60,7 +61,7 @@ def read_decide(body: bytes) -> DecideRequest:
         raise _unknown(raw, _DECIDE)
     context = raw.get("context")
     return DecideRequest(
-        name_of(raw, "experiment_id"), name_of(raw, "unit_id"), None if context is None else _context(context)
+        name_of(raw, "experiment_id"), name_of(raw, "unit_id"), None if context is None else _context(context), context
     )
 
 

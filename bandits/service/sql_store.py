@@ -16,6 +16,7 @@ from bandits.service.store import (
     RewardOutcome,
     RewardRow,
     SeenReward,
+    ShownRow,
     StoreError,
     Tally,
     decision_number,
@@ -29,7 +30,9 @@ _INSERT_REWARD = """INSERT INTO rewards (decision_id, reward_key, decision, ts, 
 _ADVANCE = "UPDATE current_policies SET version = ?, content = ? WHERE experiment_id = ? AND version = ?"
 _TALLIES = """SELECT experiment_id, arm_id, ts / ?, count(*) FROM decisions
     WHERE id > ? AND id <= ? GROUP BY 1, 2, 3"""
-_SEEN = """SELECT r.seq, d.id, d.experiment_id, d.arm_id, d.ts, r.ts, r.value, r.received
+_SHOWN = """SELECT id, experiment_id, arm_id, ts, context FROM decisions
+    WHERE id > ? AND id <= ? AND experiment_id IN ({}) ORDER BY id LIMIT ?"""
+_SEEN = """SELECT r.seq, d.id, d.experiment_id, d.arm_id, d.ts, r.ts, r.value, r.received, d.context
     FROM rewards r JOIN decisions d ON d.id = r.decision WHERE r.seq > ? ORDER BY r.seq LIMIT ?"""
 
 
@@ -186,6 +189,11 @@ class SqlStore(ABC):
         """See `Store.tallies`."""
         rows = self._rows(_TALLIES, (bucket_us, after, upto))
         return [Tally(str(row[0]), str(row[1]), int(row[2]), int(row[3])) for row in rows]
+
+    def shown(self, experiments: Sequence[str], after: int, upto: int, limit: int) -> list[ShownRow]:
+        """See `Store.shown`."""
+        text = _SHOWN.format(", ".join("?" * len(experiments)))
+        return [ShownRow(*row) for row in self._rows(text, (after, upto, *experiments, limit))]
 
     def seen_rewards(self, after: int, received_before: int, limit: int) -> list[SeenReward]:
         """See `Store.seen_rewards`."""

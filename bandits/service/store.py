@@ -46,6 +46,16 @@ class Tally(NamedTuple):
     decisions: int
 
 
+class ShownRow(NamedTuple):
+    """A decision with its context; ``ts`` in microseconds."""
+
+    id: int
+    experiment_id: str
+    arm_id: str
+    ts: int
+    context: str | None
+
+
 class SeenReward(NamedTuple):
     """A reward with its decision; times in microseconds."""
 
@@ -57,6 +67,7 @@ class SeenReward(NamedTuple):
     ts: int
     value: float
     received: int
+    context: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +135,10 @@ class Store(Protocol):
 
     def tallies(self, after: int, upto: int, bucket_us: int) -> list[Tally]:
         """Decisions with ``after`` < id ≤ ``upto``, counted by experiment, arm and bucket of time."""
+        ...
+
+    def shown(self, experiments: Sequence[str], after: int, upto: int, limit: int) -> list[ShownRow]:
+        """Decisions of some experiments with ``after`` < id ≤ ``upto``, in order, at most ``limit``."""
         ...
 
     def seen_rewards(self, after: int, received_before: int, limit: int) -> list[SeenReward]:

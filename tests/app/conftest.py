@@ -57,17 +57,19 @@ def own_copy(workspace: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Draw a page of a workspace and give back everything it says; fails on any exception."""
+    """Draw a page of a workspace, type into its fields, and give back everything it says; fails on any exception."""
     from streamlit.testing.v1 import AppTest
     from streamlit.util import calc_hash
 
-    def draw(folder: Path, path: str = "", language: str = "en") -> str:
+    def draw(folder: Path, path: str = "", language: str = "en", typed: Mapping[str, str] | None = None) -> str:
         monkeypatch.setenv(WORKSPACE_VARIABLE, str(folder))
         test = AppTest.from_file(str(MAIN_SCRIPT), default_timeout=60)
         test.query_params["lang"] = language
         if path:
             test._page_hash = calc_hash(path)
         test.run()
+        for field, text in (typed or {}).items():
+            test.text_input(field).set_value(text).run()
         assert not test.exception, [error.message for error in test.exception]
         parts = [str(element.proto.body) for element in test.get("html")]
         parts += [str(element.proto.label) for element in test.get("expander")]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from app.addresses import ADDRESSES, address
 
@@ -37,7 +38,7 @@ class Visit:
     def open(self, url: str) -> None:
         self.page.goto(url)
         self.page.wait_for_selector("h1.lw-headline", timeout=60_000)
-        self.page.wait_for_selector(".js-plotly-plot .main-svg, .lw-table", timeout=60_000)
+        self.page.wait_for_selector(".js-plotly-plot .main-svg, .lw-table, .lw-state", timeout=60_000)
         self.page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
 
     def strangers(self, url: str) -> list[str]:
@@ -67,10 +68,10 @@ def test_the_first_screen_answers_the_question(
         "(() => { const t = document.querySelector('.lw-scroll'); return [t.scrollWidth, t.clientWidth]; })()"
     )
     assert table[0] <= table[1], "the table is clipped"
-    page.wait_for_selector(".js-plotly-plot .main-svg", timeout=60_000)
+    page.wait_for_selector(".lw-rows .lw-name", timeout=60_000)
     paper = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     assert paper == {"light": "rgb(252, 251, 248)", "dark": "rgb(20, 24, 27)"}[mode]
-    ink = page.evaluate("getComputedStyle(document.querySelector('.js-plotly-plot .ytick text')).fill")
+    ink = page.evaluate("getComputedStyle(document.querySelector('.lw-rows .lw-name')).color")
     assert ink == {"light": "rgb(27, 33, 38)", "dark": "rgb(233, 230, 223)"}[mode]
     assert visit.errors == []
     assert visit.strangers(address) == []
@@ -102,6 +103,24 @@ def test_a_download_is_the_file_of_the_export(browser: Any, address: str, worksp
         visit.page.get_by_text("Decision as JSON").click()
     assert waiting.value.suggested_filename == "liftwerk_2026-W48_decision.json"
     assert Path(waiting.value.path()).read_bytes() == (workspace / "exports/2026-W48/decision.json").read_bytes()
+    visit.context.close()
+
+
+def test_a_drawing_is_saved_as_a_picture_and_plotly_is_read_ahead(browser: Any, address: str) -> None:
+    visit = Visit(browser, "light", (1440, 900))
+    visit.open(address)
+    with visit.page.expect_download() as waiting:
+        visit.page.locator(".lw-picture").first.click()
+    assert waiting.value.suggested_filename == "liftwerk_marginal_roas.png"
+    with Image.open(waiting.value.path()) as picture:
+        shown = visit.page.locator(".lw-rows").first.bounding_box()
+        assert shown is not None
+        assert picture.size[0] == pytest.approx(2 * (shown["width"] + 32), abs=2)
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20) or []}
+    assert {(252, 251, 248), (31, 95, 168)} <= colours, "paper and the blue of channels that get more"
+    visit.page.wait_for_timeout(1500)
+    assert any("PlotlyChart" in request for request in visit.requests)
+    assert visit.errors == []
     visit.context.close()
 
 

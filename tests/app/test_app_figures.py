@@ -11,7 +11,6 @@ from app.figures.bars import bars
 from app.figures.budget import PlaneWords, Spot, Stair, frontier_line, heat_map, waterfall
 from app.figures.canvas import Style, label_dates, padded, spread, thin, ticks
 from app.figures.curves import CurveWords, response_curve
-from app.figures.intervals import Reference, Row, interval_rows
 from app.figures.timelines import AxisWords, LineNames, Window, against_model, cumulative, stacked, trend
 from app.theme import DARK, LIGHT
 from app.units import short_money, writer
@@ -28,7 +27,6 @@ SERIES = pd.DataFrame(
 
 
 def _all_figures(style: Style) -> dict[str, go.Figure]:
-    rows = [Row(name="TV", value=1.2, lower=0.8, upper=1.9, colour="#123456")]
     grid = np.linspace(0, 100, 20)
     curve = pd.DataFrame({"spend": grid, "mean": np.sqrt(grid), "lower": 0.0, "upper": np.sqrt(grid) + 1})
     kpi = pd.DataFrame(
@@ -47,9 +45,6 @@ def _all_figures(style: Style) -> dict[str, go.Figure]:
         "frontier": frontier_line(frontier, style, plane, spots, x="total", y="outcome"),
         "waterfall": waterfall(stairs, style, start=("W47", 100.0), end=("W48", 107.0), title="Ergebnis, EUR"),
         "heat": heat_map(geos, style, x="Region", title="Änderung, EUR"),
-        "intervals": interval_rows(
-            rows, style, title="ROAS", text=GERMAN.number, reference=Reference(value=1.0, text="Schwelle")
-        ),
         "bars": bars([("A", 0.7), ("B", 0.3)], style, title="Anteil, %", text=GERMAN.percent),
         "curve": response_curve(
             curve, style, CurveWords(x="Ausgaben", y="Ergebnis", today="heute", proposed="neu"), today=20, proposed=40
@@ -70,7 +65,7 @@ def test_a_figure_names_its_axes_and_has_no_holes_in_its_layout(name: str) -> No
     has_categories = figure.layout.yaxis.categoryarray is not None
     assert has_categories or any(note.name == "y title" and note.text for note in figure.layout.annotations)
     assert "NaN" not in figure.to_json()
-    assert all(np.isfinite(figure.layout.xaxis.range)) if name in ("intervals", "bars", "curve") else True
+    assert all(np.isfinite(figure.layout.xaxis.range)) if name in ("bars", "curve") else True
 
 
 def test_german_figures_use_german_separators_and_words() -> None:

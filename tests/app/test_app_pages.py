@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -110,6 +111,18 @@ def test_an_empty_workspace_names_the_command(
     said = open_page(empty_workspace, path, language)
     assert title in said
     assert command in said
+
+
+def test_before_the_first_decision_a_failed_fit_and_what_can_be_read_are_named(
+    open_page: Draw, sick_workspace: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(sick_workspace, tmp_path / "copy"))
+    shutil.rmtree(copy / "exports")
+    said = open_page(copy, "", "de")
+    assert "Noch keine Entscheidung" in said
+    assert "Nicht danach handeln" in said
+    assert "Ketten stimmen überein (R-hat)" in said
+    assert "Schon ausgewertet: Media-Mix, Geo-Tests, Werbemittel und Content-Pipeline." in said
 
 
 def test_an_unhealthy_week_says_do_not_act_with_the_remedy(open_page: Draw, sick_workspace: Path) -> None:
@@ -383,3 +396,20 @@ def test_a_stopped_canary_is_the_headline_of_its_page(open_page: Draw, own_copy:
     said = open_page(own_copy, "content-pipeline", "de")
     assert "Angehaltene Canarys: 1" in said
     assert "seit 14.11.2026, 09:00 UTC" in said
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "said"),
+    [
+        ("de", "244.000,00", "Gesamtbudget 244.000\xa0€"),
+        ("de", "250000", "Gesamtbudget 250.000\xa0€"),
+        ("de", "244000.50", "„244000.50“ ist kein Betrag. Bitte so schreiben: 1.234,50."),
+        ("de", "0", "Bitte zwischen 1\xa0€ und"),
+        ("en", "1.234,50", "“1.234,50” is not an amount. Write it like 1,234.50."),
+        ("en", "<b>x</b>", "“&lt;b&gt;x&lt;/b&gt;” is not an amount"),
+    ],
+)
+def test_the_planner_reads_amounts_in_the_pages_language(
+    open_page: Draw, workspace: Path, language: str, typed: str, said: str
+) -> None:
+    assert said in open_page(workspace, "planner", language, {f"planner_total_{language}": typed})

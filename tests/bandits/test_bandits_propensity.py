@@ -98,6 +98,27 @@ def test_counts_and_amounts_agree_with_sampling(make, better):
     assert best_arm(posterior, better=better).p_best == pytest.approx(expected, abs=0.008)
 
 
+@pytest.mark.parametrize("better", ["higher", "lower"])
+@pytest.mark.parametrize("kind", ["rates", "counts"])
+def test_arms_that_are_alike_are_worked_out_once_and_right(kind, better):
+    """Beside the same arms told apart by a hair, which are worked out one by one."""
+    rng = np.random.default_rng(3)
+    total, shown = rng.integers(0, 3, 40).astype(float), np.full(40, 30.0)
+    names, hair = tuple(map(str, range(40))), np.arange(40) * 1e-11
+
+    def best(more):
+        if kind == "rates":
+            return best_arm(BetaBernoulli(arms=names, successes=total, exposure=shown + more), better=better)
+        return best_arm(GammaPoisson(arms=names, events=total, exposure=shown + more), better=better)
+
+    one, each = best(0.0), best(hair)
+    np.testing.assert_allclose(one.p_best, each.p_best, atol=1e-9)
+    np.testing.assert_allclose(one.expected_loss, each.expected_loss, atol=1e-9)
+    assert len(set(one.p_best)) == 3
+    nothing = best_arm(BetaBernoulli.empty(names, prior=(1.0, 50.0)), better=better)
+    np.testing.assert_allclose(nothing.p_best, 1.0 / 40.0, rtol=1e-12)
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 10**6), st.floats(0, 1)), min_size=2, max_size=25),
     st.floats(0, 0.04),

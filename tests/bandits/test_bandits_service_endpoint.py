@@ -278,7 +278,26 @@ ANYTHING = st.recursive(
 )
 FIELDS = st.sampled_from(
     ["experiment_id", "unit_id", "context", "decision_id", "value", "ts", "arms", "reward", "floor", "arm_id",
-     "half_life_days", "window_hours", "sampling", "better"]
+     "half_life_days", "window_hours", "sampling", "better", "features", "model"]
+)  # fmt: skip
+FEATURES = {
+    "device": {"type": "category", "levels": ["mobile", "desktop"]}, "age": {"type": "number", "low": 18, "high": 80},
+    "customer": {"type": "flag", "default": False},
+}  # fmt: skip
+CONTEXTS = st.fixed_dictionaries(
+    {"device": st.sampled_from(["mobile", "desktop"]) | ANYTHING, "age": st.integers() | st.floats() | ANYTHING},
+    optional={"customer": st.booleans() | ANYTHING},
+)
+DECLARED = st.dictionaries(
+    st.text(max_size=12),
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["category", "number", "flag"]) | ANYTHING},
+        optional={
+            "levels": st.lists(st.text(max_size=5), max_size=4) | ANYTHING, "low": st.floats() | ANYTHING,
+            "high": st.floats() | ANYTHING, "steps": st.integers() | ANYTHING, "default": ANYTHING,
+        },
+    ),
+    max_size=4,
 )  # fmt: skip
 BODIES = st.one_of(
     st.binary(max_size=300),
@@ -288,6 +307,13 @@ BODIES = st.one_of(
     st.fixed_dictionaries({"experiment_id": st.just("e"), "unit_id": st.text()}, optional={"context": ANYTHING}).map(
         lambda raw: json.dumps(raw).encode()
     ),
+    st.fixed_dictionaries({"experiment_id": st.just("c"), "unit_id": st.text(), "context": CONTEXTS}).map(
+        lambda raw: json.dumps(raw).encode()
+    ),
+    st.fixed_dictionaries(
+        {"experiment_id": st.text(min_size=1), "arms": st.just(["a", "b"]), "features": DECLARED | ANYTHING},
+        optional={"model": ANYTHING, "reward": st.sampled_from(["rate", "count", "amount"])},
+    ).map(lambda raw: json.dumps(raw).encode()),
     st.fixed_dictionaries({"decision_id": st.text(), "value": ANYTHING}, optional={"ts": ANYTHING}).map(
         lambda raw: json.dumps(raw).encode()
     ),
@@ -304,6 +330,8 @@ METHODS = st.sampled_from(["POST", "GET", "PUT", "HEAD", "DELETE", "PATCH", "OPT
 def test_no_request_makes_it_fail(tmp_path_factory, requests):
     async def run():
         async with serving(tmp_path_factory.mktemp("fuzz")) as app:
+            spec = {"experiment_id": "c", "arms": ["a", "b"], "features": FEATURES}
+            assert (await call(app, "/v1/experiments", spec)).status == 201
             return [await call(app, path, body, method=method) for method, path, body in requests]
 
     for answer in asyncio.run(run()):

@@ -99,7 +99,9 @@ async def _load(port: int, seconds: float, connections: int, then) -> set[str]:
             count = 0
             try:
                 while time.monotonic() < end:
-                    body = b'{"experiment_id":"e","unit_id":"u%d-%d"}' % (number, count)
+                    body = b'{"experiment_id":"e","unit_id":"u%d-%d","context":{"device":"%s"}}' % (
+                        number, count, (b"mobile", b"desktop")[count % 2],
+                    )  # fmt: skip
                     count += 1
                     writer.write(
                         b"POST /v1/decide HTTP/1.1\r\nhost: x\r\nx-api-key: %s\r\ncontent-length: %d\r\n\r\n%s"

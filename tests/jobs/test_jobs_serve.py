@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.jobs.conftest import call
 from tests.jobs.serve_load import Service
 
 SPEC = {"experiment_id": "e", "arms": ["a", "b", "c"]}
+CONTEXTUAL = SPEC | {"features": {"device": {"type": "category", "levels": ["mobile", "desktop"]}}}
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="inherited sockets")
 
@@ -38,9 +40,9 @@ def test_a_clean_stop_under_load_loses_nothing_that_was_answered(root):
     assert answered <= service.logged()
 
 
-def _killed(root: Path, *words: str) -> None:
+def _killed(root: Path, *words: str, spec: dict[str, object] = SPEC) -> None:
     service = Service(root, *words)
-    assert service.request("POST", "/v1/experiments", SPEC)[0] in (200, 201)
+    assert service.request("POST", "/v1/experiments", spec)[0] in (200, 201)
     answered = service.load(1.0, then=service.kill)
     assert len(answered) > 20
     missing = answered - service.logged()
@@ -53,9 +55,39 @@ def test_kill_9_under_load_loses_nothing_that_was_answered(root):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_twenty_kills_under_load_lose_nothing_that_was_answered(root, workers):
+@pytest.mark.parametrize("spec", [SPEC, CONTEXTUAL])
+def test_twenty_kills_under_load_lose_nothing_that_was_answered(root, workers, spec):
     for _ in range(20):
-        _killed(root, "--workers", workers)
+        _killed(root, "--workers", workers, "--refresh", "0.2", spec=spec)
+
+
+@pytest.mark.slow
+def test_a_contextual_experiment_learns_and_goes_on_after_a_kill(root):
+    service = Service(root, "--refresh", "0.2")
+    service.request("POST", "/v1/experiments", CONTEXTUAL)
+
+    def decide(number: int, device: str) -> dict[str, object]:
+        body = {"experiment_id": "e", "unit_id": f"u{number}", "context": {"device": device}}
+        status, answer = service.request("POST", "/v1/decide", body)
+        assert status == 200
+        return json.loads(answer)
+
+    for number in range(240):
+        device = ("mobile", "desktop")[number % 2]
+        answer = decide(number, device)
+        value = float((answer["arm_id"], device) in (("a", "mobile"), ("b", "desktop")))
+        assert service.request("POST", "/v1/reward", {"decision_id": answer["decision_id"], "value": value})[0] == 200
+    service.kill()
+    service = Service(root, "--refresh", "0.2")  # learns from what the killed one logged
+    for _ in range(300):  # the newest ten seconds are left alone
+        policy = json.loads(service.request("GET", "/v1/experiments/e")[1])["policy"]
+        if policy["arms"][2]["propensity"] < 0.05:
+            break
+        time.sleep(0.2)
+    shown = {device: [decide(number, device)["arm_id"] for number in range(40)] for device in ("mobile", "desktop")}
+    assert service.stop() == 0
+    assert shown["mobile"].count("a") > 30
+    assert shown["desktop"].count("b") > 30
 
 
 def test_learning_pausing_and_the_way_to_the_weekly_job(root):

@@ -10,7 +10,7 @@ from mmm.channel_spec import ChannelModel, Prior
 from mmm.collapsed import draw_linear
 from mmm.collapsed_kernel import draw_coefficients, log_density
 from mmm.contributions import channel_totals, geo_parts
-from mmm.kernel_arrays import new_work
+from mmm.kernel_arrays import SHOCK, new_work
 from mmm.lift_fit import predicted_lifts
 from mmm.media_response import collect_draws
 from mmm.spec import ModelSpec
@@ -71,6 +71,21 @@ def test_density_is_the_dense_marginal_likelihood(problem, case):
         value = _value(found, point)
         gaps.append(value - expected - log_prior(found, point))
     np.testing.assert_allclose(gaps, gaps[0], atol=1e-8 * max(abs(value), 100.0))
+
+
+@pytest.mark.parametrize("case", ["defaults", "Gaussian process, Student-t"])
+def test_small_shocks_take_no_digits_off_the_density(problem, case):
+    """Columns and shocks are one series, whose prior precision grows without bound as the shocks vanish."""
+    found = problem(case)
+    point, gaps = np.random.default_rng(9).normal(0.0, 0.5, found.size), []
+    for sd in (1e-2, 1e-3, 1e-4):
+        place = found.data.blocks[SHOCK]
+        point[place] = (np.log(sd) - found.data.centre[place]) / found.data.spread[place]
+        full = dense(found, point)
+        covariance = (full.basis * full.prior**2) @ full.basis.T + np.diag(full.noise**2)
+        expected = multivariate_normal.logpdf(full.observed, full.basis @ full.centre, covariance)
+        gaps.append(_value(found, point) - expected - log_prior(found, point))
+    np.testing.assert_allclose(gaps, gaps[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("case", CASES)

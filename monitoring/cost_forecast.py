@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 FORECAST_COLUMNS = ("month", "team", "through", "spent", "forecast", "lower", "upper", "level", "budget")
@@ -78,8 +78,8 @@ def month_end(cost: pd.Series[float], month: pd.Period, level: float = 0.9) -> M
     off = past / (past.mean() * factor[weekday[-_WINDOW:]]) - 1.0
     error, free = _past_error(values, weekday, len(coming))
     within = _relative_error(off, len(coming), used)
-    now = within * float(stats.t.ppf(0.5 + level / 2.0, max(len(past) - used, 1)))
-    before = error * float(stats.t.ppf(0.5 + level / 2.0, free))
+    now = within * float(special.stdtrit(max(len(past) - used, 1), 0.5 + level / 2.0))
+    before = error * float(special.stdtrit(free, 0.5 + level / 2.0))
     reach = expected * max(now, before)
     forecast = spent + expected
     return MonthEnd(spent=spent, forecast=forecast, lower=max(forecast - reach, spent), upper=forecast + reach)

@@ -54,6 +54,11 @@ def codes_of(column: pa.ChunkedArray, missing: str = UNKNOWN) -> Names:
     return np.array([at[name] for name in names], dtype=np.int64)[code.to_numpy()], ordered
 
 
+def renamed(names: list[str], everywhere: dict[str, int]) -> Ints:
+    """The number of each name among all those met so far; new ones are added."""
+    return np.array([everywhere.setdefault(name, len(everywhere)) for name in names], dtype=np.int64)
+
+
 def dictionary_of(column: pa.ChunkedArray) -> pa.DictionaryArray:
     """A column of text as one array of codes and names."""
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()

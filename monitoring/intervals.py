@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special  # scipy.stats takes two seconds to import
 
 Floats = NDArray[np.float64]
 
@@ -50,14 +50,23 @@ def quantile_ranks(n: NDArray[np.int64], q: float, level: float) -> tuple[Floats
 def _upper_rank(n: NDArray[np.int64], q: float, confidence: float) -> Floats:
     """Rank r + lambda such that P(quantile ≤ X(r) + lambda (X(r+1) - X(r))) is about ``confidence``."""
     # P(quantile ≤ X(r)) = P(B ≤ r-1): the last rank below the confidence and the first at or above it
-    above = stats.binom.ppf(confidence, n, q) + 1.0
+    above = _binomial_quantile(n, q, confidence) + 1.0
     below = above - 1.0
-    p_above, p_below = stats.binom.cdf(above - 1.0, n, q), stats.binom.cdf(below - 1.0, n, q)
+    p_above, p_below = special.bdtr(above - 1.0, n, q), special.bdtr(below - 1.0, n, q)
     with np.errstate(invalid="ignore", divide="ignore"):
         odds = below * (1.0 - q) * (p_above - confidence) / ((n - below) * q * (confidence - p_below))
         share = 1.0 / (1.0 + odds)
     rank = np.where(below >= 1.0, below + np.nan_to_num(share, nan=1.0), above)
     return np.where(above <= n, rank, np.nan)
+
+
+def _binomial_quantile(n: NDArray[np.int64], q: float, confidence: float) -> Floats:
+    """The least k with P(B ≤ k) ≥ confidence, B ~ Binomial(n, q)."""
+    found = np.clip(np.ceil(special.bdtrik(confidence, n, q)), 0, n)
+    # the inverse is continuous and rounded: its neighbours are asked too
+    found = np.where(special.bdtr(found, n, q) < confidence, np.minimum(found + 1.0, n), found)
+    lower = np.maximum(found - 1.0, 0.0)
+    return np.where((found > 0) & (special.bdtr(lower, n, q) >= confidence), lower, found)
 
 
 def mean_interval(total: Floats, squares: Floats, n: Floats, level: float) -> tuple[Floats, Floats]:
@@ -66,7 +75,7 @@ def mean_interval(total: Floats, squares: Floats, n: Floats, level: float) -> tu
         mean = total / n
         variance = np.maximum(squares / n - mean**2, 0.0) * n / (n - 1.0)
         reach = np.where(
-            n > 1, stats.t.ppf(0.5 + level / 2.0, np.maximum(n - 1.0, 1.0)) * np.sqrt(variance / n), np.nan
+            n > 1, special.stdtrit(np.maximum(n - 1.0, 1.0), 0.5 + level / 2.0) * np.sqrt(variance / n), np.nan
         )
     return mean - reach, mean + reach
 
@@ -79,7 +88,7 @@ def ratio_interval(sums: dict[str, Floats], level: float) -> tuple[Floats, Float
         # the residuals y - ratio·x sum to zero, so their mean square is their variance
         squares = np.maximum(sums["yy"] - 2.0 * ratio * sums["xy"] + ratio**2 * sums["xx"], 0.0)
         error = np.sqrt(squares * n / np.maximum(n - 1.0, 1.0)) / x
-        reach = np.where(n > 1, stats.t.ppf(0.5 + level / 2.0, np.maximum(n - 1.0, 1.0)) * error, np.nan)
+        reach = np.where(n > 1, special.stdtrit(np.maximum(n - 1.0, 1.0), 0.5 + level / 2.0) * error, np.nan)
     return ratio - reach, ratio + reach
 
 

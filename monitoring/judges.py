@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from measurement.checks import Check
 from monitoring.catalogue import CORRECTED
@@ -195,6 +195,8 @@ def _draws(pairs: pd.DataFrame) -> tuple[Floats, Floats]:
     """Sensitivity and false-alarm rate of each version, shape (draws, versions)."""
     if pairs.empty:
         return np.ones((1, 1)), np.zeros((1, 1))
+    from scipy import stats  # takes two seconds, and few workspaces have judges
+
     points = stats.qmc.Sobol(2 * len(pairs), scramble=False).random(_DRAWS) + 0.5 / _DRAWS
     tp, fn, fp, tn = (pairs[name].to_numpy(dtype=float) for name in ("tp", "fn", "fp", "tn"))
     return (
@@ -257,4 +259,6 @@ def _chosen(row: Mapping[Hashable, float]) -> float:
     flagged = row["flagged_share_labelled"] * labels
     others = row["flagged_share"] * judged - flagged
     table = [[flagged, labels - flagged], [others, rest - others]]
+    from scipy import stats  # takes two seconds, and few workspaces have judges
+
     return float(stats.fisher_exact(np.rint(table)).pvalue) if min(map(min, table)) >= 0 else 1.0

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from monitoring.intervals import count_interval, mean_interval, quantile_ranks, ratio_interval, wilson
+from monitoring.intervals import (
+    _binomial_quantile,
+    count_interval,
+    mean_interval,
+    quantile_ranks,
+    ratio_interval,
+    wilson,
+)
 
 
 def _days(rng, low, high, count):
@@ -79,3 +86,10 @@ def test_a_single_observation_has_no_interval():
     assert np.isnan(mean_interval(np.array([3.0]), np.array([9.0]), np.array([1.0]), 0.95)).all()
     sums = {"n": 1.0, "y": 1.0, "x": 2.0, "yy": 1.0, "xx": 4.0, "xy": 2.0}
     assert np.isnan(ratio_interval({k: np.array([v]) for k, v in sums.items()}, 0.95)).all()
+
+
+@pytest.mark.parametrize("q", [0.5, 0.05, 0.95, 0.99])
+def test_binomial_quantiles_are_those_of_scipy(q):
+    n = np.unique(np.concatenate([np.arange(1, 400), np.geomspace(400, 1e7, 200).astype(np.int64)]))
+    for confidence in (0.75, 0.95, 0.975, 0.995):
+        np.testing.assert_array_equal(_binomial_quantile(n, q, confidence), stats.binom.ppf(confidence, n, q))

@@ -88,6 +88,19 @@ def test_one_pass_gives_what_sql_gives(tmp_path, seed):
     pd.testing.assert_frame_equal(in_memory, in_files, check_dtype=False, rtol=1e-9)
 
 
+@pytest.mark.parametrize("longest", [4, 30])
+def test_outputs_whose_calls_follow_each_other_are_put_together(tmp_path, longest):
+    # in order of time, outputs cut by the row groups' ends: by steps where runs are short, by segments where not
+    rng = np.random.default_rng(longest)
+    calls = _spoilt(7).sort_values("start_ts", ignore_index=True)
+    sizes = rng.integers(2, longest, len(calls))
+    calls["output_id"] = [f"o{number}" for number in np.repeat(np.arange(len(calls)), sizes)[: len(calls)]]
+    calls.to_parquet(tmp_path / "a.parquet", row_group_size=301)
+    in_memory = content_report({"gen_call": calls}, currency="EUR").kpis()
+    in_files = content_report({"gen_call": tmp_path / "a.parquet"}, currency="EUR").kpis()
+    pd.testing.assert_frame_equal(in_memory, in_files, check_dtype=False, rtol=1e-9)
+
+
 def test_every_expression_of_calls_means_the_same_without_a_database():
     import duckdb
 

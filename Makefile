@@ -28,7 +28,7 @@ test-all: env ## everything, the slow tests too
 
 test-oidc: env ## sign-in with OpenID Connect against a provider of its own (authlib beside the environment)
 	@.uv/bin/uv pip install --quiet --python $(BIN)/python --target .oidc "authlib>=1.6" "httpx>=0.28"
-	@PYTHONPATH=.oidc $(BIN)/python -m pytest -q tests/app/test_app_oidc.py $(ARGS)
+	@PYTHONPATH="$(CURDIR)/.oidc" $(BIN)/python -m pytest -q tests/app/test_app_oidc.py $(ARGS)
 
 lint: env ## ruff, mypy --strict, the import contracts of the house
 	@$(BIN)/ruff check .

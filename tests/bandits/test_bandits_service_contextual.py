@@ -13,6 +13,7 @@ import pytest
 from scipy import special
 
 from bandits.context_fit import fit_linear, fit_logistic
+from bandits.evaluation import LoggedDecisions, evaluate_policy
 from bandits.normal_best import normal_best
 from bandits.report import creative_report
 from bandits.service.contextual import ContextualPolicy
@@ -261,3 +262,23 @@ def test_the_report_judges_every_arm_on_the_same_people(tmp_path):
     assert report.stop()["experiments"]["e"]["contextual"] is True
     assert plain.stop()["experiments"]["e"]["contextual"] is False
     assert report.daily["decisions"].sum() < 0.7 * 6000  # and says that it knows less than 6,000 decisions would tell
+
+
+def test_what_another_policy_would_have_earned_is_read_off_the_log(tmp_path):
+    store, experiment, policy = learnt(tmp_path, n=600)
+    store.close()
+    rng, served = np.random.default_rng(2), ContextualPolicy(policy, experiment, seed=4)
+    device = (rng.random(6000) < 0.3).astype(int)
+    rows = [
+        served.decide(DecideRequest("e", f"u{n}", None, {"device": ("mobile", "desktop")[d]}))[:2]
+        for n, d in enumerate(device)
+    ]
+    action = np.array(["abc".index(arm) for arm, _ in rows])
+    chance = np.array([[cross(arm, name) for arm in range(3)] for name in ("mobile", "desktop")])
+    log = LoggedDecisions(
+        action=action, reward=(rng.random(6000) < chance[device, action]).astype(float),
+        propensity=np.array([propensity for _, propensity in rows]), policy=np.eye(3)[device],
+    )  # fmt: skip
+    value = evaluate_policy(log, estimator="ipw", seed=0).estimate
+    assert value.interval.lower < 0.7 * 0.12 + 0.3 * 0.2 < value.interval.upper
+    assert value.interval.upper - value.interval.lower < 0.03

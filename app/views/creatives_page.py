@@ -87,7 +87,8 @@ def _experiment(scene: Scene, experiment: str, arms: pd.DataFrame, stop: Mapping
     with right:
         shares = [(readable(line["arm_id"]), float(line["next_propensity"])) for _, line in arms.iterrows()]
         figure = bars(shares, scene.style, title=scene.text("axis.traffic"), text=scene.wording.percent)
-        chart.draw(scene, figure, name=f"traffic_{experiment}", says=scene.text("creatives.traffic_says"))
+        says, data = scene.text("creatives.traffic_says"), arms[["arm_id", "next_propensity"]]
+        chart.draw(scene, figure, name=f"traffic_{experiment}", says=says, data=data)
 
 
 def _verdict(scene: Scene, report: Mapping[str, Any]) -> str:

@@ -11,6 +11,9 @@ import pytest
 from PIL import Image
 
 from app.addresses import ADDRESSES, address
+from decisions.export import write_export
+from decisions.recommendation import Stability
+from tests.decisions.conftest import make_decision
 
 pytestmark = pytest.mark.browser
 PAGES = tuple(address(page) for page in ADDRESSES)
@@ -155,3 +158,14 @@ def test_names_that_are_programs_run_nowhere(
             assert not visit.page.query_selector_all("img[src=x], svg[onload]"), path
         assert visit.strangers(url) == []
         visit.context.close()
+
+
+def test_the_report_opened_from_disk_asks_nobody(browser: Any, tmp_path: Path) -> None:
+    report = write_export(make_decision(), tmp_path, Stability()) / "report.html"
+    visit = Visit(browser, "light", (1280, 900))
+    visit.page.goto(report.as_uri())
+    visit.page.wait_for_load_state("networkidle")
+    assert visit.page.locator("table").count() > 0
+    assert [asked for asked in visit.requests if not asked.startswith("data:")] == [report.as_uri()]
+    assert visit.errors == []
+    visit.context.close()

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from bandits.normal_scores import NormalScores
 from bandits.propensity import Better, best_arm, with_floor
-from bandits.rewards import Floats, check_arms
+from bandits.reward_checks import check_arms
+from bandits.rewards import Floats
 from measurement.errors import InputError
 
 Family = Literal["linear", "logistic"]

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from bandits.fourier import CosineSeries, log_gamma_ratio
-from bandits.rewards import Floats, check_arms
+from bandits.reward_checks import check_arms
+from bandits.rewards import Floats
 from measurement.errors import InputError
 
 #: Prior weight of the pooled log-variance and log-mean of order values, in orders.

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bandits.normal_scores import NormalPosteriors
-from bandits.rewards import Floats, check_arms
+from bandits.reward_checks import check_arms
+from bandits.rewards import Floats
 from measurement.errors import InputError
 
 #: Prior weight of the pooled variance, in decisions: an arm with few decisions borrows its spread from the others.

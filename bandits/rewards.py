@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from bandits.reward_checks import batch_of, check_mergeable, check_statistics
 from measurement.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -121,7 +122,7 @@ class BetaBernoulli:
     prior: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
-        _check_statistics(self.arms, self.successes, self.exposure, self.prior)
+        check_statistics(self.arms, self.successes, self.exposure, self.prior)
         if np.any(self.successes > self.exposure + 1e-9):
             raise InputError.of(
                 "an arm has more successes than decisions",
@@ -137,7 +138,7 @@ class BetaBernoulli:
 
     def update(self, arm: ArrayLike, reward: ArrayLike) -> Self:
         """Add a batch: ``arm`` (indices) and ``reward`` (0 or 1), both of shape (batch,); order does not matter."""
-        index, values = _batch(arm, reward, len(self.arms))
+        index, values = batch_of(arm, reward, len(self.arms))
         if not np.isin(values, (0.0, 1.0)).all():
             raise InputError.of("a yes-or-no reward is neither 0 nor 1", "Use GammaPoisson for counts", column="reward")
         return replace(
@@ -155,7 +156,7 @@ class BetaBernoulli:
 
     def merge(self, other: Self) -> Self:
         """What both have seen together; the same as one update with both batches."""
-        _check_mergeable(self.arms, other.arms, self.prior, other.prior)
+        check_mergeable(self.arms, other.arms, self.prior, other.prior)
         return replace(self, successes=self.successes + other.successes, exposure=self.exposure + other.exposure)
 
     @property
@@ -252,7 +253,7 @@ class GammaPoisson:
     prior: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
-        _check_statistics(self.arms, self.events, self.exposure, (self.prior[0], 1.0))
+        check_statistics(self.arms, self.events, self.exposure, (self.prior[0], 1.0))
         if not self.prior[1] > 0:
             raise InputError.of("a Gamma prior needs a positive rate", "Pass e.g. 1.0", column="prior")
 
@@ -263,7 +264,7 @@ class GammaPoisson:
 
     def update(self, arm: ArrayLike, reward: ArrayLike) -> Self:
         """Add a batch: ``arm`` (indices) and ``reward`` (≥ 0), both of shape (batch,); order does not matter."""
-        index, values = _batch(arm, reward, len(self.arms))
+        index, values = batch_of(arm, reward, len(self.arms))
         if (values < 0).any():
             raise InputError.of("a counted reward is negative", "Correct the reward", column="reward")
         return replace(
@@ -282,7 +283,7 @@ class GammaPoisson:
 
     def merge(self, other: Self) -> Self:
         """What both have seen together; the same as one update with both batches."""
-        _check_mergeable(self.arms, other.arms, self.prior, other.prior)
+        check_mergeable(self.arms, other.arms, self.prior, other.prior)
         return replace(self, events=self.events + other.events, exposure=self.exposure + other.exposure)
 
     @property
@@ -380,46 +381,3 @@ def _tighten(reach: Floats, a: Floats, b: Floats) -> Floats:
         slope = total * share * (1.0 / rest - 1.0)
         reach = reach - np.maximum(drop - _DROP, 0.0) / slope
     return reach
-
-
-def _batch(arm: ArrayLike, reward: ArrayLike, arms: int) -> tuple[NDArray[np.int64], Floats]:
-    index, values = np.asarray(arm, dtype=np.int64), np.asarray(reward, dtype=float)
-    if index.shape != values.shape or index.ndim != 1:
-        raise InputError.of("arms and rewards of a batch differ in length", "Pass one reward for each arm index")
-    if index.size and not (index.min() >= 0 and index.max() < arms):
-        raise InputError.of("a batch names an arm that does not exist", f"Use 0 … {arms - 1}", column="arm")
-    if not np.isfinite(values).all():
-        raise InputError.of("a reward is not a number", "Remove or correct the row", column="reward")
-    return index, values
-
-
-def check_arms(arms: Sequence[str]) -> None:
-    """Refuse no arms, and two of one name.
-
-    Raises
-    ------
-    InputError
-        In either case.
-    """
-    if not arms or len(set(arms)) != len(arms):
-        raise InputError.of("an experiment needs arms with different names", "Name each arm once", column="arms")
-
-
-def _check_statistics(arms: tuple[str, ...], total: Floats, exposure: Floats, prior: tuple[float, float]) -> None:
-    check_arms(arms)
-    for name, values in (("rewards", total), ("exposure", exposure)):
-        if values.shape != (len(arms),) or not np.isfinite(values).all() or (values < 0).any():
-            raise InputError.of(
-                f"{name} must be one number of at least 0 for each arm", "Correct the batch", column=name
-            )
-    if min(prior) < 0.5:
-        raise InputError.of("prior parameters below .5 are not supported", "Pass e.g. (1, 1)", column="prior")
-
-
-def _check_mergeable(
-    arms: tuple[str, ...], others: tuple[str, ...], prior: tuple[float, float], other: tuple[float, float]
-) -> None:
-    if arms != others or prior != other:
-        raise InputError.of(
-            "posteriors with different arms or priors cannot be merged", "Merge like with like", column="arms"
-        )

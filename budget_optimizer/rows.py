@@ -158,7 +158,9 @@ def _tighten(low: FloatArray, high: FloatArray, at: NDArray[np.intp], size: Floa
         return
     # with one endless term only that one's own bound can follow from the others
     rest = np.where(endless, 0.0, least).sum() - np.where(endless, 0.0, least)
-    end = np.where(endless | (endless.sum() == 0), (limit - rest) / size, np.where(size > 0, np.inf, -np.inf))
+    with np.errstate(over="ignore"):  # by a weight next to nothing: a bound beyond all numbers is none
+        bound = (limit - rest) / size
+    end = np.where(endless | (endless.sum() == 0), bound, np.where(size > 0, np.inf, -np.inf))
     up, down = size > 0, size < 0
     high[at[up]] = np.minimum(high[at[up]], end[up])
     low[at[down]] = np.maximum(low[at[down]], end[down])

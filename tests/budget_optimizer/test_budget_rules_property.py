@@ -19,6 +19,7 @@ from budget_optimizer.constraints import (
     TargetRoas,
     TotalBudget,
 )
+from budget_optimizer.rows import _tighten
 from measurement.errors import InputError
 
 SHARE = st.floats(0.0, 1.0)
@@ -100,3 +101,10 @@ def test_no_rule_is_broken(case):
     assert min(plan.spend.values()) >= 0.0
     for rule in rules:
         assert excess(rule, dict(plan.spend), curves) <= 1e-6 * total, rule
+
+
+def test_a_weight_next_to_nothing_bounds_nothing():
+    low, high = np.zeros(2), np.array([26_793.0, 26_793.0])
+    _tighten(low, high, np.array([0, 1]), np.array([1.1e-313, -1.0]), 0.0)
+    assert list(high) == [26_793.0, 26_793.0]
+    assert low[1] >= 0.0

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy import linalg, special
 
 from bandits.rewards import Floats
 
+#: How the reward depends on the context: x'β plus noise, or a rate whose log-odds are x'β.
+Family = Literal["linear", "logistic"]
 _STEPS = 50
 _SMALL = 1e-10
 
@@ -97,6 +100,21 @@ def fit_linear(x: Floats, shown: Floats, total: Floats, noise: float, centre: Fl
     curvature = (x.T * (shown / noise**2)) @ x + np.diag(precision)
     right = x.T @ (total / noise**2) + precision * centre
     return Gaussian(mean=linalg.solve(curvature, right, assume_a="pos"), root=_root_of_inverse(curvature))
+
+
+def expected_rate(score: Floats, width: Floats) -> Floats:
+    """Mean of 1 / (1 + exp(-s)) for normal ``s`` of these means and standard deviations, by the probit approximation.
+
+    References
+    ----------
+    MacKay (1992), The evidence framework applied to classification networks, Neural Computation 4.
+
+    Examples
+    --------
+    >>> expected_rate(np.array([0.0, 2.0]), np.array([3.0, 0.0])).round(4).tolist()
+    [0.5, 0.8808]
+    """
+    return np.asarray(special.expit(score / np.sqrt(1.0 + np.pi / 8.0 * width**2)))
 
 
 def _root_of_inverse(precision: Floats) -> Floats:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Self
 
 import numba as nb
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bandits.context_fit import Family, expected_rate
 from bandits.normal_scores import NormalScores
 from bandits.propensity import Better, best_arm, with_floor
 from bandits.reward_checks import check_arms
 from bandits.rewards import Floats
 from measurement.errors import InputError
 
-Family = Literal["linear", "logistic"]
 Ints = NDArray[np.int64]
 
 
@@ -174,8 +174,7 @@ class ContextualThompson:
         table = self.scores(contexts)
         if self.family == "linear":
             return table.means
-        shrunk = table.means / np.sqrt(1.0 + np.pi / 8.0 * table.widths**2)
-        return np.asarray(1.0 / (1.0 + np.exp(-shrunk)))
+        return expected_rate(table.means, table.widths)
 
     def _contexts(self, contexts: ArrayLike) -> Floats:
         x = np.ascontiguousarray(contexts, dtype=np.float64)

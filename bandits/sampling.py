@@ -46,4 +46,9 @@ def sampled_shares(
         share = usable_share(decided=decided, pending=float(waiting.sum()), horizon=horizon)
         return with_floor(foresighted(posteriors, waiting, share, better=better), floor)
     known = best_arm(posteriors, better=better).p_best if p_best is None else p_best
-    return with_floor(top_two(known) if sampling == "top_two" else known, floor)
+    return shares_of_best(known, floor, runner_up=sampling == "top_two")
+
+
+def shares_of_best(p_best: Floats, floor: float, *, runner_up: bool) -> Floats:
+    """Shares that follow from P(best) alone, the floor included: P(best) itself, or with the ``runner_up``."""
+    return with_floor(top_two(p_best) if runner_up else p_best, floor)

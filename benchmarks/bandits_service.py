@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import psutil
+from bandits_contextual import FEATURES
 
 KEY = "benchmark-key-benchmark-key"
 LIFTWERK = [sys.executable, "-c", "from jobs.cli import main; main()"]
@@ -141,11 +142,6 @@ def main():
 
 
 BASKET = {"type": "number", "low": 0, "high": 1000, "steps": 1000}
-FEATURES = {
-    "device": {"type": "category", "levels": ["mobile", "desktop", "tablet"]},
-    "customer": {"type": "flag"},
-    "age": {"type": "number", "low": 18, "high": 78, "steps": 12},
-}
 
 
 def teach(port, spec):

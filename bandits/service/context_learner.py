@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
-from bandits.context_fit import Gaussian, fit_linear, fit_logistic
+from bandits.context_fit import Gaussian, expected_rate, fit_linear, fit_logistic
 from bandits.rewards import Floats
 from bandits.service.buckets import DAY, HOUR, SHOWN, SQUARES, TOTAL, Memory
 from bandits.service.context_model import ContextModel
@@ -89,7 +88,9 @@ class ContextMemories:
     def count(self, store: Store, after: int, upto: int) -> None:
         """Count the decisions with ``after`` < id ≤ ``upto``."""
         names = list(self._experiments)
-        while names:
+        if not names:
+            return
+        while True:
             rows = store.shown(names, after, upto, _CHUNK)
             for row in rows:
                 kind = self._kind(row.experiment_id, row.context)
@@ -223,5 +224,4 @@ def _expected(experiment: Experiment, belief: Gaussian, x: Floats) -> NDArray[np
     score = x @ belief.mean
     if experiment.family == "linear":
         return np.asarray(score)
-    width = np.linalg.norm(x @ belief.root, axis=1)
-    return np.asarray(special.expit(score / np.sqrt(1.0 + np.pi / 8.0 * width**2)))
+    return expected_rate(score, np.linalg.norm(x @ belief.root, axis=1))

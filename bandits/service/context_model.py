@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 
 from bandits.context_fit import Gaussian
 from bandits.normal_best import normal_best
-from bandits.propensity import Better, top_two, with_floor
+from bandits.propensity import Better
 from bandits.rewards import Floats
+from bandits.sampling import Sampling, shares_of_best
 
 _DIGITS = 9
 
@@ -83,7 +84,7 @@ class ContextShares:
     __slots__ = ("_better", "_floor", "_mean", "_root", "_top_two")
 
     def __init__(
-        self, model: ContextModel, arms: Sequence[str], *, sampling: Literal["thompson", "top_two", "foresight"],
+        self, model: ContextModel, arms: Sequence[str], *, sampling: Sampling,
         better: Better, floor: float,
     ) -> None:  # fmt: skip
         beliefs = [model.belief(arm) for arm in arms]
@@ -105,8 +106,7 @@ class ContextShares:
 
     def shares(self, x: Floats) -> Floats:
         """Propensities for this person, the floor included, shape (arms,)."""
-        p_best = self.p_best(x)
-        return with_floor(top_two(p_best) if self._top_two else p_best, self._floor)
+        return shares_of_best(self.p_best(x), self._floor, runner_up=self._top_two)
 
 
 def _rounded(values: Floats) -> list[float]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from itertools import accumulate
 from typing import NamedTuple
 
 from bandits.service.context_model import ContextModel, ContextShares
 from bandits.service.experiment import Experiment
 from bandits.service.features import Features, Kind, vector_of
-from bandits.service.policy import Policy, unit_key, unit_number
+from bandits.service.policy import Policy, drawn_upto, unit_key, unit_number
 from bandits.service.requests import DecideRequest
 
 #: Kinds of person whose shares are kept; with more the oldest are worked out anew.
@@ -77,13 +76,9 @@ class ContextualPolicy:
             share = [arm.propensity for arm in self._active]
         else:
             share = self._shares.shares(vector_of(self._features, kind)).tolist()
-        upto = list(accumulate(share))
-        # the sum may end a rounding below 1: what is left belongs to the last arm that can be shown
-        last = max(place for place, one in enumerate(share) if one > 0.0)
-        upto[last:] = [1.0] * (len(upto) - last)
         if len(self._races) >= _KEPT:
             del self._races[next(iter(self._races))]
-        race = self._races[kind] = _Race(share, upto)
+        race = self._races[kind] = _Race(share, drawn_upto(share))
         return race
 
 

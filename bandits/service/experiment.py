@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from bandits.context_fit import Family
 from bandits.propensity import Better
 from bandits.rewards import Floats
 from bandits.sampling import Sampling
@@ -18,7 +19,6 @@ from bandits.traffic import Terms, cheapest_only
 from measurement.errors import InputError, Problem, shorten
 
 RewardKind = Literal["rate", "count", "amount"]
-Family = Literal["linear", "logistic"]
 MOST_ARMS = 200
 #: Numbers of a contextual policy: arms times the triangle of columns by columns.
 MOST_NUMBERS = 40_000

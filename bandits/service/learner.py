@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bandits.delay import DelayDistribution
 from bandits.drift import learn_half_life
 from bandits.foresight import Learnt
 from bandits.propensity import best_arm
@@ -70,7 +70,8 @@ class Learner:
             policy = next_policy(experiment, current, memory, now)
             changed = _differs(current, policy)
             if experiment.features is not None:
-                trust = _trust(experiment, current.names, memory, now)
+                table = memory.table(current.names, now)
+                trust = _trust(experiment, len(current.names), table, memory.delay(now), now)
                 seen = self._contexts.evidence(experiment, current.names, trust, now)
                 policy, changed = contextual_policy(experiment, current, policy, seen)
             # where an arm was paused meanwhile the version is taken, and the next step takes it into account
@@ -155,8 +156,9 @@ def _propensity(
 
 def _evidence(experiment: Experiment, names: list[str], memory: Memory[str], now: float) -> tuple[Learnt, Floats]:
     """What is believed, and by arm how many decisions' rewards are still under way."""
-    arm, middle, counts = memory.table(names, now)
-    trust, arrived = _trust(experiment, names, memory, now)(middle)
+    table = memory.table(names, now)
+    arm, middle, counts = table
+    trust, arrived = _trust(experiment, len(names), table, memory.delay(now), now)(middle)
 
     def summed(column: int) -> Floats:
         return np.bincount(arm, trust * counts[:, column], len(names))
@@ -172,11 +174,15 @@ def _evidence(experiment: Experiment, names: list[str], memory: Memory[str], now
     return NormalMean(arms=tuple(names), total=total, squares=summed(SQUARES), exposure=exposure), pending
 
 
-def _trust(experiment: Experiment, names: Sequence[str], memory: Memory[str], now: float) -> Trust:
-    """How much evidence of an age counts, and what share of its rewards has come."""
-    arm, middle, counts = memory.table(names, now)
-    half_life = _half_life(experiment, len(names), arm, middle, counts)
-    delay = memory.delay(now)
+def _trust(
+    experiment: Experiment,
+    arms: int,
+    table: tuple[NDArray[np.int64], Floats, Floats],
+    delay: DelayDistribution,
+    now: float,
+) -> Trust:
+    """How much evidence of an age counts, and what share of its rewards has come; ``table``: see `Memory.table`."""
+    half_life = _half_life(experiment, arms, *table)
 
     def trust(middle: Floats) -> tuple[Floats, Floats]:
         age_h = np.maximum(now - middle, 0.0) / HOUR

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
 from typing import Any, Self
 
 from bandits.service.context_model import ContextModel
@@ -151,6 +153,22 @@ def unit_number(key: bytes, unit: str) -> float:
     return (int.from_bytes(digest, "big") >> 11) * _TWO_53
 
 
+def drawn_upto(shares: Sequence[float]) -> list[float]:
+    """Sums of the shares up to each arm, as a number in [0, 1) draws by them.
+
+    The sum may end a rounding below 1: what is left belongs to the last arm that can be shown, never to a paused one.
+
+    Examples
+    --------
+    >>> drawn_upto([0.25, 0.75, 0.0])
+    [0.25, 1.0, 1.0]
+    """
+    upto = list(accumulate(shares))
+    last = max(place for place, share in enumerate(shares) if share > 0.0)
+    upto[last:] = [1.0] * (len(upto) - last)
+    return upto
+
+
 class ServedPolicy:
     """A `Policy` laid out for drawing: cumulative propensities and the ready-made end of each answer.
 
@@ -174,14 +192,7 @@ class ServedPolicy:
         self.policy, self.version = policy, policy.version
         self.arms, self.propensity = policy.names, [arm.propensity for arm in policy.arms]
         self.key = unit_key(seed, policy)
-        self.upto: list[float] = []
-        total = 0.0
-        for share in self.propensity:
-            total += share
-            self.upto.append(total)
-        # the sum may end a rounding below 1: what is left belongs to the last arm that runs, never to a paused one
-        last = max(index for index, share in enumerate(self.propensity) if share > 0.0)
-        self.upto[last:] = [1.0] * (len(self.upto) - last)
+        self.upto = drawn_upto(self.propensity)
         self.tails = [
             f'","arm_id":{json.dumps(arm)},"propensity":{share!r},"policy_version":{policy.version}}}'.encode()
             for arm, share in zip(self.arms, self.propensity, strict=True)

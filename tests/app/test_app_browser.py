@@ -121,7 +121,9 @@ def test_a_drawing_is_saved_as_a_picture_and_plotly_is_read_ahead(browser: Any, 
         assert picture.size[0] == pytest.approx(2 * (shown["width"] + 32), abs=2)
         colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20) or []}
     assert {(252, 251, 248), (31, 95, 168)} <= colours, "paper and the blue of channels that get more"
-    visit.page.wait_for_timeout(1500)
+    visit.page.wait_for_function(
+        "performance.getEntriesByType('resource').some((one) => one.name.includes('PlotlyChart'))", timeout=60_000
+    )
     assert any("PlotlyChart" in request for request in visit.requests)
     assert visit.errors == []
     visit.context.close()

@@ -13,7 +13,7 @@ from app.markup.cards import caption, picture_button
 from app.scene import Scene
 
 
-def draw(scene: Scene, figure: go.Figure, *, name: str, says: str, data: pd.DataFrame | None = None) -> None:
+def draw(scene: Scene, figure: go.Figure, *, name: str, says: str, data: pd.DataFrame) -> None:
     """Show a figure.
 
     Parameters
@@ -45,14 +45,14 @@ def draw(scene: Scene, figure: go.Figure, *, name: str, says: str, data: pd.Data
     _foot(scene, name, says, data)
 
 
-def draw_rows(scene: Scene, drawing: str, *, name: str, says: str, data: pd.DataFrame | None = None) -> None:
+def draw_rows(scene: Scene, drawing: str, *, name: str, says: str, data: pd.DataFrame) -> None:
     """Show a drawing of `app.markup.interval_rows`; the other arguments are those of `draw`."""
     file = f"liftwerk_{name}"
     st.html(f'<div data-lw-drawing="{escape(file, quote=True)}">{drawing}</div>')
     _foot(scene, name, says, data, picture_button(scene.text("chart.png"), scene.text("chart.png_help"), file))
 
 
-def _foot(scene: Scene, name: str, says: str, data: pd.DataFrame | None, picture: str = "") -> None:
+def _foot(scene: Scene, name: str, says: str, data: pd.DataFrame, picture: str = "") -> None:
     """What stands below a figure: its sentence, and what can be downloaded."""
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="top", wrap=False, key=f"foot_{name}"
@@ -60,15 +60,13 @@ def _foot(scene: Scene, name: str, says: str, data: pd.DataFrame | None, picture
         st.html(caption(says), width="stretch")
         if picture:
             st.html(picture, width="content")
-        if data is not None:
-            numbers = data
-            st.download_button(
-                scene.text("chart.csv"),
-                lambda: safe_csv(numbers),
-                file_name=f"liftwerk_{name}.csv",
-                mime="text/csv",
-                key=f"csv_{name}",
-                type="tertiary",
-                on_click="ignore",
-                help=scene.text("chart.csv_help"),
-            )
+        st.download_button(
+            scene.text("chart.csv"),
+            lambda: safe_csv(data),
+            file_name=f"liftwerk_{name}.csv",
+            mime="text/csv",
+            key=f"csv_{name}",
+            type="tertiary",
+            on_click="ignore",
+            help=scene.text("chart.csv_help"),
+        )

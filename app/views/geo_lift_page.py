@@ -200,9 +200,8 @@ def _charts(scene: Scene, run: RunRecord, readout: Mapping[str, Any]) -> None:
                 title=scene.text("axis.weight"),
                 text=scene.wording.percent,
             )
-            chart.draw(
-                scene, figure, name="donors", says=scene.text("geo_lift.donors_says", name=readable(weights[0][0]))
-            )
+            says = scene.text("geo_lift.donors_says", name=readable(weights[0][0]))
+            chart.draw(scene, figure, name="donors", says=says, data=pd.DataFrame(weights, columns=["geo", "weight"]))
     more.placebos(scene, run, readout, window)
 
 

@@ -42,7 +42,7 @@ class Visit:
         self.page.goto(url)
         self.page.wait_for_selector("h1.lw-headline", timeout=60_000)
         self.page.wait_for_selector(".js-plotly-plot .main-svg, .lw-table, .lw-state", timeout=60_000)
-        self.page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
+        self.page.wait_for_selector("[data-testid=stStatusWidget]", state="detached", timeout=60_000)
 
     def strangers(self, url: str) -> list[str]:
         return [
@@ -121,9 +121,10 @@ def test_a_drawing_is_saved_as_a_picture_and_plotly_is_read_ahead(browser: Any, 
         assert picture.size[0] == pytest.approx(2 * (shown["width"] + 32), abs=2)
         colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20) or []}
     assert {(252, 251, 248), (31, 95, 168)} <= colours, "paper and the blue of channels that get more"
-    visit.page.wait_for_function(
-        "performance.getEntriesByType('resource').some((one) => one.name.includes('PlotlyChart'))", timeout=60_000
-    )
+    for _ in range(600):  # a wait on the page's side would have to evaluate text, which its policy forbids
+        if any("PlotlyChart" in request for request in visit.requests):
+            break
+        visit.page.wait_for_timeout(100)
     assert any("PlotlyChart" in request for request in visit.requests)
     assert visit.errors == []
     visit.context.close()

@@ -64,7 +64,7 @@ def enter(browser: Any, address: str, name: str) -> Any:
 
 
 def settle(page: Any) -> None:
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    page.wait_for_selector("[data-testid=stStatusWidget]", state="detached")
     page.wait_for_timeout(300)
 
 

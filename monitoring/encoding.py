@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +15,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 UNKNOWN = "(unknown)"
 #: Codes of rows, and their names in alphabetical order.
-Names = tuple[Ints, list[str]]
+Names = tuple[NDArray[np.integer[Any]], list[str]]
 _LONG = 512
+#: Codes up to here fit 16 bits.
+_SHORT = 65_536
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _SCREEN = np.uint64((1 << 20) - 1)
 #: Texts hashed at a time: what is worked on stays in the processor's cache.
@@ -24,34 +27,21 @@ _BLOCK = 16_384
 _FIRST_BYTES = np.array([(1 << (8 * count)) - 1 for count in range(9)], dtype=np.uint64)
 
 
-def is_plain(schema: pa.Schema, needed: Sequence[str], numbers: Sequence[str], texts: Sequence[str]) -> bool:
-    """Whether ``start_ts`` is a time, names are text and numbers are numbers, as far as the columns are there."""
-
-    def fits(name: str) -> bool:
-        kind = schema.field(name).type
-        if name == "start_ts":
-            return bool(pa.types.is_timestamp(kind))
-        if name in numbers:
-            return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
-        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-    there = [name for name in (*numbers, *texts) if name in schema.names]
-    return all(name in schema.names for name in needed) and all(fits(name) for name in (*needed, *there))
-
-
-def codes_of(column: pa.ChunkedArray, missing: str = UNKNOWN) -> Names:
+def codes_of(column: pa.Array, missing: str = UNKNOWN) -> Names:
     """Codes and their names in alphabetical order, so that the larger code is the later name."""
-    one = dictionary_of(column)
-    names = [str(name) for name in one.dictionary.to_pylist()]
+    if pa.types.is_null(column.type):
+        return np.zeros(len(column), dtype=np.uint16), [missing]
+    one = column if pa.types.is_dictionary(column.type) else _as_text(column).dictionary_encode()
+    found = one.dictionary.to_pylist()
+    names = [missing if name is None else str(name) for name in found]
     code = one.indices
     if code.null_count:
-        code = pc.fill_null(code, len(names))
+        code = pc.fill_null(code.cast(pa.int32()), len(names))
         names.append(missing)
     ordered = sorted(set(names))
-    if ordered == names:
-        return code.to_numpy().astype(np.int64), ordered
     at = {name: place for place, name in enumerate(ordered)}
-    return np.array([at[name] for name in names], dtype=np.int64)[code.to_numpy()], ordered
+    rank = np.array([at[name] for name in names], dtype=np.uint16 if len(ordered) <= _SHORT else np.int64)
+    return rank.take(code.to_numpy(), mode="clip"), ordered
 
 
 def renamed(names: list[str], everywhere: dict[str, int]) -> Ints:
@@ -59,22 +49,14 @@ def renamed(names: list[str], everywhere: dict[str, int]) -> Ints:
     return np.array([everywhere.setdefault(name, len(everywhere)) for name in names], dtype=np.int64)
 
 
-def dictionary_of(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    """A column of text as one array of codes and names."""
-    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    if encoded.num_chunks == 1:
-        return encoded.chunk(0)
-    one = encoded.unify_dictionaries().combine_chunks()
-    return one.chunk(0) if isinstance(one, pa.ChunkedArray) else one
-
-
-def floats_of(table: pa.Table, name: str) -> Floats:
+def floats_of(some: pa.RecordBatch, name: str) -> Floats:
     """A column of numbers, NaN where it has none or is not there."""
-    if name not in table.column_names:
-        return np.full(len(table), np.nan)
-    column = table.column(name)
-    values = column if column.type == pa.float64() else column.cast(pa.float64())
-    return np.asarray(values.to_numpy(), dtype=np.float64)
+    if name not in some.schema.names:
+        return np.full(len(some), np.nan)
+    column = some.column(name)
+    if column.null_count or not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        column = column.cast(pa.float64(), safe=False)
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
 def in_one(column: pa.ChunkedArray) -> pa.Array:
@@ -82,8 +64,15 @@ def in_one(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
 
 
+def _as_text(column: pa.Array) -> pa.Array:
+    plain = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return column if plain else column.cast(pa.large_string())
+
+
 def hashes_of(texts: pa.Array) -> NDArray[np.uint64]:
     """64 bits of hash of each text, none of them missing: eight bytes at a time over all texts at once.
+
+    Whole numbers have the hash of their digits.
 
     Examples
     --------
@@ -93,35 +82,69 @@ def hashes_of(texts: pa.Array) -> NDArray[np.uint64]:
     """
     if not len(texts):
         return np.empty(0, dtype=np.uint64)
+    if pa.types.is_dictionary(texts.type):
+        return hashes_of(texts.dictionary)[texts.indices.to_numpy()]
+    texts = _as_text(texts)
     _, ends, content = texts.buffers()
     wide = np.int64 if pa.types.is_large_string(texts.type) else np.int32
     bounds = np.frombuffer(ends, dtype=wide)[texts.offset : texts.offset + len(texts) + 1]
-    data = np.zeros(int(bounds[-1] - bounds[0]) + 8, dtype=np.uint8)
-    data[:-8] = np.frombuffer(content or b"", dtype=np.uint8)[bounds[0] : bounds[-1]]
+    first, last = int(bounds[0]), int(bounds[-1])
+    data = np.zeros(last - first + 8, dtype=np.uint8)
+    data[:-8] = np.frombuffer(content or b"", dtype=np.uint8)[first:last]
+    length = np.diff(bounds)
+    size = int(length[0])
+    if size and size <= _LONG and (length == size).all():
+        return _same_length(data, size, len(texts))
     words: NDArray[np.uint64] = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
     found = np.empty(len(texts), dtype=np.uint64)
-    for first in range(0, len(texts), _BLOCK):
-        some = bounds[first : first + _BLOCK + 1].astype(np.int64) - int(bounds[0])
-        found[first : first + _BLOCK] = _hashed(words, some[:-1], np.diff(some))
-    length = np.diff(bounds)
+    for row in range(0, len(texts), _BLOCK):
+        begin = bounds[:-1][row : row + _BLOCK].astype(np.int64) - first
+        found[row : row + _BLOCK] = _hashed(words, begin, length[row : row + _BLOCK].astype(np.int64))
     for row in np.flatnonzero(length > _LONG) if length.max() > _LONG else ():
-        text = data[bounds[row] - bounds[0] : bounds[row + 1] - bounds[0]].tobytes()
+        text = data[bounds[row] - first : bounds[row + 1] - first].tobytes()
         found[row] = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
     return found
 
 
-def _hashed(words: NDArray[np.uint64], begin: Ints, length: Ints) -> NDArray[np.uint64]:
-    """Hashes of the texts of a block; ``words``: the eight bytes from each place on."""
-    found = mixed(length.astype(np.uint64) + np.uint64(1))
-    shortest = int(length.min())
-    for read in range(0, min(int(length.max()), _LONG), 8):
-        if shortest >= read + 8:  # mostly: ids of one kind are of one length
-            found = mixed(found ^ words[begin + read])
-            continue
-        rows = slice(None) if shortest > read else np.flatnonzero(length > read)
-        within = _FIRST_BYTES[np.minimum(length[rows] - read, 8)]
-        found[rows] = mixed(found[rows] ^ (words[begin[rows] + read] & within))
+def _same_length(data: NDArray[np.uint8], size: int, rows: int) -> NDArray[np.uint64]:
+    """Hashes of texts that are all of one length, as ids of one kind are: their words lie at equal distances."""
+    found = np.empty(rows, dtype=np.uint64)
+    starts = [*range(0, size - 7, 8), *([max(size - 8, 0)] if size % 8 else [])]
+    for row in range(0, rows, _BLOCK):
+        some = min(_BLOCK, rows - row)
+        state = np.full(some, _SEEDS[size])
+        for start in starts:
+            word = np.ndarray((some,), dtype="<u8", buffer=data, offset=row * size + start, strides=(size,))
+            state = _stirred(state, word if size >= 8 else word & _FIRST_BYTES[size])
+        found[row : row + some] = mixed(state)
     return found
+
+
+def _hashed(words: NDArray[np.uint64], begin: Ints, length: Ints) -> NDArray[np.uint64]:
+    """Hashes of the texts of a block; ``words``: the eight bytes from each place on.
+
+    The last word of a text overlaps the one before it where the length is no multiple of eight.
+    """
+    state = _SEEDS[np.minimum(length, _LONG)]
+    shortest, longest = int(length.min()), min(int(length.max()), _LONG)
+    for read in range(0, longest - 7, 8):
+        if shortest >= read + 8:
+            state = _stirred(state, words[begin + read])
+        else:
+            rows = np.flatnonzero(length >= read + 8)
+            state[rows] = _stirred(state[rows], words[begin[rows] + read])
+    rows = np.flatnonzero(length % 8)
+    size = length[rows]
+    last = words[begin[rows] + np.maximum(size - 8, 0)]
+    state[rows] = _stirred(state[rows], last & _FIRST_BYTES[np.minimum(size, 8)])
+    return mixed(state)
+
+
+def _stirred(state: NDArray[np.uint64], word: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The next word into the state: for a given word no two states become one, nor two words for a given state."""
+    state = (state ^ word) * _ODD
+    state ^= state >> np.uint64(32)
+    return state
 
 
 def mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -134,6 +157,10 @@ def mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
         np.right_shift(bits, np.uint64(shift), out=shifted)
     bits ^= shifted
     return bits
+
+
+#: What the hash of a text of each length starts from.
+_SEEDS = mixed(np.arange(_LONG + 1, dtype=np.uint64))
 
 
 class HashSet:

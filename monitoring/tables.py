@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Table = pd.DataFrame | Path | Sequence[pd.DataFrame | Path]
 
 ALL = "(all)"
+#: What DuckDB calls nanoseconds with a zone.
+_FINE = "TIMESTAMPTZ_NS"
 
 
 class Answer(Protocol):
@@ -108,8 +110,16 @@ def _register_part(connection: duckdb.DuckDBPyConnection, view: str, part: pd.Da
         connection.register(view, _without_zone(part))
         return tuple(map(str, part.columns))
     relation = connection.read_parquet(str(part), union_by_name=True)
+    # DuckDB cannot take nanoseconds with a zone for a time without one, unless by way of microseconds
+    fine = [name for name, kind in zip(relation.columns, relation.types, strict=True) if str(kind) == _FINE]
+    if fine:
+        relation = relation.project(f"* REPLACE ({', '.join(f'{_quoted(n)}::TIMESTAMPTZ AS {_quoted(n)}' for n in fine)})")
     relation.create_view(view)
     return tuple(relation.columns)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _without_zone(frame: pd.DataFrame) -> pd.DataFrame:

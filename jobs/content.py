@@ -15,7 +15,7 @@ from jobs.screen import part
 from measurement.content_settings import ContentSection
 from measurement.errors import InputError
 from measurement.progress import Progress, silent
-from measurement.readers.events import read_content_tables, read_creative_decisions, read_creative_rewards
+from measurement.readers.events import find_content_tables, read_creative_decisions, read_creative_rewards
 from measurement.readers.inputs import input_hashes, span_files
 from measurement.store import RunRecord, RunStore, combined_hash, file_hash
 from measurement.workspace import Workspace
@@ -130,7 +130,7 @@ def content_tables(workspace: Workspace) -> dict[str, Table]:
         Where a table is wrong, or neither holds a call.
     """
     section, store = workspace.settings.content, day_store(workspace)
-    own = read_content_tables(workspace) if section is not None and section.tables is not None else {}
+    own = find_content_tables(workspace) if section is not None and section.tables is not None else {}
     tables: dict[str, Table] = {**own}
     if section is not None and section.spans is not None:
         for name, files in (("gen_call", store.calls), ("gen_score", store.scores)):

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from measurement.readers.event_parquet import is_number, is_text
 from monitoring.encoding import Floats, Ints, Names, codes_of, floats_of
 
 #: Rows worked on at a time: their columns stay in the processor's cache.
@@ -90,9 +91,11 @@ def batches(paths: Sequence[Path], currency: str, undated: Callable[[int], None]
             names = set(plain.schema_arrow.names)
             columns = [name for name in (*NEEDED, *NUMBERS, *_TEXTS) if name in names]
             # ids of outputs are hashed as they stand: far too many different ones for a dictionary
-            few = [name for name in _FEW if name in names and _is_text(plain.schema_arrow.field(name).type)]
+            few = [name for name in _FEW if name in names and is_text(plain.schema_arrow.field(name).type)]
             metadata = plain.metadata
-        with pq.ParquetFile(path, metadata=metadata, read_dictionary=few, buffer_size=_BUFFER) as file:
+        with pq.ParquetFile(
+            path, metadata=metadata, read_dictionary=few, buffer_size=_BUFFER, pre_buffer=False
+        ) as file:
             for group in range(file.num_row_groups):
                 for some in file.iter_batches(BATCH, row_groups=[group], columns=columns, use_threads=False):
                     missing = some.column("start_ts").null_count
@@ -162,11 +165,5 @@ def _fits(name: str, kind: pa.DataType) -> bool:
     if pa.types.is_null(kind):  # a column without a value
         return True
     if name in NUMBERS:
-        return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
-    if pa.types.is_dictionary(kind):
-        return _is_text(kind.value_type)
-    return _is_text(kind) or bool(name == "output_id" and pa.types.is_integer(kind))
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+        return is_number(kind)
+    return is_text(kind) or bool(name == "output_id" and pa.types.is_integer(kind))

@@ -17,7 +17,7 @@ from monitoring.callpass import COUNTS
 from monitoring.canary import CanaryReport, CanaryRule, read_canary
 from monitoring.catalogue import CATALOGUE, check_objectives
 from monitoring.costs import cost_report
-from monitoring.daily import BY_DAY, DayRollups
+from monitoring.daily import BY_DAY, DayRollups, by_day
 from monitoring.error_budgets import ErrorBudget, error_budgets
 from monitoring.judges import calibration, corrected_rates, judge_checks, judged_counts
 from monitoring.objectives import hold_against, objective_alerts
@@ -207,13 +207,13 @@ def _values(
     currency, level = money_and_level
     files = parquet_files(tables["gen_call"])
     scores = tables.get("gen_score")
-    if rollups is None or not files or not (scores is None or isinstance(scores, Path)):
+    if rollups is None or not by_day(files) or not (scores is None or isinstance(scores, Path)):
         found = read_files(connection, files)
         values = rolled_up(connection, level=level, quick=found)
         return values, None if found is None else facts_of(found)
-    by_day, facts, _ = rollups.update(files, parquet_files(scores or []), currency=currency, level=level)
+    kept, facts, _ = rollups.update(files, parquet_files(scores or []), currency=currency, level=level)
     rest = rolled_up(connection, level=level, sources=[one for one in SOURCES if one not in BY_DAY])
-    return in_order([by_day, rest]), facts
+    return in_order([kept, rest]), facts
 
 
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
@@ -255,6 +256,11 @@ def _whole(state: _State) -> tuple[int | None, int | None]:
 
 def _shared(state: _State, days: set[str]) -> set[str]:
     return {other for day in days if day in state.days for other in state.days[day].shares}
+
+
+def by_day(calls: Sequence[Path]) -> bool:
+    """Whether there are files of calls, each named by its day."""
+    return bool(calls) and all(re.fullmatch(r"\d{4}-\d\d-\d\d", path.stem) for path in calls)
 
 
 def _by_day(calls: Sequence[Path], scores: Sequence[Path]) -> dict[str, list[Path]]:

@@ -87,8 +87,11 @@ def one_thread(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 def parquet_files(table: Table) -> list[Path]:
     """The Parquet files of a table; none where part of it is no file."""
-    if not isinstance(table, Path):
+    if isinstance(table, pd.DataFrame):
         return []
+    if not isinstance(table, Path):
+        found = [parquet_files(part) for part in table]
+        return [file for part in found for file in part] if all(found) else []
     return sorted(table.parent.glob(table.name)) if "*" in table.name else [table]
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from measurement.errors import InputError, Problem
+from measurement.readers.event_parquet import is_sound
 from measurement.readers.event_schemas import (
     CONTENT_TABLES,
     CREATIVE_DECISIONS,
@@ -18,6 +21,7 @@ from measurement.readers.findings import Findings
 from measurement.readers.tables import PARQUET_ENDINGS, SHEET_ENDINGS, TEXT_ENDINGS
 from measurement.workspace import Workspace
 
+_CALL_IDS = ("trace_id", "span_id", "output_id")
 _ENDINGS = TEXT_ENDINGS | SHEET_ENDINGS | PARQUET_ENDINGS
 
 
@@ -50,6 +54,19 @@ def read_touchpoints(workspace: Workspace) -> pd.DataFrame:
 
 def read_content_tables(workspace: Workspace) -> dict[str, pd.DataFrame]:
     """Tables of the content pipeline that lie in ``content.tables``: name (``"gen_call"``, …) → rows.
+
+    Raises
+    ------
+    InputError
+        Every problem of every table; also where ``content.tables`` is not set.
+    """
+    tables, problems = load_content_tables(workspace, in_place=False)
+    _raise(problems)
+    return {name: table for name, table in tables.items() if isinstance(table, pd.DataFrame)}
+
+
+def find_content_tables(workspace: Workspace) -> dict[str, pd.DataFrame | Path]:
+    """As `read_content_tables`; a large Parquet file of calls without a fault stays where it is: its path.
 
     Raises
     ------
@@ -124,8 +141,18 @@ def load_touchpoints(workspace: Workspace) -> tuple[list[pd.DataFrame | None], l
     return [events], found.problems
 
 
-def load_content_tables(workspace: Workspace) -> tuple[dict[str, pd.DataFrame], list[Problem]]:
-    """Tables of the content pipeline with every problem found, without raising."""
+def load_content_tables(
+    workspace: Workspace, *, in_place: bool = True
+) -> tuple[dict[str, pd.DataFrame | Path], list[Problem]]:
+    """Tables of the content pipeline with every problem found, without raising.
+
+    Parameters
+    ----------
+    workspace
+        Whose.
+    in_place
+        Whether a large Parquet file of calls without a fault is given as its path instead of its rows.
+    """
     section = workspace.settings.content
     if section is None or section.tables is None:
         return {}, [_not_set(workspace, "content", "tables")]
@@ -134,7 +161,7 @@ def load_content_tables(workspace: Workspace) -> tuple[dict[str, pd.DataFrame], 
     if not folder.is_dir():
         place.add("there is no such folder", "Correct content.tables in liftwerk.toml", column="content.tables")
         return {}, place.problems
-    tables: dict[str, pd.DataFrame] = {}
+    tables: dict[str, pd.DataFrame | Path] = {}
     problems: list[Problem] = place.problems
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _ENDINGS)
     for file in files:
@@ -146,6 +173,9 @@ def load_content_tables(workspace: Workspace) -> tuple[dict[str, pd.DataFrame], 
             found.add("this table is there twice, with two endings", "Remove one of the files", value=file.name)
         else:
             schema, currency = CONTENT_TABLES[file.stem], workspace.settings.workspace.currency
+            if in_place and file.stem == "gen_call" and is_sound(file, schema, currency, _CALL_IDS):
+                tables[file.stem] = file
+                continue
             frame = read_events(file, found.file, schema, currency, found)
             if frame is not None:
                 tables[file.stem] = frame

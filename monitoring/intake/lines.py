@@ -13,6 +13,7 @@ from typing import IO, Any
 import msgspec
 
 from monitoring.intake import flat, langfuse, otlp
+from monitoring.intake.alike import Around
 from monitoring.intake.fields import SLOTS, TOO_DEEP, Slot
 from monitoring.intake.gathered import Gathered
 
@@ -78,7 +79,7 @@ def gather(path: Path, name: str, slots: Mapping[str, Slot] = SLOTS, place: Plac
 
 
 def _chunks(stream: IO[bytes], path: Path, into: Gathered) -> Iterator[Gathered]:
-    document = None
+    document, around = None, Around()
     for raw in stream:
         text = raw
         if into.lines == 0:
@@ -86,7 +87,7 @@ def _chunks(stream: IO[bytes], path: Path, into: Gathered) -> Iterator[Gathered]
             document = _document(text, path)
             if document is not None:
                 break
-        take_line(text, into.lines + 1, into)
+        take_line(text, into.lines + 1, into, around)
         if text.endswith(b"\n"):
             into.lines += 1
             into.read_to += len(raw)
@@ -102,12 +103,18 @@ def _chunks(stream: IO[bytes], path: Path, into: Gathered) -> Iterator[Gathered]
     yield into
 
 
-def take_line(text: bytes, line: int, into: Gathered) -> None:
-    """One line of a file."""
+def take_line(text: bytes, line: int, into: Gathered, around: Around | None = None) -> None:
+    """One line of a file; ``around``: what stood around the spans of lines before."""
     try:
+        alike = None if around is None else around.spans(text)
+        if alike is not None:
+            otlp.take_spans(*alike, line, into)
+            return
         traces = _typed(text)
         if traces is not None:
-            otlp.take(traces, line, into)
+            base = otlp.take(traces, line, into)
+            if around is not None and base:
+                around.learn(text, traces, base)
         elif text.strip():
             take_object(_DECODE(text), line, into)
     except (msgspec.DecodeError, UnicodeDecodeError) as wrong:

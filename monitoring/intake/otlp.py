@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -108,11 +108,17 @@ class Traces(Struct, gc=False):
 DECODER = msgspec.json.Decoder(Traces)
 
 
-def take(traces: Traces, line: int, into: Gathered) -> None:
+def take(traces: Traces, line: int, into: Gathered) -> list[Any]:
     """Every span of a line; one that cannot be is set aside, its neighbours stay.
 
     So is a resource with all its spans where an attribute of it cannot be: it concerns every one of them.
+
+    Returns
+    -------
+    list
+        The row of the last resource that could be read; empty where none could.
     """
+    base: list[Any] = []
     for group in traces.resourceSpans:
         try:
             base = _NO_VALUES if group.resource is None else _filled(group.resource.attributes, _NO_VALUES, into)
@@ -120,11 +126,17 @@ def take(traces: Traces, line: int, into: Gathered) -> None:
             into.reject(line, f"of the resource: {wrong}")
             continue
         for scope in (*(group.scopeSpans or ()), *(group.instrumentationLibrarySpans or ())):
-            for span in scope.spans or ():
-                try:
-                    _take_span(span, base, into)
-                except ValueError as wrong:
-                    into.reject(line, str(wrong))
+            take_spans(scope.spans or (), base, line, into)
+    return base
+
+
+def take_spans(spans: Iterable[Span], base: list[Any], line: int, into: Gathered) -> None:
+    """Spans of one resource, whose row is ``base``."""
+    for span in spans:
+        try:
+            _take_span(span, base, into)
+        except ValueError as wrong:
+            into.reject(line, str(wrong))
 
 
 def salvage(tree: Mapping[str, Any], line: int, into: Gathered) -> None:

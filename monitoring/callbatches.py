@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -64,7 +63,7 @@ class Batch:
 
 
 def rows_in(paths: Sequence[Path]) -> int | None:
-    """How many calls the files hold; ``None`` where one of them has columns that only SQL can convert (times as text)."""
+    """How many calls the files hold; ``None`` where a file has columns that only SQL can convert (times as text)."""
     rows = 0
     for path in paths:
         metadata = pq.read_metadata(path)

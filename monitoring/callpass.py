@@ -1,7 +1,7 @@
 """Calls in Parquet, read once: sums, sorted values and outputs by day, team and model, past SQL.
 
-The numbers are those of the SQL of `monitoring.rollup`; a third of the processor time. Batches are worked on one by one,
-so that memory holds one of them, the values whose quantiles are exact, and a line for each output.
+The numbers are those of the SQL of `monitoring.rollup`; a third of the processor time. Batches are worked on one by
+one, so that memory holds one of them, the values whose quantiles are exact, and a line for each output.
 """
 
 from __future__ import annotations
@@ -159,8 +159,10 @@ class _Pass:
             no_cost &= columns["error"] == 0
         backwards = (columns["duration_ms"] < 0) | (columns["ttft_ms"] > columns["duration_ms"])
         sums.append(everyone)
-        for fact in (no_cost, foreign, backwards):
-            sums.append(0.0 * everyone if fact is None or not fact.any() else leaf.total(fact.astype(float)))
+        sums += [
+            0.0 * everyone if fact is None or not fact.any() else leaf.total(fact.astype(float))
+            for fact in (no_cost, foreign, backwards)
+        ]
         sums.append(leaf.total(np.nan_to_num(columns["cost"])))
         return np.stack(sums)
 

@@ -45,8 +45,8 @@ class LeafCodes:
     def numbered(self, code: Codes) -> tuple[list[Leaf], Codes, Ints]:
         """Those leaves that occur in ``code``, for each row the place of its leaf among them, and rows a leaf."""
         if self._many > _MANY:  # perhaps far more combinations than rows
-            there, place, rows = np.unique(code, return_inverse=True, return_counts=True)
-            place = place.astype(np.uint16 if len(there) <= _MANY else np.int64)
+            there, found, rows = np.unique(code, return_inverse=True, return_counts=True)
+            place: Codes = found.astype(np.uint16 if len(there) <= _MANY else np.int64)
         else:
             every = np.bincount(code, minlength=1)
             there = np.flatnonzero(every)
@@ -57,8 +57,8 @@ class LeafCodes:
                 place = lookup.take(code, mode="clip")
         rest, model = np.divmod(there.astype(np.int64), len(self._models))
         day, team = np.divmod(rest, len(self._teams))
-        found = zip((day + self._first).tolist(), team.tolist(), model.tolist(), strict=True)
-        return [(d, self._teams[t], self._models[m]) for d, t, m in found], place, rows
+        names = zip((day + self._first).tolist(), team.tolist(), model.tolist(), strict=True)
+        return [(d, self._teams[t], self._models[m]) for d, t, m in names], place, rows
 
 
 class Numbers:

@@ -234,7 +234,7 @@ def _sums(codes: Ints, cost: Floats) -> tuple[Ints, Floats]:
     number, code = np.unique(code, return_inverse=True) if code.size and code.max() > _MANY else (None, code)
     stacked = np.stack([np.bincount(code), np.bincount(code, cost), np.bincount(code, cost**2)], axis=1)
     there = np.flatnonzero(stacked[:, 0])
-    return there if number is None else number[there], stacked[there]
+    return there if number is None else number[there], stacked[there].astype(np.float64, copy=False)
 
 
 class _Runs:

@@ -116,7 +116,9 @@ def _register_part(connection: duckdb.DuckDBPyConnection, view: str, part: pd.Da
     # DuckDB cannot take nanoseconds with a zone for a time without one, unless by way of microseconds
     fine = [name for name, kind in zip(relation.columns, relation.types, strict=True) if str(kind) == _FINE]
     if fine:
-        relation = relation.project(f"* REPLACE ({', '.join(f'{_quoted(n)}::TIMESTAMPTZ AS {_quoted(n)}' for n in fine)})")
+        relation = relation.project(
+            f"* REPLACE ({', '.join(f'{_quoted(n)}::TIMESTAMPTZ AS {_quoted(n)}' for n in fine)})"
+        )
     relation.create_view(view)
     return tuple(relation.columns)
 

@@ -83,9 +83,8 @@ def _within(file: pq.ParquetFile, column: EventColumn) -> bool:
     # a statistic says nothing of NaN, which is a missing number
     if column.kind == "time" and all(one is not None and one.has_min_max and one.has_null_count for one in told):
         ends = [(one.min, one.max) for one in told]
-        return not any(one.null_count for one in told if column.required) and all(
-            YEARS[0] <= end.year <= YEARS[1] for pair in ends for end in pair
-        )
+        possible = all(YEARS[0] <= end.year <= YEARS[1] for pair in ends for end in pair)
+        return possible and not (column.required and any(one.null_count for one in told))
     for batch in file.iter_batches(_BATCH, columns=[column.name], use_threads=False):
         values = batch.column(0)
         if column.required and (values.null_count or _has_nan(values)):
@@ -103,9 +102,9 @@ def _has_nan(values: pa.Array) -> bool:
 def _possible(column: EventColumn, low: float, high: float) -> bool:
     if column.kind == "time":
         years = [pc.year(pa.scalar(end)).as_py() for end in (low, high)]
-        return YEARS[0] <= years[0] and years[1] <= YEARS[1]
-    finite = float("-inf") < low and high < float("inf")
-    return finite and (low > 0 if column.limit == "positive" else low >= 0 if column.limit == "not_negative" else True)
+        return bool(YEARS[0] <= years[0] and years[1] <= YEARS[1])
+    least = {"positive": low > 0, "not_negative": low >= 0}.get(column.limit, True)
+    return bool(float("-inf") < low and high < float("inf") and least)
 
 
 def _named(path: Path, metadata: pq.FileMetaData, columns: Sequence[EventColumn], currency: str) -> bool:
@@ -122,10 +121,10 @@ def _named(path: Path, metadata: pq.FileMetaData, columns: Sequence[EventColumn]
                     values = values.cast(pa.large_string()).dictionary_encode()
                 found[name] |= set(values.dictionary.to_pylist()) | ({None} if values.null_count else set())
     for column in columns:
-        for name in found[column.name]:
-            if name is None or name == "":
-                if column.required or (name == "" and column.name not in _MAY_BE_EMPTY):
+        for text in found[column.name]:
+            if text is None or text == "":
+                if column.required or (text == "" and column.name not in _MAY_BE_EMPTY):
                     return False
-            elif name != name.strip() or (column.limit == "currency" and name != currency):
+            elif text != text.strip() or (column.limit == "currency" and text != currency):
                 return False
     return True

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 Texts = NDArray[np.object_]
 _TEXTS = ("prompt_text", "output_text")
-_INTERNAL = ("start_us", "kind", "total_tokens", *_TEXTS)
+_INTERNAL = ("start_us", "kind", "total_tokens", "first_ns", *_TEXTS)
 _COLUMNS = tuple(name for name in ROW if name not in _INTERNAL)
 _PRICED = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 _FLOATS = frozenset((*NUMBERS, "duration_ms"))
@@ -137,7 +137,9 @@ def _costs(
     wanted &= ~(np.isnan(numbers["input_tokens"]) & np.isnan(numbers["output_tokens"]))
     for place, one in enumerate(prices):
         mine = price == place
-        rows = mine & wanted
+        # a price of nothing is what tracing tools write of a model they have no price for
+        free = mine & reported & (cost == 0) & (np.nan_to_num(numbers["input_tokens"]) > 0)
+        rows = mine & wanted | free
         if rows.any():
             cost[rows] = price_of(one, {name: np.nan_to_num(numbers[name][rows]) for name in _PRICED})
             currency[rows], source[rows] = rules.currency, f"prices {one.version}".strip()

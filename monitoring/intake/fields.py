@@ -7,17 +7,19 @@ A row is a list with a place for each of `ROW`, filled while the attributes are 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-#: Places of a row. ``start_us``: microseconds since 1970 UTC; ``kind``: 1 model call, 0 not one, ``None`` not said.
+#: Places of a row. ``start_us``: microseconds since 1970 UTC; ``kind``: 1 model call, 0 not one, ``None`` not said;
+#: ``first_ns``: when the first token came, nanoseconds since 1970 UTC.
 ROW = (
     "start_us", "duration_ms", "trace_id", "span_id", "parent_span_id", "team", "pipeline", "model", "provider",
     "output_id", "variant_id", "arm", "prompt_version", "error_type", "input_tokens", "output_tokens",
     "cache_read_tokens", "cache_write_tokens", "total_tokens", "context_window", "ttft_ms", "cost", "currency",
-    "unit_id", "kind", "prompt_text", "output_text",
+    "unit_id", "kind", "prompt_text", "output_text", "first_ns",
 )  # fmt: skip
 AT: Mapping[str, int] = {name: place for place, name in enumerate(ROW)}
 NUMBERS = frozenset(
@@ -33,6 +35,9 @@ _MODEL_CALLS = frozenset(
 
 #: No count of tokens, no cost and no time is as large.
 LARGEST = 1e18
+_END_OF_TIME = 2**63
+#: No answer begins after so many seconds, to the second.
+_SURELY = 20
 
 
 @lru_cache(maxsize=1024)
@@ -68,7 +73,36 @@ def number(value: object) -> float:
 
 
 def _milliseconds(value: object) -> float:
-    return number(value) * 1_000.0
+    """Of seconds, as the conventions have it; whole numbers from `_SURELY` on are milliseconds already (Strands)."""
+    found = number(value)
+    whole = isinstance(value, int) or (isinstance(value, str) and value.isdecimal())
+    return found if whole and found >= _SURELY else found * 1_000.0
+
+
+def nanoseconds(value: object) -> int:
+    """Nanoseconds since 1970 of a number of them, or of an ISO 8601 time (UTC where it names no zone); 0 for none.
+
+    Raises
+    ------
+    ValueError
+        Where it is neither, or beyond 64 bits.
+    """
+    if value is None or value == "":
+        return 0
+    if isinstance(value, int | float):
+        if not abs(value) < _END_OF_TIME:
+            raise ValueError(f"this is not a time: {str(value)[:40]}")
+        return int(value)
+    text = str(value).strip('"')
+    try:
+        if text.isdecimal() and len(text) < 20:
+            return int(text)
+        moment = datetime.fromisoformat(text)
+    except ValueError as wrong:
+        raise ValueError(f"this is not a time: {text[:40]}") from wrong
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    whole = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (whole.days * 86_400 + whole.seconds) * 1_000_000_000 + whole.microseconds * 1_000
 
 
 def text_of(value: object) -> str:
@@ -103,7 +137,7 @@ def _slots(place: str, *names: str, convert: Callable[[object], Any] | None = No
 SLOTS: Mapping[str, Slot] = {
     **_slots("model", "gen_ai.response.model", "gen_ai.request.model", "llm.response.model_name", "llm.model_name",
              "llm.request.model_name", "llm.response.model", "llm.request.model", "mlflow.llm.model",
-             "ai.response.model", "ai.model.id", "embedding.model_name"),
+             "ai.response.model", "ai.model.id", "embedding.model_name", "langfuse.observation.model.name"),
     **_slots("provider", "gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "mlflow.llm.provider",
              "ai.model.provider"),
     **_slots("input_tokens", "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt",
@@ -129,7 +163,8 @@ SLOTS: Mapping[str, Slot] = {
     **_slots("currency", "gen_ai.usage.cost.currency", "gen_ai.cost.currency", "liftwerk.currency"),
     **_slots("error_type", "error.type"),
     **_slots("team", "liftwerk.team", "team", "team.name", "service.namespace"),
-    **_slots("pipeline", "liftwerk.pipeline", "pipeline", "gen_ai.workflow.name", "service.name"),
+    **_slots("pipeline", "liftwerk.pipeline", "pipeline", "gen_ai.workflow.name", "langfuse.trace.name",
+             "service.name"),
     **_slots("output_id", "liftwerk.output_id", "output_id", "output.id"),
     **_slots("variant_id", "liftwerk.variant_id", "variant_id", "variant.id"),
     **_slots("arm", "liftwerk.arm", "arm", "experiment.arm", "feature_flag.result.variant"),
@@ -139,6 +174,7 @@ SLOTS: Mapping[str, Slot] = {
     **_slots("ttft_ms", "gen_ai.response.time_to_first_chunk", "gen_ai.response.time_to_first_token",
              "gen_ai.server.time_to_first_token", "gen_ai.server.ttft", convert=_milliseconds),
     **_slots("ttft_ms", "liftwerk.ttft_ms", "ai.response.msToFirstChunk", "llm.ttft_ms", convert=number),
+    **_slots("first_ns", "langfuse.observation.completion_start_time", convert=nanoseconds),
     **_slots("kind", "gen_ai.operation.name", "openinference.span.kind", "llm.request.type", "mlflow.spanType",
              "langfuse.observation.type", "traceloop.span.kind", "ai.operationId", convert=kind_of),
 }  # fmt: skip
@@ -158,7 +194,7 @@ DOLLARS = frozenset(("llm.cost.total", "operation.cost"))
 #: Events that mark the first token of a streamed answer.
 FIRST_TOKEN = frozenset(
     ("first token stream event", "first_token", "first token", "gen_ai.first_token", "ai.stream.firstchunk",
-     "gen_ai.content.first_chunk")
+     "gen_ai.content.first_chunk", "gen_ai.content.completion.chunk", "llm.content.completion.chunk")
 )  # fmt: skip
 
 
@@ -203,27 +239,6 @@ def unreadable(key: str, value: object, place: int) -> ValueError:
     """What to say of an attribute whose value does not fit its place."""
     kind = "a number of zero or more" if ROW[place] in NUMBERS else "text"
     return ValueError(f"'{key}' is not {kind}: {str(value)[:40]}")
-
-
-#: MLflow keeps all token counts, and all costs, in one attribute as JSON text.
-_USAGE: Mapping[str, str] = {
-    "input_tokens": "gen_ai.usage.input_tokens",
-    "output_tokens": "gen_ai.usage.output_tokens",
-    "total_tokens": "gen_ai.usage.total_tokens",
-    "cache_read_input_tokens": "gen_ai.usage.cache_read.input_tokens",
-    "cache_creation_input_tokens": "gen_ai.usage.cache_creation.input_tokens",
-    "total_cost": "llm.cost.total",
-}
-TOGETHER = frozenset(("mlflow.chat.tokenUsage", "mlflow.llm.cost"))
-
-
-def expand(row: list[Any], value: object, slots: Mapping[str, Slot]) -> None:
-    """Counts that stand together in one attribute (`TOGETHER`), into their places."""
-    counts = decoded(value)
-    if isinstance(counts, dict):
-        for name, count in counts.items():
-            if name in _USAGE:
-                fill(row, _USAGE[name], count, slots)
 
 
 def decoded(value: object) -> object:

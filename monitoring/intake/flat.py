@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from monitoring.intake.fields import AT, TOGETHER, decoded, expand, fill, text_of
+from monitoring.intake.fields import AT, decoded, fill, nanoseconds, text_of
 from monitoring.intake.gathered import Gathered, empty_row
 from monitoring.intake.otlp import hex_id
 from monitoring.intake.scores import numeric_score, score_source
-
-_END_OF_TIME = 2**63
+from monitoring.intake.together import TOGETHER, expand
 
 
 def take_trace(tree: Mapping[str, Any], line: int, into: Gathered) -> None:
@@ -43,7 +41,8 @@ def take_span(span: object, line: int, into: Gathered, shared: Mapping[str, Any]
         row = empty_row()
         resource = _mapping(_mapping(span.get("resource")).get("attributes"))
         # the nearer the later: a span's own attribute overrules
-        for key, value in {**(shared or {}), **resource, **_mapping(span.get("attributes"))}.items():
+        told = {**(shared or {}), **resource, **_mapping(span.get("attributes"))}
+        for key, value in sorted(told.items(), key=lambda one: str(one[0]) in TOGETHER):
             _fill(row, str(key), value, into)
         context = _mapping(span.get("context"))
         row[AT["trace_id"]] = _id(span.get("trace_id") or context.get("trace_id"), 32)
@@ -57,35 +56,9 @@ def take_span(span: object, line: int, into: Gathered, shared: Mapping[str, Any]
         into.reject(line, str(wrong))
 
 
-def nanoseconds(value: object) -> int:
-    """Nanoseconds since 1970 of a number of them, or of an ISO 8601 time (UTC where it names no zone); 0 for none.
-
-    Raises
-    ------
-    ValueError
-        Where it is neither, or beyond 64 bits.
-    """
-    if value is None or value == "":
-        return 0
-    if isinstance(value, int | float):
-        if not abs(value) < _END_OF_TIME:
-            raise ValueError(f"this is not a time: {str(value)[:40]}")
-        return int(value)
-    text = str(value)
-    try:
-        if text.isdecimal() and len(text) < 20:
-            return int(text)
-        moment = datetime.fromisoformat(text)
-    except ValueError as wrong:
-        raise ValueError(f"this is not a time: {text[:40]}") from wrong
-    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    whole = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (whole.days * 86_400 + whole.seconds) * 1_000_000_000 + whole.microseconds * 1_000
-
-
 def _fill(row: list[Any], key: str, value: object, into: Gathered) -> None:
     if key in TOGETHER:
-        expand(row, value, into.slots)
+        expand(row, key, value, into.slots)
     elif key in into.slots:
         fill(row, key, decoded(value), into.slots)
 

@@ -14,6 +14,7 @@ LATEST_US = 4_102_444_800_000_000  # 2100-01-01
 
 _START, _DURATION, _KIND = AT["start_us"], AT["duration_ms"], AT["kind"]
 _SPAN, _TRACE, _PARENT = AT["span_id"], AT["trace_id"], AT["parent_span_id"]
+_FIRST, _TTFT = AT["first_ns"], AT["ttft_ms"]
 _MODEL, _IN, _OUT = AT["model"], AT["input_tokens"], AT["output_tokens"]
 
 
@@ -109,6 +110,8 @@ class Gathered:
         if not row[_SPAN]:
             raise ValueError("the span has no id")
         row[_START], row[_DURATION] = start, (end_ns - start_ns) / 1e6
+        if row[_FIRST] is not None and row[_TTFT] is None and row[_FIRST] >= start_ns:
+            row[_TTFT] = (row[_FIRST] - start_ns) / 1e6
         self.spans += 1
         kind = row[_KIND]
         if kind == 1 or (kind is None and row[_MODEL] is not None and (row[_IN] is not None or row[_OUT] is not None)):

@@ -10,8 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from monitoring.intake.fields import AT, decoded, fill, number, text_of
-from monitoring.intake.flat import nanoseconds
+from monitoring.intake.fields import AT, decoded, fill, nanoseconds, number, text_of
 from monitoring.intake.gathered import Gathered, empty_row
 from monitoring.intake.scores import numeric_score, score_source
 

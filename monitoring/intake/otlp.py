@@ -15,10 +15,11 @@ from typing import Any
 
 import msgspec
 
-from monitoring.intake.fields import AT, DOLLARS, FIRST_TOKEN, LARGEST, ROW, TOGETHER, Slot, expand, unreadable
+from monitoring.intake.fields import AT, DOLLARS, FIRST_TOKEN, LARGEST, ROW, Slot, unreadable
 from monitoring.intake.gathered import LATEST_US, Gathered
 from monitoring.intake.plans import Plan
 from monitoring.intake.scores import numeric_score
+from monitoring.intake.together import TOGETHER, expand
 
 Struct = msgspec.Struct
 
@@ -168,12 +169,13 @@ def salvage(tree: Mapping[str, Any], line: int, into: Gathered) -> None:
 
 def _attributes(attributes: list[Attribute], row: list[Any], base: list[Any], slots: Mapping[str, Slot]) -> None:
     """Every attribute into its place, as it comes; what `_quickly` cannot do."""
+    several: list[tuple[str, object]] = []
     for attribute in attributes:
         slot = slots.get(attribute.key)
         found = attribute.value
         if slot is None or found is None:
             if attribute.key in TOGETHER and found is not None:
-                expand(row, found.plain(), slots)
+                several.append((attribute.key, found.plain()))
             continue
         place, strong, convert = slot
         # what the resource says stands in only: a span's own attribute is nearer
@@ -188,6 +190,8 @@ def _attributes(attributes: list[Attribute], row: list[Any], base: list[Any], sl
             raise unreadable(attribute.key, value, place) from wrong
         if attribute.key in DOLLARS and row[_CURRENCY] is None:
             row[_CURRENCY] = "USD"
+    for key, value in several:  # last: what has an attribute of its own comes first
+        expand(row, key, value, slots)
 
 
 def _quickly(attributes: list[Attribute], row: list[Any], plan: Plan) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from monitoring.intake.fields import DOLLARS, TOGETHER, Slot, number, text_of
+from monitoring.intake.fields import DOLLARS, Slot, number, text_of
+from monitoring.intake.together import TOGETHER
 
 #: Where the texts are and where they go; the same of numbers; of others also how they are converted; and whether the
 #: cost is in US dollars by its name.

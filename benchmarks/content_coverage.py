@@ -78,19 +78,22 @@ def judged(rng, studies, rate, catch, alarm, *, labels=400, per_day=150, audited
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=4000)
-    days, begun = parser.parse_args().days, time.process_time()
+    parser.add_argument("--seed", type=int, default=0, help="other days than those of seed 0")
+    options = parser.parse_args()
+    days, begun = options.days, time.process_time()
+    more = [options.seed] if options.seed else []
     print("| interval | truth | covered |\n|---|---|---|")
     for number, rate in enumerate((0.005, 0.01, 0.03, 0.1, 0.3)):
-        print(f"| Wilson | rate {rate:.1%} | {rates(np.random.default_rng([1, number]), days, rate):.1%} |")
+        print(f"| Wilson | rate {rate:.1%} | {rates(np.random.default_rng([1, number, *more]), days, rate):.1%} |")
     for number, (q, heavy) in enumerate([(q, heavy) for q in (0.5, 0.95, 0.99) for heavy in (False, True)]):
         words = "Pareto, shape 1.5" if heavy else "log-normal"
-        found = quantiles(np.random.default_rng([2, number]), days, q, heavy=heavy)
+        found = quantiles(np.random.default_rng([2, number, *more]), days, q, heavy=heavy)
         print(f"| order statistics | p{q * 100:g}, {words} | {found:.1%} |")
     print("\n| rate | sensitivity | false alarms | covers the rate | what people find | judge's Wilson | width |")
     print("|---|---|---|---|---|---|---|")
     cases = ((0.02, 0.9, 0.02), (0.05, 0.8, 0.05), (0.05, 0.95, 0.01), (0.15, 0.8, 0.05), (0.3, 0.7, 0.15))
     for number, (rate, catch, alarm) in enumerate(cases):
-        drawn, found, naive, width = judged(np.random.default_rng([3, number]), days // 8, rate, catch, alarm)
+        drawn, found, naive, width = judged(np.random.default_rng([3, number, *more]), days // 8, rate, catch, alarm)
         print(f"| {rate:.0%} | {catch:.0%} | {alarm:.0%} | {drawn:.1%} | {found:.1%} | {naive:.1%} | {width:.3f} |")
     print(f"\n{days} days a row; {time.process_time() - begun:.0f} CPU-s")
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from jobs.faults import as_rows, show_problems
-from jobs.geo_design import DesignRequest
 from jobs.screen import Screen
 from jobs.session import Session
 from measurement.errors import InputError
@@ -20,6 +19,7 @@ from measurement.workspace import Workspace
 
 if TYPE_CHECKING:
     from jobs.creatives import CreativesRequest
+    from jobs.geo_design import DesignRequest
 
 DONE, WRONG_INPUT, GATED = 0, 2, 3
 PREVIEW_LEVEL = 0.9

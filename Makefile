@@ -80,8 +80,8 @@ bench-bandits: env ## exactness, regret, off-policy coverage, fatigue, the endpo
 	@$(BIN)/python -m benchmarks.bandits_peers
 	@for name in propensity regret off_policy fatigue service; do $(BIN)/python benchmarks/bandits_$$name.py $(ARGS) || exit 1; done
 
-bench-content: env ## canary false alarms, spans a second
-	@for name in canary speed; do $(BIN)/python benchmarks/content_$$name.py $(ARGS) || exit 1; done
+bench-content: env ## canary false alarms, coverage of intervals, spans a second, layouts of Parquet
+	@for name in canary coverage speed layouts intake; do $(BIN)/python benchmarks/content_$$name.py $(ARGS) || exit 1; done
 
 bench-attribution: env ## Markov credit of 10,000, 1 M and 10 M journeys beside ChannelAttribution and do-attribution
 	@$(BIN)/python -m benchmarks.attribution_peers $(ARGS)

@@ -151,11 +151,10 @@ def _hashed(words: NDArray[np.uint64], begin: Ints, length: Ints) -> NDArray[np.
         else:
             rows = np.flatnonzero(length >= read + 8)
             state[rows] = _stirred(state[rows], words[begin[rows] + read])
-    rows = np.flatnonzero(length % 8)
-    size = length[rows]
-    last = words[begin[rows] + np.maximum(size - 8, 0)]
-    state[rows] = _stirred(state[rows], last & _FIRST_BYTES[np.minimum(size, 8)])
-    return mixed(state)
+    last = words[begin + np.maximum(length - 8, 0)]
+    if shortest < 8:
+        last &= _FIRST_BYTES.take(np.minimum(length, 8))
+    return mixed(np.where(length % 8, _stirred(state, last), state))
 
 
 def _stirred(state: NDArray[np.uint64], word: NDArray[np.uint64]) -> NDArray[np.uint64]:

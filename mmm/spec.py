@@ -78,7 +78,7 @@ class ModelSpec:
     Examples
     --------
     >>> priors = {"tv": Prior(mean=1.5, sd=0.5)}
-    >>> spec = ModelSpec(saturation="tanh", priors=priors, channels={"tv": ChannelModel(lags=13)})
+    >>> spec = ModelSpec(saturation="tanh", priors=priors, channels={"tv": ChannelModel(lags=30)})
     >>> ModelSpec.from_json(spec.to_json()) == spec
     True
     """

@@ -236,6 +236,8 @@ def _from_sums(measure: Measure, table: Rows, number: str, hours: Floats, level:
     if measure.kind == "rate":
         value = y / n
         lower, upper = wilson(y, n, level)
+    elif measure.kind == "hits":  # of as many judged rows
+        lower, upper = (n * end for end in wilson(y, n, level))
     elif measure.kind == "mean":
         value = y / n
         lower, upper = mean_interval(y, sums["yy"], n, level)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geolift.drift import LEVELS, operators
+from geolift.drift import LEVELS, stacked
 from measurement.errors import InputError
 
 FloatArray = NDArray[np.float64]
@@ -103,10 +103,12 @@ def simulated_p_values(
     result = np.empty((len(sets.members), len(ends), len(effects)))
     scale = float(np.sqrt(np.mean((outcome - outcome.mean(axis=1, keepdims=True)) ** 2))) or 1.0
     share = sets.members / sets.members.sum(axis=1, keepdims=True)
-    none, unused = np.empty((0, post), dtype=np.int64), np.empty((0, 0, 0))
+    none, ranked = np.empty((0, post), dtype=np.int64), orders is not None
     thresholds = np.array([threshold for threshold, _ in LEVELS])
     for place, end in enumerate(ends):
         window = np.ascontiguousarray(outcome[:, :end]) / scale
+        # Drawn orders need no prediction: any small one keeps the compiled signature.
+        every = stacked(post + 1, post) if ranked else stacked(int(end), int(post))
         result[:, place] = simulation_kernel.p_values(
             window,
             share,
@@ -115,7 +117,11 @@ def simulated_p_values(
             np.ascontiguousarray(effects, dtype=np.float64),
             none if orders is None else np.ascontiguousarray(orders, dtype=np.int64),
             thresholds,
-            operators(int(end), int(post)) if orders is None else unused,
+            every.ratios,
+            every.slopes,
+            every.shares,
+            every.pulls,
+            every.leans,
         )
     return result
 

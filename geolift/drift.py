@@ -124,25 +124,32 @@ def predictions(periods: int, post: int) -> tuple[Prediction, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stacked:
-    """`predictions` as arrays for compiled code: one more axis, of length L = 1 + levels, in front of each."""
+    """The L `predictions` of a history as arrays for compiled code.
 
-    ratios: FloatArray
-    slopes: FloatArray
+    Attributes
+    ----------
+    kinds
+        Shape (3, L): persistence from which on each is used, its ratio and its slope.
+    shares
+        Shape (L, post, T).
+    levels
+        Shape (2, L, T): pull and lean.
+    """
+
+    kinds: FloatArray
     shares: FloatArray
-    pulls: FloatArray
-    leans: FloatArray
+    levels: FloatArray
 
 
 @lru_cache(maxsize=16)
 def stacked(periods: int, post: int) -> Stacked:
     """`Stacked` of all readings of a history."""
     every = predictions(periods, post)
+    thresholds = [-np.inf, *(threshold for threshold, _ in LEVELS)]
     return Stacked(
-        ratios=np.array([one.ratio for one in every]),
-        slopes=np.array([one.slope for one in every]),
+        kinds=np.array([thresholds, [one.ratio for one in every], [one.slope for one in every]]),
         shares=np.stack([one.share for one in every]),
-        pulls=np.stack([one.pull for one in every]),
-        leans=np.stack([one.lean for one in every]),
+        levels=np.array([[one.pull for one in every], [one.lean for one in every]]),
     )
 
 
@@ -176,9 +183,7 @@ def surprises(
         np.ascontiguousarray(levels, dtype=np.int64),
         np.ascontiguousarray(donors, dtype=np.float64) if known else np.empty((0, periods)),
         np.ascontiguousarray(weights, dtype=np.float64) if known else np.empty((len(residual), 0)),
-        every.ratios,
-        every.slopes,
+        every.kinds,
         every.shares,
-        every.pulls,
-        every.leans,
+        every.levels,
     )

@@ -34,7 +34,7 @@ def _share_above(sums: Reals, left: Reals, observed: int) -> float:
     hits = 0
     for t in range(sums.shape[0]):
         hits += sums[t] * sums[t] >= bar * left[t]
-    return hits / sums.shape[0]
+    return float(hits / sums.shape[0])
 
 
 @compiled
@@ -100,17 +100,14 @@ def p_values(
     post: int,
     effects: Reals,
     orders: Places,
-    thresholds: Reals,
-    ratios: Reals,
-    slopes: Reals,
+    kinds: Reals,
     shares: Reals,
-    pulls: Reals,
-    leans: Reals,
+    levels: Reals,
 ) -> Reals:
     """p-values (S, F) of no effect on one window (G, T), sets as shares (S, G) of their mean.
 
-    Gaps whose persistence reaches a threshold (L,) are read by that level's prediction; the others by the first of the
-    1 + L predictions (`geolift.drift.Stacked`). Where ``orders`` are given, by those.
+    ``kinds``, ``shares`` and ``levels`` are those of `geolift.drift.Stacked`: a gap is read by the last prediction
+    whose persistence it reaches. Where ``orders`` are given, these take the windows' place.
     """
     geos, periods = window.shape
     means = np.empty(geos)
@@ -125,7 +122,7 @@ def p_values(
     target, bump, series, residual = np.empty(periods), np.empty(periods), np.empty(periods), np.empty(periods)
     linear, push, aim = np.empty(geos), np.empty(geos), np.empty(geos)
     found = np.empty((share.shape[0], effects.shape[0]))
-    models = ratios.shape[0] if orders.shape[0] == 0 else 0
+    models = kinds.shape[1] if orders.shape[0] == 0 else 0
     known, lower, used = np.zeros(models, dtype=np.bool_), np.empty((geos, geos)), np.empty(geos + 1, dtype=np.int64)
     plain, against = np.empty((models, geos, periods)), np.empty((models, geos, periods))
     cross, room = np.empty((models, geos, geos)), np.empty((2, geos, periods))
@@ -145,12 +142,13 @@ def p_values(
             if orders.shape[0] > 0:
                 found[s, f] = _permuted_p_value(residual, post, orders)
                 continue
-            at = np.searchsorted(thresholds, _persistence(residual, periods - post), side="right")
-            if not known[at]:
-                prepare(centred, ratios[at], shares[at], pulls[at], leans[at], plain[at], against[at], cross[at])
-                known[at] = True
-            surprise(residual, ratios[at], shares[at], pulls[at], leans[at], work, sums)
+            m = np.searchsorted(kinds[0], _persistence(residual, periods - post), side="right") - 1
+            ratio, share_of, pull, lean = kinds[1, m], shares[m], levels[0, m], levels[1, m]
+            if not known[m]:
+                prepare(centred, ratio, share_of, pull, lean, plain[m], against[m], cross[m])
+                known[m] = True
+            surprise(residual, ratio, share_of, pull, lean, work, sums)
             count = directions(gram, weights, used, lower)
-            left_over(used, count, lower, slopes[at], leans[at], plain[at], against[at], cross[at], room, left)
+            left_over(used, count, lower, kinds[2, m], lean, plain[m], against[m], cross[m], room, left)
             found[s, f] = _share_above(sums, left, periods - post)
     return found

@@ -160,7 +160,7 @@ def _spread(table: Reals, members: Places, count: int, factor: Reals, out: Reals
 
 @compiled_sums
 def _left_steady(sums: Reals, count: int, tilts: Reals, lean: Reals, slope: float, out: Reals) -> None:
-    """Variance left for a steady gap, ``K = I + slope · t tᵀ``; ``sums`` (count, T) are ``K a`` along the directions."""
+    """Variance left for a steady gap, ``K = I + slope · t tᵀ``; ``sums`` (count, T): ``K a`` along the directions."""
     periods, steep = out.shape[0], 0.0
     along = np.zeros(periods)
     out[:] = 1.0
@@ -220,19 +220,11 @@ def left_over(
 
 @compiled
 def surprises(
-    residual: Reals,
-    levels: Places,
-    donors: Reals,
-    weights: Reals,
-    ratios: Reals,
-    slopes: Reals,
-    shares: Reals,
-    pulls: Reals,
-    leans: Reals,
+    residual: Reals, at: Places, donors: Reals, weights: Reals, kinds: Reals, shares: Reals, levels: Reals
 ) -> Reals:
-    """Surprises (A, T) of the rows of ``residual``: see `geolift.drift.surprises`."""
+    """Surprises (A, T) of the rows of ``residual``, row ``r`` by model ``at[r]``: see `geolift.drift.surprises`."""
     rows, periods = residual.shape
-    geos, models = donors.shape[0], ratios.shape[0]
+    geos, models = donors.shape[0], kinds.shape[1]
     centred, known = np.empty((geos, periods)), np.zeros(models, dtype=np.bool_)
     for j in range(geos):
         centred[j] = donors[j] - donors[j].mean()
@@ -241,15 +233,16 @@ def surprises(
     cross, scratch = np.empty((models, geos, geos)), np.empty((2, geos, periods))
     row, work, left, found = np.empty(periods), np.empty(periods), np.ones(periods), np.empty((rows, periods))
     for r in range(rows):
-        at = levels[r]
+        m = at[r]
+        ratio, slope, share, pull, lean = kinds[1, m], kinds[2, m], shares[m], levels[0, m], levels[1, m]
         row[:] = residual[r] - residual[r].mean()
-        surprise(row, ratios[at], shares[at], pulls[at], leans[at], work, found[r])
+        surprise(row, ratio, share, pull, lean, work, found[r])
         if geos > 1:
-            if not known[at]:
-                prepare(centred, ratios[at], shares[at], pulls[at], leans[at], plain[at], against[at], cross[at])
-                known[at] = True
+            if not known[m]:
+                prepare(centred, ratio, share, pull, lean, plain[m], against[m], cross[m])
+                known[m] = True
             count = directions(gram, weights[r], members, factor)
-            left_over(members, count, factor, slopes[at], leans[at], plain[at], against[at], cross[at], scratch, left)
+            left_over(members, count, factor, slope, lean, plain[m], against[m], cross[m], scratch, left)
             for s in range(periods):
                 found[r, s] /= np.sqrt(left[s])
     return found

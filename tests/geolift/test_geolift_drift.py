@@ -7,7 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from geolift.drift import LEVELS, Prediction, drift_levels, persistence, prediction, predictions, stacked, surprises
+from geolift.drift import (
+    LEVELS,
+    Prediction,
+    drift_levels,
+    mean_errors,
+    persistence,
+    prediction,
+    predictions,
+    stacked,
+    surprises,
+)
 from geolift.estimators import Comparison, refitted
 from geolift.inference import block_conformal, null_p_values
 from geolift.permutation import permutation_p_values
@@ -176,10 +186,33 @@ def test_interval_and_p_value_agree_on_gaps_that_drift() -> None:
 def test_a_lift_is_found_and_the_drift_is_named() -> None:
     found = [block_conformal(SyntheticControl(), comparison(seed, lift=0.25)) for seed in range(12)]
     assert np.mean([result.p_value <= 0.1 for result in found]) >= 0.8
-    named = [drift_check(result)[0] for result in found]
-    assert {check.passed for check in named} == {False, True} or not any(check.passed for check in named)
-    assert all(not check.blocking and check.passed == (check.value < check.limit) for check in named)  # type: ignore[operator]
-    assert drift_check(replace(found[0], details={"statistic": "combined"})) == []
+
+
+def test_drift_is_named_and_readings_blind_to_it_may_not_be_acted_on() -> None:
+    drifting, one = 0, comparison(2)
+    result = block_conformal(SyntheticControl(), one)
+    for seed in range(12):
+        fit = SyntheticControl().fit(comparison(seed).treated, comparison(seed).donors, one.pre)
+        named = drift_check(result, fit)[0]
+        assert named.name == "gap_steady"
+        assert not named.blocking
+        assert named.passed == (persistence(fit.effect[None, : one.pre])[0] < LEVELS[0][0])
+        for method in ("student_t", "iid_conformal"):
+            blind = drift_check(replace(result, method=method), fit)[0]
+            assert blind.blocking
+            assert blind.passed == named.passed
+            assert "Do not act" in blind.remedy
+        assert drift_check(replace(result, method="placebo_sets"), fit) == []
+        drifting += not named.passed
+    assert drifting >= 6
+
+
+def test_errors_of_blocks_are_scaled_to_the_end_of_the_history() -> None:
+    steady, walk = mean_errors(60, 6, 0), mean_errors(60, 6, 2)
+    assert steady[-1] / steady[27] < 1.6 < walk[-1] / walk[27]
+    assert np.allclose(mean_errors(60, 6, 1), mean_errors(60, 6, 1)[::-1], rtol=0.05), (
+        "either end is predicted from one side"
+    )
 
 
 def test_simulated_tests_of_drifting_gaps_are_those_of_the_readout() -> None:

@@ -38,6 +38,8 @@ class LoggedDecisions:
     segment
         Where predictions are means by segment and arm: the segment of every decision, shape (n,). Then the interval of
         ``dm`` holds the error of those means.
+    possible
+        The least and largest a reward can be; left out: 0 or the least seen, and the largest seen (1 if none came).
 
     Raises
     ------
@@ -51,6 +53,7 @@ class LoggedDecisions:
     policy: Floats
     prediction: Floats | None = None
     segment: NDArray[np.int64] | None = None
+    possible: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         n, arms = len(self.action), self.policy.shape[-1]
@@ -96,9 +99,10 @@ class LoggedDecisions:
             residual = self.reward - self.prediction[np.arange(n), self.action]
         # rejection sampling: a decision stays with probability w / max w, whatever the log's policy was
         accepted = np.random.default_rng(seed).random(n) * max(float(weight.max()), 1e-300) < weight
+        least, most = self.possible or (min(0.0, float(self.reward.min())), float(self.reward.max()) or 1.0)
         return Parts(
             weight=weight, reward=self.reward, base=base, residual=residual, model_weight=self._model_weight(),
-            accepted=accepted,
+            accepted=accepted, least=least, most=most,
         )  # fmt: skip
 
     def _model_weight(self) -> Floats | None:

@@ -176,7 +176,9 @@ def _shares(table: pd.DataFrame | None, part: _Part, column: str) -> Floats | No
 
 def _logged(part: _Part, level: float) -> dict[str, object]:
     value = float(part.reward.mean())
-    ends = interval(Influence(value=value, influence=part.reward - value), level)
+    around = part.reward - value
+    reach = (min(0.0, float(part.reward.min())) - value, float(part.reward.max()) - value)
+    ends = interval(Influence(value=value, influence=around, reach=reach), level)
     n = len(part.rows)
     return {
         "experiment_id": part.name, "policy": "logged", "estimator": "mean", "value": value, "lower": ends.lower,

@@ -35,8 +35,6 @@ class Parts:
         Predicted reward of the evaluated policy, shape (n,); 0 without predictions.
     residual
         Reward minus its prediction, shape (n,); the reward without predictions.
-    model_weight
-        The weights with which the decisions went into the predictions, shape (n,), where that is known.
     accepted
         Decisions that a replay of the evaluated policy keeps, shape (n,).
     least, most
@@ -47,7 +45,6 @@ class Parts:
     reward: Floats
     base: Floats
     residual: Floats
-    model_weight: Floats | None
     accepted: NDArray[np.bool_]
     least: float
     most: float
@@ -73,6 +70,8 @@ class Influence:
         Mean 0, shape (n,): the estimate's error is their mean, so its standard error is sd / √n.
     reach
         The lowest and highest influence a decision could have had.
+    centre
+        What the influences are around, where that is not the estimate.
     tuning
         The weight SWITCH cut at, or the λ DRos shrank with.
     """
@@ -80,13 +79,17 @@ class Influence:
     value: float
     influence: Floats
     reach: tuple[float, float]
+    centre: float | None = None
     tuning: float | None = None
 
 
 def interval(found: Influence, level: float) -> Interval:
-    """Confidence interval from the influences, see `bandits.likelihood_interval.mean_interval`."""
+    """Confidence interval from the influences (`bandits.likelihood_interval.mean_interval`); it holds the estimate."""
+    centre = found.value if found.centre is None else found.centre
     lower, upper = mean_interval(found.influence, *found.reach, level)
-    return Interval(lower=found.value + lower, upper=found.value + upper, level=level, kind="confidence")
+    return Interval(
+        lower=min(centre + lower, found.value), upper=max(centre + upper, found.value), level=level, kind="confidence"
+    )
 
 
 def ipw(parts: Parts) -> Influence:
@@ -100,14 +103,9 @@ def snipw(parts: Parts) -> Influence:
 
 
 def direct(parts: Parts) -> Influence:
-    """The mean prediction; its error holds that of the model where ``model_weight`` is known, never its bias."""
-    value = float(parts.base.mean())
-    around, slope = parts.base - value, np.zeros(len(parts.base))
-    if parts.model_weight is not None:
-        slope = parts.model_weight
-        moved = slope * parts.residual
-        around = around + moved - moved.mean()
-    return Influence(value=value, influence=around, reach=parts.reached(around, slope))
+    """The mean prediction. Its interval is around what DR corrects it to, and holds both: the model's bias is in it."""
+    found = doubly_robust(parts)
+    return replace(found, value=float(parts.base.mean()), centre=found.value)
 
 
 def doubly_robust(parts: Parts) -> Influence:

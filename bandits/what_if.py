@@ -201,7 +201,6 @@ def _judged(
     log = LoggedDecisions(
         action=part.action, reward=part.reward, propensity=part.propensity, policy=_possible(shares, part.running),
         prediction=prediction,
-        segment=part.segment if part.segment is not None else np.zeros(len(part.rows), dtype=np.int64),
     )  # fmt: skip
     rows: list[dict[str, object]] = []
     for estimator in ESTIMATORS:

@@ -89,7 +89,7 @@ def work(name: str, options: ServeOptions) -> None:
     from bandits.service.access import KeyRing
     from bandits.service.endpoint import Endpoint, Limits
     from bandits.service.metrics import Metrics
-    from jobs.serve_protocol import OnePacketProtocol
+    from jobs.serve_direct import DirectProtocol
 
     keys = KeyRing(key for key in os.environ[KEY_VARIABLE].split(",") if key)
     metrics = Metrics(Path(options.metrics), name.removeprefix("worker-"))
@@ -97,7 +97,7 @@ def work(name: str, options: ServeOptions) -> None:
         open_store(options), seed=options.seed, keys=keys, limits=Limits(rate=options.rate), metrics=metrics
     )
     settings = uvicorn.Config(
-        endpoint, http=OnePacketProtocol, loop="asyncio", ws="none", lifespan="on", access_log=False, log_config=None,
+        endpoint, http=DirectProtocol, loop="asyncio", ws="none", lifespan="on", access_log=False, log_config=None,
         server_header=False, date_header=False, proxy_headers=False, timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=10,
     )  # fmt: skip

@@ -64,7 +64,7 @@ def _upper_end(values: Floats, high: float, bound: float) -> float:
 
     def loss(log_gap: float) -> float:
         distance = most + np.exp(log_gap) - values
-        return n * float(np.log(distance).mean() + np.log((1.0 / distance).mean()))
+        return float(n * (np.log(distance).mean() + np.log((1.0 / distance).mean())))
 
     if most > values.max():
         distance = most - values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -117,6 +118,7 @@ def work(name: str, options: ServeOptions) -> None:
         server.should_exit = True
 
     _when_orphaned(options.parent, stop)
+    gc.freeze()  # what was imported stays: the collector need not go through it again and again
     with socket.socket(fileno=options.descriptor) as listener:
         asyncio.run(server.serve(sockets=[listener]))
 

@@ -7,8 +7,8 @@ from scipy import optimize, stats
 
 from bandits.rewards import Floats
 
-#: How much further than the largest value the dual variable may be sought, in multiples of the values' spread.
-_WIDEST = 1e8
+#: What stands for a loss that rounding made 0.
+_LEAST = 1e-12
 
 
 def mean_interval(values: Floats, low: float, high: float, level: float) -> tuple[float, float]:
@@ -34,7 +34,7 @@ def mean_interval(values: Floats, low: float, high: float, level: float) -> tupl
     Examples
     --------
     >>> tuple(round(end, 4) for end in mean_interval(np.zeros(100), 0.0, 1.0, 0.95))
-    (0.0, 0.019)
+    (0.0, 0.0295)
     """
     bound = _bound(values, level)
     return -_upper_end(-values, -low, bound), _upper_end(values, high, bound)
@@ -46,7 +46,8 @@ def _bound(values: Floats, level: float) -> float:
     variance = float((around**2).mean())
     half = float(stats.chi2.ppf(level, 1)) / 2.0
     if variance <= 0.0:
-        return half
+        # nothing came, and only one end can be missed: the chance of that is what the level leaves
+        return float(-np.log1p(-level))
     kurtosis, skewness = float((around**4).mean()) / variance**2, float((around**3).mean()) / variance**1.5
     return half * (1.0 + (kurtosis / 2.0 - skewness**2 / 3.0) / len(values))
 
@@ -62,17 +63,21 @@ def _upper_end(values: Floats, high: float, bound: float) -> float:
     if spread <= 1e-14 * max(abs(most), 1e-300):
         return most - float(np.exp(-bound / n)) * (most - float(values.mean()))
 
-    def loss(log_gap: float) -> float:
-        distance = most + np.exp(log_gap) - values
+    def loss(gap: float) -> float:
+        distance = most + gap - values
         return float(n * (np.log(distance).mean() + np.log((1.0 / distance).mean())))
 
-    if most > values.max():
-        distance = most - values
-        used = n * float(np.log(distance).mean() + np.log((1.0 / distance).mean()))
-        if used <= bound:
-            return most - float(np.exp((used - bound) / n)) / float((1.0 / distance).mean())
-    widest = np.log(spread * _WIDEST)
-    nearest = np.log(1e-12 * spread)
-    gap = np.exp(optimize.brentq(lambda at: loss(at) - bound, nearest, widest, xtol=1e-6))
-    distance = most + gap - values
-    return float(most + gap - 1.0 / (1.0 / distance).mean())
+    if most > values.max() and (used := loss(0.0)) <= bound:
+        return most - float(np.exp((used - bound) / n)) / float((1.0 / (most - values)).mean())
+    # logarithms make it nearly a straight line: far away the loss falls with the square of the distance
+    near = far = float(np.log(spread * np.sqrt(n / (2.0 * bound))))
+    while loss(np.exp(far)) > bound:
+        far += 1.0
+    while loss(np.exp(near)) < bound:
+        near -= 1.0
+
+    def excess(log_gap: float) -> float:
+        return float(np.log(max(loss(np.exp(log_gap)), _LEAST) / bound))
+
+    gap = float(np.exp(optimize.brentq(excess, near, far, xtol=1e-9))) if near < far else float(np.exp(near))
+    return most + gap - 1.0 / float((1.0 / (most + gap - values)).mean())

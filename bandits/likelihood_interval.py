@@ -37,7 +37,8 @@ def mean_interval(values: Floats, low: float, high: float, level: float) -> tupl
     (0.0, 0.0295)
     """
     bound = _bound(values, level)
-    return -_upper_end(-values, -low, bound), _upper_end(values, high, bound)
+    # adding 0 makes no end a negative zero
+    return 0.0 - _upper_end(-values, -low, bound), 0.0 + _upper_end(values, high, bound)
 
 
 def _bound(values: Floats, level: float) -> float:

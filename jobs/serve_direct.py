@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from bandits.service.endpoint import Endpoint, Headers
 from jobs.serve_protocol import OnePacketProtocol
@@ -15,6 +15,8 @@ _HEAD = re.compile(rb"POST /v1/decide HTTP/1\.1\r\n((?:[A-Za-z0-9_-]+:[ -~\t]*\r
 #: Headers that change how a request is read.
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"trailer"})
 _LONGEST_NUMBER = 6
+#: A request of which more than this is still to come, or whose head is longer, is read the ordinary way.
+_MOST = 16_384
 _OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
 
 
@@ -22,9 +24,9 @@ class DirectProtocol(OnePacketProtocol):
     """The server's protocol with a short way for decisions.
 
     A task, a scope, two messages and four turns of the event loop for each request cost more than the decision and its
-    transaction together. A ``POST /v1/decide`` that came in one piece, with nothing unusual in its head, on a
-    connection on which nothing else is under way, is handed to the endpoint as it is and answered when its batch is
-    written. Everything else, and whatever would be refused, takes the ordinary way.
+    transaction together. A ``POST /v1/decide`` with nothing unusual in its head, on a connection on which nothing else
+    is under way, is handed to the endpoint once its body is there, and answered when its batch is written. Everything
+    else, and whatever would be refused, takes the ordinary way.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - the server's own arguments
@@ -33,7 +35,7 @@ class DirectProtocol(OnePacketProtocol):
         self._endpoint = app if isinstance(app, Endpoint) else None
         #: A request is being read the ordinary way; one is being decided directly; the connection ends after it.
         self._reading = self._deciding = self._last = False
-        self._later = b""
+        self._later = self._begun = b""
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
@@ -41,19 +43,28 @@ class DirectProtocol(OnePacketProtocol):
             self._later += data
             self.transport.pause_reading()
             return
-        if (
-            self._endpoint is None or self._reading or self.flow.write_paused
-            or (self.cycle is not None and not self.cycle.response_complete)
-            or (request := whole_request(data)) is None
-        ):  # fmt: skip
+        if self._begun:
+            data, self._begun = self._begun + data, b""
+        request = read_request(data) if self._free() else None
+        if request is None:
             super().data_received(data)
-            return
-        self._deciding = True
-        if self._endpoint.decide_at_once(*request, self._answer):
-            self._unset_keepalive_if_required()
+        elif request.missing:  # many clients send the body in a packet of its own
+            self._begun = data
         else:
-            self._deciding = False
-            super().data_received(data)
+            self._decide(request, data)
+
+    def _free(self) -> bool:
+        """Whether nothing else is under way on this connection."""
+        answered = self.cycle is None or self.cycle.response_complete
+        return answered and not self._reading and not self.flow.write_paused
+
+    def _decide(self, request: Request, data: bytes) -> None:
+        self._deciding = True
+        if self._endpoint is not None and self._endpoint.decide_at_once(request.headers, request.body, self._answer):
+            self._unset_keepalive_if_required()
+            return
+        self._deciding = False
+        super().data_received(data)
 
     def on_message_begin(self) -> None:
         """A request begins that is read the ordinary way."""
@@ -93,18 +104,27 @@ class DirectProtocol(OnePacketProtocol):
             self.data_received(later)
 
 
-def whole_request(data: bytes) -> tuple[Headers, bytes] | None:
-    """Headers and body of a ``POST /v1/decide`` that is all of ``data``; ``None`` where a parser must look at it.
+class Request(NamedTuple):
+    """A decision's request; ``missing``: bytes of its body that are still to come."""
+
+    headers: Headers
+    body: bytes
+    missing: int
+
+
+def read_request(data: bytes) -> Request | None:
+    """The ``POST /v1/decide`` that ``data`` is, or begins with its head; ``None`` where a parser must look at it.
 
     Examples
     --------
-    >>> whole_request(b"POST /v1/decide HTTP/1.1\\r\\nContent-Length: 2\\r\\n\\r\\n{}")
-    ([(b'content-length', b'2')], b'{}')
-    >>> whole_request(b"POST /v1/decide HTTP/1.1\\r\\nContent-Length: 3\\r\\n\\r\\n{}") is None
-    True
+    >>> head = b"POST /v1/decide HTTP/1.1\\r\\nContent-Length: 2\\r\\n\\r\\n"
+    >>> read_request(head + b"{}")
+    Request(headers=[(b'content-length', b'2')], body=b'{}', missing=0)
+    >>> read_request(head).missing, read_request(head + b"{}POST") is None
+    (2, True)
     """
     head = _HEAD.match(data)
-    if head is None:
+    if head is None or head.end() > _MOST:
         return None
     headers: Headers = []
     length = b""
@@ -119,6 +139,5 @@ def whole_request(data: bytes) -> tuple[Headers, bytes] | None:
             length = value
         headers.append((name, value))
     body = data[head.end() :]
-    if not length or len(body) != int(length):
-        return None
-    return headers, body
+    missing = int(length or -1) - len(body)
+    return Request(headers, body, missing) if length and 0 <= missing <= _MOST else None

@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 from bandits.service.endpoint import Limits
 from bandits.service.sqlite_store import SqliteStore
 from bandits.service.store import StoreError
-from jobs.serve_direct import DirectProtocol, whole_request
+from jobs.serve_direct import DirectProtocol, read_request
 from jobs.serve_protocol import OnePacketProtocol
 from tests.bandits.asgi_client import KEY, serving
 from tests.jobs.test_jobs_serve_protocol import Wire
@@ -51,7 +51,7 @@ class Line:
         return [(int(head.split(b" ")[1]), body) for head, _, body in heads]
 
 
-def test_a_whole_request_is_answered_within_two_turns_and_logged(tmp_path):
+def test_a_read_request_is_answered_within_two_turns_and_logged(tmp_path):
     async def play():
         async with serving(tmp_path) as app:
             line = Line(app)
@@ -116,6 +116,24 @@ def test_whatever_comes_is_answered_as_on_the_ordinary_way(data):
     ordinary, direct = asyncio.run(play())
     assert direct == ordinary
     assert all(status < 500 for status, _ in direct[0])
+
+
+@pytest.mark.parametrize("cut", [-60, -1])
+def test_a_body_in_a_packet_of_its_own_is_waited_for(tmp_path, cut):
+    async def play():
+        async with serving(tmp_path) as app:
+            line = Line(app)
+            for number in (1, 2):
+                whole = post(ASKED)
+                line.protocol.data_received(whole[:cut])
+                await asyncio.sleep(0.002)
+                assert len(line.wire.written) == number - 1
+                line.protocol.data_received(whole[cut:])
+                found = await line.answers(number)
+            assert line.protocol.cycle is None  # nothing of it went the ordinary way
+            return found
+
+    assert [status for status, _ in asyncio.run(play())] == [200, 200]
 
 
 def test_a_client_that_does_not_wait_gets_its_answers_in_order(tmp_path):
@@ -193,5 +211,5 @@ def test_a_log_that_cannot_be_written_is_told_and_too_many_requests_are_refused(
 )  # fmt: skip
 def test_an_unusual_head_is_left_to_the_parser(change):
     plain = post(b'{"a":1}')
-    assert whole_request(plain) is not None
-    assert whole_request(plain.replace(*change)) is None
+    assert read_request(plain).body == b'{"a":1}'
+    assert read_request(plain.replace(*change)) is None

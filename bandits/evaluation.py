@@ -266,8 +266,9 @@ def _checks(
             remedy="The logged propensities are wrong or do not cover the evaluated policy: mend the logging",
         ),
         Check(
-            name="predictions_unbiased", passed=inside, value=None if found.centre is None else found.value - found.centre,
-            limit=None, remedy="The predictions are off: use dr, which corrects them", blocking=False,
+            name="predictions_unbiased", passed=inside, limit=None,
+            value=None if found.centre is None else found.value - found.centre,
+            remedy="The predictions are off: use dr, which corrects them", blocking=False,
         ),
     )  # fmt: skip
 

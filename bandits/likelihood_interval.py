@@ -1,4 +1,4 @@
-"""Confidence interval of a mean by empirical likelihood, in which values that could have come but did not have a place."""
+"""Confidence interval of a mean by empirical likelihood, in which values that never came but could have count."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def mean_interval(values: Floats, low: float, high: float, level: float) -> tupl
 
     References
     ----------
-    Owen (2001), Empirical Likelihood; DiCiccio, Hall and Romano (1991), Annals of Statistics 19 (Bartlett's correction);
+    Owen (2001), Empirical Likelihood; DiCiccio, Hall and Romano (1991), Annals of Statistics 19 (Bartlett);
     Karampatziakis, Langford and Mineiro (2020), Empirical likelihood for contextual bandits (unseen values).
 
     Examples
@@ -48,9 +48,9 @@ def _bound(values: Floats, level: float) -> float:
     half = float(stats.chi2.ppf(level, 1)) / 2.0
     if variance <= 0.0:
         # nothing came, and only one end can be missed: the chance of that is what the level leaves
-        return float(-np.log1p(-level))
+        return -float(np.log1p(-level))
     kurtosis, skewness = float((around**4).mean()) / variance**2, float((around**3).mean()) / variance**1.5
-    return half * (1.0 + (kurtosis / 2.0 - skewness**2 / 3.0) / len(values))
+    return float(half * (1.0 + (kurtosis / 2.0 - skewness**2 / 3.0) / len(values)))
 
 
 def _upper_end(values: Floats, high: float, bound: float) -> float:

@@ -158,9 +158,7 @@ def _normalised(parts: Parts, base: Floats, weight: Floats, residual: Floats) ->
     # a decision with much of all weight pulls the mean towards itself: as in the jackknife
     slope = weight * n / total / np.maximum(1.0 - weight / total, 1.0 / n)
     around = base - base.mean() + slope * (residual - corrected)
-    return Influence(
-        value=float(base.mean()) + corrected, influence=around, reach=parts.reached(around, slope)
-    )
+    return Influence(value=float(base.mean()) + corrected, influence=around, reach=parts.reached(around, slope))
 
 
 def _least_error(parts: Parts, sizes: Floats, weights: Callable[[float], Floats]) -> Influence:

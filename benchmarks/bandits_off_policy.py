@@ -69,7 +69,7 @@ WORLDS = (
 
 
 def judged(action, reward, propensity, policy, segment, value, run):
-    """By estimator: whether the interval holds the truth, relative error, relative width, whether it may be acted on."""
+    """By estimator: whether the interval holds the truth, relative error and width, whether it may be acted on."""
     arms = policy.shape[1]
     # DM is judged with a model that could be right, the others with one that knows nothing of the context
     right = arm_means(action, reward, arms, segment=segment, prior_decisions=1.0, seed=run)

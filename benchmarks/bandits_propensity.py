@@ -23,7 +23,7 @@ def posteriors(rng, arms, kind):
         "mixed": (10 ** rng.uniform(0, 7, arms)).astype(int),
     }[kind]
     won = rng.binomial(shown, rng.uniform(0.02, 0.03, arms))
-    if kind == "cold, by delay":  # young decisions count by the chance that their reward has come: no two arms are alike
+    if kind == "cold, by delay":  # young decisions count by the chance that their reward has come
         shown = np.maximum(shown * rng.uniform(0.3, 1.0, arms), won)
     return BetaBernoulli(arms=tuple(map(str, range(arms))), successes=won.astype(float), exposure=shown.astype(float))
 

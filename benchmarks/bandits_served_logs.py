@@ -1,4 +1,4 @@
-"""Logs as the endpoint writes them: shares follow what the log has taught so far, with a floor, by kind of person or not.
+"""Logs as the endpoint writes them: shares follow what the log has taught, with a floor, by kind of person or not.
 
 People come in six kinds (device, customer or not) and arms please them differently; the learner looks thirty times.
 """
@@ -41,11 +41,9 @@ class ServedLog:
         return self.kind // 2
 
     def targets(self):
-        """Policies to be judged, by name: probabilities by kind of person, shape (6, arms); none is learnt from here."""
+        """Policies to be judged, by name: probabilities by kind of person, shape (6, arms)."""
         overall = FREQUENCY @ self.rate
-        by_device = np.repeat(
-            np.stack([FREQUENCY[d : d + 2] @ self.rate[d : d + 2] for d in (0, 2, 4)]), 2, axis=0
-        )
+        by_device = np.repeat(np.stack([FREQUENCY[d : d + 2] @ self.rate[d : d + 2] for d in (0, 2, 4)]), 2, axis=0)
         one = np.eye(ARMS)
         return {
             "equal shares": np.full((6, ARMS), 1.0 / ARMS),

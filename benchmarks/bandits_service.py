@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import psutil
+
 from benchmarks.bandits_contextual import FEATURES
 
 KEY = "benchmark-key-benchmark-key"

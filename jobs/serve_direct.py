@@ -113,11 +113,11 @@ class Request(NamedTuple):
 
 
 def read_request(data: bytes) -> Request | None:
-    """The ``POST /v1/decide`` that ``data`` is, or begins with its head; ``None`` where a parser must look at it.
+    r"""The ``POST /v1/decide`` that ``data`` is, or begins with its head; ``None`` where a parser must look at it.
 
     Examples
     --------
-    >>> head = b"POST /v1/decide HTTP/1.1\\r\\nContent-Length: 2\\r\\n\\r\\n"
+    >>> head = b"POST /v1/decide HTTP/1.1\r\nContent-Length: 2\r\n\r\n"
     >>> read_request(head + b"{}")
     Request(headers=[(b'content-length', b'2')], body=b'{}', missing=0)
     >>> read_request(head).missing, read_request(head + b"{}POST") is None

@@ -41,7 +41,9 @@ def test_what_never_came_but_could_has_a_place():
 def test_an_interval_moves_and_stretches_with_its_values_and_turns_with_their_sign():
     values = np.random.default_rng(1).lognormal(0, 1.5, 80)
     low, high = mean_interval(values, 0.0, 50.0, 0.9)
-    assert mean_interval(3e6 * values - 7.0, -7.0, 1.5e8 - 7.0, 0.9) == pytest.approx((3e6 * low - 7, 3e6 * high - 7), rel=1e-7)
+    assert mean_interval(3e6 * values - 7.0, -7.0, 1.5e8 - 7.0, 0.9) == pytest.approx(
+        (3e6 * low - 7, 3e6 * high - 7), rel=1e-7
+    )
     assert mean_interval(-values, -50.0, 0.0, 0.9) == pytest.approx((-high, -low), rel=1e-7)
     assert low < values.mean() < high
     wide = mean_interval(values, 0.0, 50.0, 0.99)

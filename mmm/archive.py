@@ -31,7 +31,9 @@ from mmm.parameters import parameters
 from mmm.spec import ModelSpec
 
 FloatArray = NDArray[np.float64]
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+#: First version that holds the fit whole; 4 differs from 3 in the scale of media where no population is known.
+_WHOLE_SINCE = 3
 #: Names that version 1 gave to what is in the posterior now.
 _RENAMED_SINCE_1 = {"roas_prior_mean": "effect"}
 
@@ -168,10 +170,12 @@ def read_posterior(path: str | Path) -> SavedPosterior:
         tree["posterior"] = posterior
     spec, refused = _spec_of(str(tree.attrs["spec"]))
     notes += refused
-    if version < FORMAT_VERSION:
+    if version < _WHOLE_SINCE:
         notes.append(f"Version {version} of the format holds neither lift tests, checks, dates nor the outcome.")
+    elif version < FORMAT_VERSION:
+        notes.append(f"Version {version} of the format scales media otherwise: its draws do not fit today's model.")
     contribution, roas = posterior["contribution"].to_numpy(), posterior["roas"].to_numpy()
-    whole = version >= FORMAT_VERSION
+    whole = version >= _WHOLE_SINCE
     spend = tree["constant_data"]["spend"].to_numpy() if whole else contribution.mean((0, 1)) / roas.mean((0, 1))
     observed = tree["observed_data"]["outcome_value"] if whole else None
     return SavedPosterior(

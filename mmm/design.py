@@ -1,9 +1,10 @@
 """Panel → scaled arrays: everything the engines need, in units in which all numbers are near 1.
 
-Outcome: each geo divided by its own mean. Media: exposure per head (population, or mean outcome where no population
-is known) divided by the channel's mean over active geo-periods, with a history of ``lags − 1`` periods before the
-panel, taken as the mean of the panel's first ``lags`` periods. Channels with known reach: reach per head and mean
-frequency, each divided by its mean over active geo-periods. Effects are parametrised by ROAS (or marginal ROAS, share,
+Outcome: each geo divided by its own mean. Media: exposure per head (where no population is known: in units of the
+geo's own strong periods of the channel, since a half saturation in money cannot be alike in geos large and small)
+divided by the channel's mean over active geo-periods, with a history of ``lags − 1`` periods before the panel, taken as
+the mean of the panel's first ``lags`` periods. Channels with known reach: reach per head and mean frequency, each
+divided by its mean over active geo-periods. Effects are parametrised by ROAS (or marginal ROAS, share,
 coefficient): the national coefficient of a channel is roas × spend / Σ money-weighted transformed media, so that ROAS
 keeps its meaning whatever the shape parameters are.
 """
@@ -24,6 +25,9 @@ from mmm.spec import ModelSpec
 
 FloatArray = NDArray[np.float64]
 MIN_PERIODS = 20
+#: Where no population is known, a geo is as large as this quantile of its active periods: nearly its largest, and no
+#: week of a scale-up test.
+STRONG = 0.95
 
 __all__ = ["Design", "Prior", "build_design", "with_history"]
 
@@ -132,9 +136,9 @@ def build_design(panel: Panel, spec: ModelSpec) -> Design:
     scale = outcome.mean(axis=1)
     money = scale[:, None] * panel.data["value_per_unit"].to_numpy()
     population = panel.data["population"].to_numpy().astype(np.float64)
-    size = population if len(set(population.tolist())) > 1 else scale / scale.mean()
     lags = spec.longest_lags(names)
-    media, reach, units = _scaled_media(panel, organic, size, lags)
+    people = population if len(set(population.tolist())) > 1 else None
+    media, reach, units = _scaled_media(panel, organic, people, lags)
     spend = panel.data["spend"].to_numpy().sum(axis=(0, 1)).astype(np.float64)
     shocks = len(panel.geos) > 1 if spec.shocks is None else spec.shocks and len(panel.geos) > 1
     varying = [spec.channel(name).varying for name in names]
@@ -165,14 +169,14 @@ def with_history(media: FloatArray, lags: int) -> FloatArray:
 
 
 def _scaled_media(
-    panel: Panel, organic: tuple[str, ...], size: FloatArray, lags: int
+    panel: Panel, organic: tuple[str, ...], population: FloatArray | None, lags: int
 ) -> tuple[FloatArray, FloatArray, tuple[FloatArray, FloatArray]]:
     """Media and reach (G, C, L − 1 + T), and what one scaled unit of each is (G, C)."""
     exposure = np.moveaxis(panel.data["exposure"].to_numpy().astype(np.float64), 2, 1)
     own = [panel.organic.index(name) for name in organic]
     free = np.moveaxis(panel.data["organic"].to_numpy().astype(np.float64), 2, 1)[:, own]
     amount = np.concatenate([exposure, free], axis=1)
-    unit = size[:, None] * _typical(amount / size[:, None, None])[None, :]
+    unit = _units(amount, population)
     reach, reach_unit = np.ones_like(amount), np.ones(amount.shape[:2])
     for index, name in enumerate(panel.reach_channels):
         channel = panel.channels.index(name)
@@ -180,9 +184,20 @@ def _scaled_media(
         often = panel.data["frequency"].to_numpy()[..., index].astype(np.float64)
         amount[:, channel], reach[:, channel] = often, people
         unit[:, channel] = _typical(often[:, None])[0]
-        reach_unit[:, channel] = size * _typical(people[:, None] / size[:, None, None])[0]
+        reach_unit[:, channel] = _units(people[:, None], population)[:, 0]
     media = with_history(amount / unit[:, :, None], lags)
     return media, with_history(reach / reach_unit[:, :, None], lags), (unit, reach_unit)
+
+
+def _units(amount: FloatArray, population: FloatArray | None) -> FloatArray:
+    """What a typical active geo-period has in each geo, (G, C, T) → (G, C): alike per head, or per own strong ones."""
+    if population is not None:
+        size = np.repeat(population[:, None], amount.shape[1], axis=1)
+    else:
+        active = np.where(amount > 0, amount, np.nan)
+        active[..., 0] = np.where(np.isnan(active).all(axis=2), 1.0, active[..., 0])  # where nothing ran, any will do
+        size = np.nanquantile(active, STRONG, axis=2)
+    return size * _typical(amount / size[:, :, None])[None, :]
 
 
 def _typical(values: FloatArray) -> FloatArray:

@@ -164,8 +164,9 @@ def _whiten_rest(data: KernelData, work: Work, geo: int) -> None:
     product((kept, columns, periods), (1.0, 0.0), work.weighted[leading:], data.shared[geo], PLAIN, cross)
     if data.shocks:
         for row in range(kept):
+            shocked, weighted = cross[row, columns : columns + periods], work.weighted[leading + row]
             for time in range(periods):
-                cross[row, columns + time] = work.weighted[leading + row, time]
+                shocked[time] = weighted[time]
     for i in range(kept):
         for j in range(kept):
             steps[i, j] = inverse[leading + i, leading + j] * work.width[leading + j]

@@ -172,9 +172,12 @@ def _uncertain_slopes(data: KernelData, work: Work, geo: int, unit_cov: FloatArr
 def _shared_fit(data: KernelData, work: Work, geo: int, out: FloatArray) -> None:
     """Covariances (n, T) with the shared fit of a geo, from those with the shared coefficients in ``work.cross``."""
     count, periods, columns = len(out), out.shape[1], data.shared.shape[2]
-    for i in range(count):
-        for time in range(periods):
-            out[i, time] = work.cross[i, columns + time] if data.shocks else 0.0
+    out[:] = 0.0
+    if data.shocks:
+        for i in range(count):
+            fit, shocked = out[i], work.cross[i, columns : columns + periods]
+            for time in range(periods):
+                fit[time] = shocked[time]
     product((count, periods, columns), (1.0, 1.0), work.cross, data.shared[geo], SECOND_TRANSPOSED, out)
 
 

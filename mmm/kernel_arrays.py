@@ -13,6 +13,8 @@ Shapes = dict[str, tuple[int, ...]]
 
 #: Columns of `KernelData.kinds`.
 ADSTOCK, SATURATION, ORDER, LAGS, BASIS, VARYING = range(6)
+#: A delayed effect peaks within the window, and no later than this many periods after the spend.
+LONGEST_DELAY = 9
 #: Columns of `KernelData.slots`: where a channel's parameters stand in the sampler's vector, −1 where it has none.
 FIRST, SECOND, HALF, SLOPE, SPREAD, SWING = range(6)
 #: Entries of `KernelData.blocks`: where blocks start in the sampler's vector, −1 where there are none.

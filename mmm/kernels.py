@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mmm.compilation import inner_compiled
 from mmm.elementary_kernel import exponential, logarithm
-from mmm.kernel_arrays import LAGS, ORDER, SATURATION, IntArray
+from mmm.kernel_arrays import LAGS, LONGEST_DELAY, ORDER, SATURATION, IntArray
 
 FloatArray = NDArray[np.float64]
 
@@ -62,8 +62,8 @@ def weights_with_slopes(kind: int, lags: int, first: float, second: float, out: 
             distance = float(lag)
             if kind == DELAYED:
                 share = _sigmoid(second)
-                peak = (lags - 1) * share
-                slope = (lags - 1) * share * (1.0 - share)
+                peak = min(lags - 1, LONGEST_DELAY) * share
+                slope = peak * (1.0 - share)
                 distance = (lag - peak) ** 2
             out[0, lag] = distance * log_retention
             out[1, lag] = distance * (1.0 - retention)
@@ -87,12 +87,12 @@ def weights_with_slopes(kind: int, lags: int, first: float, second: float, out: 
 def carry_into(media: FloatArray, weights: FloatArray, lags: int, out: FloatArray) -> None:
     """Carry one series over ``lags`` periods; ``media`` (L − 1 + T,), ``weights`` (L,), ``out`` (T,)."""
     longest, periods = len(weights), len(out)
-    for time in range(periods):
-        out[time] = weights[0] * media[longest - 1 + time]
-    for lag in range(1, lags):
+    out[:] = 0.0
+    for lag in range(lags):
         weight, start = weights[lag], longest - 1 - lag
+        past = media[start : start + periods]  # sums of indices may be negative to the compiler: one number at a time
         for time in range(periods):
-            out[time] += weight * media[start + time]
+            out[time] += weight * past[time]
 
 
 @inner_compiled
@@ -153,8 +153,9 @@ def weight_slopes(media: FloatArray, by_carried: FloatArray, lags: int, slopes: 
     longest, periods = len(slopes), len(by_carried)
     for lag in range(lags):
         start, total = longest - 1 - lag, 0.0
+        past = media[start : start + periods]
         for time in range(periods):
-            total += by_carried[time] * media[start + time]
+            total += by_carried[time] * past[time]
         slopes[lag] += total
 
 
@@ -165,8 +166,9 @@ def carry_back(by_carried: FloatArray, weights: FloatArray, lags: int, out: Floa
     out[:] = 0.0
     for lag in range(lags):
         weight, start = weights[lag], longest - 1 - lag
+        past = out[start : start + periods]
         for time in range(periods):
-            out[start + time] += weight * by_carried[time]
+            past[time] += weight * by_carried[time]
 
 
 @inner_compiled

@@ -319,7 +319,9 @@ def _facts(fitted: FittedMMM) -> checks.FitFacts:
     effect = fitted.parameters["effect"]
     return checks.FitFacts(
         media=MediaFacts(
-            contribution=fitted.contribution.reshape(-1, design.channels), effect=effect.reshape(-1, effect.shape[-1])
+            contribution=fitted.contribution.reshape(-1, design.channels),
+            effect=effect.reshape(-1, effect.shape[-1]),
+            weights=draws.weights,
         ),
         expected=expected,
         baseline=baseline,

@@ -21,6 +21,7 @@ from mmm.kernel_arrays import (
     GP_LENGTH,
     GP_SD,
     HALF,
+    LONGEST_DELAY,
     NOISE,
     PATH,
     SECOND,
@@ -96,7 +97,7 @@ class Parameters:
     blocks
         Shape (8,): where the blocks that are not by channel start.
     peak_reach
-        By member of ``peak``: the largest delay, lags − 1.
+        By member of ``peak``: the largest delay, periods.
     """
 
     names: tuple[str, ...]
@@ -191,7 +192,7 @@ def parameters(design: Design, spec: ModelSpec) -> Parameters:
     if spec.noise == "student_t":
         prior = (0.0, float(np.sqrt(2.0 / spec.degrees)))
         blocks[WEIGHT] = layout.add("weight", [prior] * (design.geos * design.periods))
-    delayed = [(form.lags or 1) - 1.0 for form in forms if form.adstock == "delayed"]
+    delayed = [min((form.lags or 1) - 1.0, LONGEST_DELAY) for form in forms if form.adstock == "delayed"]
     return Parameters(
         names=tuple(layout.names),
         sizes=tuple(layout.sizes),

@@ -25,6 +25,8 @@ OVERLAP, NOTHING = 0.8, 0.9
 ENTANGLED = -0.7
 #: Distance of the posterior's median from the prior's, in prior standard deviations, that is worth a word.
 SURPRISE = 2.58
+#: Share of a channel's effect that may come after the window of its carry-over, without a word.
+BEYOND = 0.1
 #: Recent spend above this quantile of the weeks, with no week this much higher, is at the edge of what was seen.
 EDGE_QUANTILE, EDGE_ROOM = 0.95, 1.1
 
@@ -39,10 +41,13 @@ class MediaFacts:
         Shape (D, P), money over the whole panel.
     effect
         Shape (D, C): the effects in the unit of their priors.
+    weights
+        Shape (D, C, L): adstock weights.
     """
 
     contribution: FloatArray
     effect: FloatArray
+    weights: FloatArray
 
 
 def media_checks(facts: MediaFacts, design: Design, spec: ModelSpec, lifts: LiftDesign) -> list[Check]:
@@ -52,6 +57,7 @@ def media_checks(facts: MediaFacts, design: Design, spec: ModelSpec, lifts: Lift
         _surprise(facts, design),
         *_learnt(facts, design, spec, lifts),
         _told_apart(facts, design),
+        _lasting(facts, design, spec),
         _edge(design),
     ]
 
@@ -155,6 +161,47 @@ def _told_apart(facts: MediaFacts, design: Design) -> Check:
         remedy="The data cannot tell these channels apart: vary one without the other, or run a lift test",
         blocking=False,
     )
+
+
+def _lasting(facts: MediaFacts, design: Design, spec: ModelSpec) -> Check:
+    """Channels whose effect outlasts the window that the model looks back: what comes later is credited to no one."""
+    names = []
+    for channel, name in enumerate(design.media_names):
+        form = spec.channel(name)
+        lags = 1 if form.adstock == "none" else form.lags or spec.lags
+        beyond = float(np.median(cut_off(facts.weights[:, channel, :lags]))) if form.adstock != "none" else 0.0
+        if beyond > BEYOND:
+            names.append(f"{name} ({beyond:.0%} of its effect after {lags} periods)")
+    return Check(
+        name="carry_over_cut",
+        passed=not names,
+        value=", ".join(names) or 0,
+        limit=BEYOND,
+        remedy="The effect lasts longer than the model looks back: raise lags of these channels",
+        blocking=False,
+    )
+
+
+def cut_off(weights: FloatArray) -> FloatArray:
+    """Share of the whole effect that comes after the window, were the last weights' decline to go on; of one: unknown.
+
+    Parameters
+    ----------
+    weights
+        Shape (..., L), adstock weights that sum to 1.
+
+    Returns
+    -------
+    FloatArray
+        Shape (...,), 0 to 1; exact for geometric carry-over, αᴸ.
+    """
+    if weights.shape[-1] == 1:
+        return np.zeros(weights.shape[:-1])
+    last, before = weights[..., -1], weights[..., -2]
+    kept = np.divide(last, before, out=np.zeros_like(last), where=before > 0)
+    falling = kept < 1.0
+    after = np.divide(last * kept, 1.0 - kept, out=np.full_like(last, np.inf), where=falling)
+    return np.where(falling, after / (1.0 + np.where(falling, after, 0.0)), 1.0)
 
 
 def _edge(design: Design) -> Check:

@@ -36,7 +36,7 @@ class ModelSpec:
     ----------
     adstock, saturation, order, lags
         Form of every channel that has none of its own in ``channels``; ``lags`` is the length of the carry-over in
-        periods, this period included.
+        periods, this period included: at the default a channel that keeps .8 from week to week loses 1% of its effect.
     channels
         By channel or organic medium: what differs from the above, see `ChannelModel`.
     priors
@@ -78,7 +78,7 @@ class ModelSpec:
     Examples
     --------
     >>> priors = {"tv": Prior(mean=1.5, sd=0.5)}
-    >>> spec = ModelSpec(saturation="tanh", priors=priors, channels={"tv": ChannelModel(lags=13)})
+    >>> spec = ModelSpec(saturation="tanh", priors=priors, channels={"tv": ChannelModel(lags=30)})
     >>> ModelSpec.from_json(spec.to_json()) == spec
     True
     """
@@ -86,7 +86,7 @@ class ModelSpec:
     adstock: AdstockKind = "geometric"
     saturation: SaturationKind = "hill"
     order: Order = "adstock_first"
-    lags: int = 10
+    lags: int = 20
     channels: Mapping[str, ChannelModel] = field(default_factory=dict)
     priors: Mapping[str, Prior] = field(default_factory=dict)
     media_share: float = 0.25

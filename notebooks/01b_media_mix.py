@@ -56,7 +56,7 @@ explore(panel).channels_table().round(2)
 
 # %%
 spec = ModelSpec(
-    channels={"video": ChannelModel(lags=13)},
+    channels={"video": ChannelModel(lags=30)},
     priors={"search": Prior(mean=3.0, sd=0.8)},
     holidays="DE",
     **effort,

@@ -74,7 +74,7 @@ saturation = "hill"         # how returns fade: hill, logistic, michaelis_menten
 
 # [mmm.channels.tv]             # where one channel differs from the rest
 # adstock = "delayed"
-# lags = 13                     # weeks of carry-over, the week itself included
+# lags = 30                     # weeks of carry-over, the week itself included
 # group = "brand"               # channels of one group share a pooled prior
 # [mmm.channels.radio]
 # group = "brand"

@@ -238,3 +238,25 @@ def test_default_priors_of_paid_channels_share_the_outcome_that_media_are_though
     panel = _panel()
     design = build_design(panel, ModelSpec(media_share=0.4))
     assert (np.exp(design.effect_log_mean) * design.spend).sum() == pytest.approx(0.4 * panel.outcome_value.sum())
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_geos_without_population_are_as_large_as_their_strong_weeks(known):
+    rng = np.random.default_rng(3)
+    spend = rng.gamma(4.0, 25.0, (3, 60, 1))
+    spend[1:] = spend[0] * np.array([1.0, 5.0])[:, None, None]
+    spend[2, 20:22] *= 4.0  # a short test with more
+    spend[1] = 0.0  # nothing ran here
+    panel = Panel.from_arrays(
+        outcome=rng.gamma(9.0, 100.0, (3, 60)),
+        dates=pd.date_range("2024-01-01", periods=60, freq="7D"),
+        geos=("a", "b", "c"),
+        spend=spend,
+        channels=("tv",),
+        population=np.array([1.0, 1.0, 2.0]) if known else None,
+    )
+    media = build_design(panel, ModelSpec(lags=1)).media[:, 0]
+    usual = np.r_[0:20, 22:60]
+    np.testing.assert_allclose(media[2, usual], media[0, usual] * (2.5 if known else 1.0), rtol=0.2)
+    np.testing.assert_allclose(media[2, 20:22], 4.0 * media[0, 20:22] * (2.5 if known else 1.0), rtol=0.2)
+    assert not media[1].any()

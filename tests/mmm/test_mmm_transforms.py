@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mmm import kernels
 from mmm.channel_spec import ADSTOCKS, SATURATIONS
 from mmm.compilation import with_entry
+from mmm.plausibility import cut_off
 from mmm.transforms import ADSTOCK_PARAMETERS, SATURATION_PARAMETERS, adstock_weights, apply_adstock, saturate
 
 carry_back = with_entry(kernels.carry_back)
@@ -141,3 +142,20 @@ def test_carry_back_and_weight_slopes_are_the_chain_rule_of_carry_into():
     assert media @ back == pytest.approx(by_carried @ carried)
     assert weights[:lags] @ (slopes - 1.0)[:lags] == pytest.approx(by_carried @ carried)
     np.testing.assert_array_equal(slopes[lags:], 1.0)  # lags beyond this channel's own
+
+
+def test_what_comes_after_the_window_is_what_geometric_weights_leave_out():
+    retention = np.array([0.2, 0.8, 0.95])
+    weights = adstock_weights("geometric", retention[:, None], 10)
+    np.testing.assert_allclose(cut_off(weights), retention**10, rtol=1e-9)
+    np.testing.assert_array_equal(cut_off(np.array([[1.0], [1.0]])), 0.0)  # a window of one says nothing of later
+    assert cut_off(np.array([0.2, 0.3, 0.5])) == 1.0  # still rising at its end
+
+
+def test_delays_end_within_the_window_and_by_nine_periods():
+    out = np.empty((3, 20))
+    weights_with_slopes(ADSTOCKS.index("delayed"), 20, 0.0, 40.0, out)
+    assert out[0].argmax() == 9
+    weights_with_slopes(ADSTOCKS.index("delayed"), 20, 0.3, -0.4, out)
+    peak = 9.0 / (1.0 + np.exp(0.4))
+    np.testing.assert_allclose(out[0], adstock_weights("delayed", np.array([1 / (1 + np.exp(-0.3)), peak]), 20))

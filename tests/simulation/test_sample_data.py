@@ -108,7 +108,7 @@ def test_settings_shown_as_comments_are_settings(tmp_path: Path):
     shown = re.sub(r"(?m)^# (?=[a-z_]+ = |\[)", "", text).replace('"price_index", ', "")
     (tmp_path / "liftwerk.toml").write_text(shown, encoding="utf-8")
     settings = Workspace.open(tmp_path).settings
-    assert settings.mmm.channels["tv"].lags == 13
+    assert settings.mmm.channels["tv"].lags == 30
     assert settings.mmm.priors["newsletter"].kind == "share"
     assert settings.panel.treatments["price"].reference == "mean"
 

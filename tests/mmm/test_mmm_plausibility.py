@@ -23,7 +23,7 @@ def _window_check(retention: tuple[float, ...], spec: ModelSpec):
         weights[:, channel, :lags] = adstock_weights(form.adstock or "geometric", np.full((draws, 1), kept), lags)
     facts = MediaFacts(
         contribution=rng.gamma(9.0, 1.0, (draws, len(design.panel.channels))),
-        effect=rng.normal(size=(draws, len(design.media_names))),
+        effect=rng.lognormal(size=(draws, len(design.media_names))),
         weights=weights,
     )
     return {one.name: one for one in media_checks(facts, design, spec, lift_design(design, []))}["carry_over_cut"]

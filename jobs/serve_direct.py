@@ -48,8 +48,8 @@ class DirectProtocol(OnePacketProtocol):
         request = read_request(data) if self._free() else None
         if request is None:
             super().data_received(data)
-        elif request.missing:  # many clients send the body in a packet of its own
-            self._begun = data
+        elif request.missing and self._endpoint is not None and self._endpoint.lets_in(request.headers):
+            self._begun = data  # many clients send the body in a packet of its own
         else:
             self._decide(request, data)
 
@@ -60,7 +60,11 @@ class DirectProtocol(OnePacketProtocol):
 
     def _decide(self, request: Request, data: bytes) -> None:
         self._deciding = True
-        if self._endpoint is not None and self._endpoint.decide_at_once(request.headers, request.body, self._answer):
+        if (
+            self._endpoint is not None
+            and not request.missing
+            and self._endpoint.decide_at_once(request.headers, request.body, self._answer)
+        ):
             self._unset_keepalive_if_required()
             return
         self._deciding = False

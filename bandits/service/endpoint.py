@@ -150,6 +150,10 @@ class Endpoint:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer})
 
+    def lets_in(self, headers: Headers) -> bool:
+        """Whether these headers hold a key."""
+        return self._keys.who(headers) is not None
+
     def decide_at_once(self, headers: Headers, body: bytes, answer: Answer) -> bool:
         """``POST /v1/decide`` without a task of its own: ``answer`` is called once the decision is in the log.
 

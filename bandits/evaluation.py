@@ -14,8 +14,8 @@ from measurement.checks import Check
 from measurement.errors import InputError
 from measurement.estimates import Estimate, Interval
 
-#: Effective decisions below which nothing may be concluded.
-_FEW = 40.0
+#: Effective decisions below which nothing may be concluded: intervals hold too much there, and say too little.
+_FEW = 100.0
 #: Level of an interval of four standard errors.
 _FOUR_ERRORS = 0.99994
 #: Estimators that rest on predictions.
@@ -254,7 +254,7 @@ def _checks(
     inside = found.centre is None or ends.lower < found.value < ends.upper
     return (
         Check(
-            name="effective_sample", passed=effective >= 100, value=effective, limit=100.0, blocking=effective < _FEW,
+            name="effective_sample", passed=effective >= _FEW, value=effective, limit=_FEW,
             remedy="The evaluated policy shows what the log hardly has: log longer or raise the floor",
         ),
         Check(

@@ -71,6 +71,7 @@ bench-geo: env ## speed and weights beside other packages; false alarms and cove
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.geo_peers
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/geo_speed.py
 	@$(BIN)/python benchmarks/geo_aa.py $(ARGS)
+	@$(BIN)/python benchmarks/geo_invariance.py
 
 bench-budget: env ## certified plans beside local solvers; which test is worth running
 	@$(BIN)/python benchmarks/budget_bench.py $(ARGS)

@@ -71,10 +71,10 @@ def best_fitting(history: np.ndarray, size: int, rng: np.random.Generator) -> np
 
 
 def study(
-    panels: Callable[[int], np.ndarray], length: int, windows: int, names: list[str], *, chosen: bool
+    panels: Callable[[int], np.ndarray], length: int, windows: int, names: list[str], *, first: int, chosen: bool
 ) -> list[dict[str, object]]:
     """Rejections without a lift, and coverage of each injected lift, by test."""
-    rng = np.random.default_rng(length)
+    rng = np.random.default_rng([length, first])
     kept: dict[tuple[str, float], list[bool]] = {}
     rejected: dict[str, list[bool]] = {}
     width: dict[str, list[float]] = {}
@@ -123,7 +123,9 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=500)
     parser.add_argument("--all-tests", action="store_true", help="not only the default, widened and plain")
     parser.add_argument("--only", choices=list(tests(0, 1.0)), help="one test alone")
-    parser.add_argument("--first", type=int, default=0, help="first seed of the simulated panels")
+    parser.add_argument(
+        "--first", type=int, default=0, help="seed of windows and sets, first one of the simulated panels"
+    )
     parser.add_argument("--panels", nargs="+", help="some of the panels, by the start of their names")
     parser.add_argument("--chosen", action="store_true", help="treat the best fitting of 300 sets, not a random one")
     options = parser.parse_args()
@@ -143,7 +145,7 @@ def main() -> None:
         if options.panels and not panel.startswith(tuple(options.panels)):
             continue
         for length in LENGTHS:
-            for row in study(draw, length, options.windows, names, chosen=options.chosen):
+            for row in study(draw, length, options.windows, names, first=options.first, chosen=options.chosen):
                 line = {"panel": panel, **row}
                 if first:
                     print("| " + " | ".join(line) + " |")

@@ -14,6 +14,7 @@ import time
 
 import numpy as np
 
+from geolift.estimators import refitted
 from geolift.inference import effect_shape
 from geolift.permutation import permutation_p_values
 from geolift.synthetic_control import SyntheticControl
@@ -88,9 +89,9 @@ def row(kind: str, geos: int, periods: int, post: int, windows: int, seed: int) 
             tested = lifted.copy()
             tested[pre:] -= lift * series[pre:].mean() * effect_shape(fitted)
             both = np.stack([tested, lifted])
-            rest = both - plain.counterfactuals(both, donors, periods)
+            rest, weights = refitted(plain, both, donors)
             for statistic in ("adaptive", "combined"):
-                found = permutation_p_values(rest, post, statistic=statistic) <= ALPHA
+                found = permutation_p_values(rest, post, statistic=statistic, donors=donors, weights=weights) <= ALPHA
                 kept.setdefault((statistic, lift), []).append(not found[0])
                 if lift == LIFTS[1]:
                     seen[statistic].append(bool(found[1]))

@@ -21,6 +21,8 @@ Flags = NDArray[np.bool_]
 
 #: A Cholesky pivot below this share of its diagonal marks a dependent donor.
 DEPENDENT = 1e-11
+#: Donors taken in beside the steepest one, and how steep they must be, as a share of its descent below the level.
+COMPANY, NEARLY = 2, 0.5
 
 
 def compiled[F: Callable[..., object]](function: F) -> F:
@@ -249,7 +251,18 @@ def solve(
             size = _exchange(factor, size, members, enter, weights, work)
             if not _append(factor, size, gram, members, enter, shift, shifted, work):
                 break
-        size = _settle(factor, size + 1, members, weights, work)
+        size += 1
+        # Beside the steepest donor those nearly as steep, so that passes are fewer. One that should not have come goes
+        # at a step of length zero, and one at least stays, so that each pass descends.
+        for _ in range(COMPANY):
+            slope[members[size - 1]] = np.inf
+            donor = _steepest(slope, allowed, level - NEARLY * gap)
+            if donor < 0 or weights[donor] > 0.0:
+                break
+            if not _append(factor, size, gram, members, donor, shift, shifted, work):
+                break
+            size += 1
+        size = _settle(factor, size, members, weights, work)
     return gap
 
 

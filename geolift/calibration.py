@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from geolift.estimators import BoolArray, Comparison, Estimator
+from geolift.estimators import BoolArray, Comparison, Estimator, refitted
 from geolift.inference import placebo_members
 from geolift.jackknife import jackknife_plus
 from geolift.permutation import TIE, permutation_p_values, random_orders
@@ -110,12 +110,12 @@ def aa_rate(
         if method == "jackknife_plus":
             found.append(_jackknife_p(estimator, history, series, allowed, post))
             continue
-        residual = series - estimator.counterfactuals(series, history, int(end), allowed)
+        residual, weights = refitted(estimator, series, history, allowed)
         if method == "iid_conformal":
             orders = random_orders(int(end), post, draws=1000, seed=seed)
             found.append(permutation_p_values(residual, post, statistic="absolute", orders=orders))
         else:
-            found.append(permutation_p_values(residual, post))
+            found.append(permutation_p_values(residual, post, donors=history, weights=weights))
     values = np.concatenate(found)
     return aa_share(int((values <= alpha + TIE).sum()), len(values), alpha)
 

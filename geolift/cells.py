@@ -14,10 +14,10 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from geolift.drift import LEVELS, drift_levels, persistence, surprise_operator
-from geolift.estimators import Comparison, Estimator, Fit, describe_fit
+from geolift.drift import drift_levels, persistence, surprises
+from geolift.estimators import Comparison, Estimator, Fit, describe_fit, refitted
 from geolift.inference import TestResult, invert, rejection_level
-from geolift.permutation import combined_p_values, shifted_sums, surprise_p_values
+from geolift.permutation import surprise_p_values
 from geolift.test_plan import GeoTest
 from measurement.estimates import Interval
 from measurement.panel import Panel
@@ -148,11 +148,10 @@ def pooled_conformal(estimators: Sequence[Estimator], fitted: CellFits, *, level
 
     def p_values(effects: FloatArray) -> FloatArray:
         tested = (whole.att + (effects - whole.att) / stretch) / moved
-        residuals = []
+        left = []
         for estimator, one, path in zip(estimators, fitted.comparisons, paths, strict=True):
-            series = one.treated[None] - tested[:, None] * path
-            residuals.append(series - estimator.counterfactuals(series, one.donors, len(one.treated)))
-        return _pooled_p_values(residuals, posts, sizes)
+            left.append(refitted(estimator, one.treated[None] - tested[:, None] * path, one.donors))
+        return _pooled_p_values(left, fitted.comparisons[0].donors, posts, sizes)
 
     size = float(np.abs(whole.counterfactual).mean())
     scale = stretch * max(whole.pre_rmse, 1e-9 * size, 1e-300)
@@ -161,7 +160,7 @@ def pooled_conformal(estimators: Sequence[Estimator], fitted: CellFits, *, level
         p_value=p_value,
         interval=Interval(lower=lower, upper=upper, level=level, kind="conformal"),
         method="block_conformal",
-        draws=len(whole.effect),
+        draws=len(whole.effect) - 1,
         details={
             "statistic": "adaptive",
             "stretch": stretch,
@@ -171,27 +170,24 @@ def pooled_conformal(estimators: Sequence[Estimator], fitted: CellFits, *, level
     )
 
 
-def _pooled_p_values(residuals: Sequence[FloatArray], posts: Sequence[int], sizes: FloatArray) -> FloatArray:
-    """p-values (A,) of the cells' windows together, their residuals (A, T) and sizes one a cell.
+def _pooled_p_values(
+    left: Sequence[tuple[FloatArray, FloatArray | None]], donors: FloatArray, posts: Sequence[int], sizes: FloatArray
+) -> FloatArray:
+    """p-values (A,) of the cells' windows together: what refits left of each (A, T) and their weights, one a cell.
 
-    Where the sum of all cells drifts before the first start, each cell's surprises are added up, as its mean times its
-    geo-periods would be (`geolift.drift`); else sums and absolute sums are ranked.
+    Each cell's surprises are added up, as its mean times its geo-periods would be; whether the sum of all cells drifts
+    before the first start decides how they are read (`geolift.drift`).
     """
-    shape = residuals[0].shape
-    total = np.tensordot(sizes, np.array(residuals), axes=1)
-    drifting = drift_levels(total[:, : shape[1] - max(posts)])
-    sums, absolute, surprise = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    for residual, post, size in zip(residuals, posts, sizes, strict=True):
-        # Each cell's own window comes first, so that one shift moves all windows by as many periods.
-        sums += size * np.roll(shifted_sums(residual, post), post, axis=1)
-        absolute += size * np.roll(shifted_sums(np.abs(residual), post), post, axis=1)
-        for place, (_, ratio) in enumerate(LEVELS, start=1):
-            rows = drifting == place
-            if rows.any():
-                found = residual[rows] @ surprise_operator(shape[1], post, ratio).T
-                surprise[rows] += size * post * np.roll(found, post, axis=1)
-    calm = combined_p_values(np.abs(sums), absolute, place=0)
-    return np.where(drifting > 0, surprise_p_values(surprise, 0), calm)
+    total = np.tensordot(sizes, np.array([residual for residual, _ in left]), axes=1)
+    levels = drift_levels(total[:, : -max(posts)])
+    pooled = np.zeros(total.shape)
+    for (residual, weights), post, size in zip(left, posts, sizes, strict=True):
+        found = surprises(residual, post, levels, donors=donors, weights=weights)
+        # Each cell's own window comes first, so that one shift moves all windows by as many periods. A surprise has no
+        # unit: the cell's error over a window gives it that of its outcome back.
+        error = np.sqrt(np.mean(residual**2, axis=1, keepdims=True) * post)
+        pooled += size * error * np.roll(found, post, axis=1)
+    return surprise_p_values(pooled, 0)
 
 
 def _path(fit: Fit, one: Comparison) -> FloatArray:

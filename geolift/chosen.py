@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geolift.calibration import AaRate, aa_share
+from geolift.estimators import refitted
 from geolift.inference import effect_shape, placebo_members
 from geolift.permutation import TIE, permutation_p_values
 from geolift.selection import choice_stretches, log_errors
@@ -74,4 +75,5 @@ def _p_values(history: FloatArray, sets: NDArray[np.intp], post: int, seed: int)
     moved = (series - usual)[:, pre:].mean(axis=1) * (1 - 1 / factors)
     null = series.copy()
     null[:, pre:] -= moved[:, None] * np.array([effect_shape(row) for row in usual[:, pre:]])
-    return permutation_p_values(null - plain.counterfactuals(null, history, end, allowed), post)
+    residual, weights = refitted(plain, null, history, allowed)
+    return permutation_p_values(residual, post, donors=history, weights=weights)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +117,28 @@ class Estimator(Protocol):
 
         ``allowed`` (R, J) says which donors each series may use.
         """
+
+
+@runtime_checkable
+class Weighted(Protocol):
+    """An estimator that moves donor weights, and only them, to follow a series around its own level."""
+
+    def weighted(
+        self, treated: FloatArray, donors: FloatArray, pre: int, allowed: BoolArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Counterfactuals (R, T) as `Estimator.counterfactuals` gives them, and their weights (R, J)."""
+
+
+def refitted(
+    estimator: Estimator, treated: FloatArray, donors: FloatArray, allowed: BoolArray | None = None
+) -> tuple[FloatArray, FloatArray | None]:
+    """What all T periods' fits leave of each series (R, T), and the weights (R, J) where the estimator has them."""
+    periods = treated.shape[1]
+    if isinstance(estimator, Weighted):
+        counterfactual, weights = estimator.weighted(treated, donors, periods, allowed)
+        return np.asarray(treated - counterfactual, dtype=np.float64), weights
+    rest = treated - estimator.counterfactuals(treated, donors, periods, allowed)
+    return np.asarray(rest, dtype=np.float64), None
 
 
 def one_by_one(

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geolift.drift import persistence
-from geolift.estimators import Comparison, Estimator
+from geolift.estimators import Comparison, Estimator, refitted
 from geolift.permutation import TIE, Statistic, permutation_p_values, random_orders
 from measurement.errors import InputError
 from measurement.estimates import Interval
@@ -93,8 +93,10 @@ def null_p_values(
     path = np.ones(comparison.post) if shape is None else shape
     series = np.repeat(comparison.treated[None], len(effects), axis=0)
     series[:, comparison.pre :] -= effects[:, None] * path
-    residual = series - estimator.counterfactuals(series, comparison.donors, len(comparison.treated))
-    return permutation_p_values(residual, comparison.post, statistic=statistic, orders=orders)
+    residual, weights = refitted(estimator, series, comparison.donors)
+    return permutation_p_values(
+        residual, comparison.post, statistic=statistic, orders=orders, donors=comparison.donors, weights=weights
+    )
 
 
 def effect_shape(counterfactual: FloatArray) -> FloatArray:
@@ -119,21 +121,20 @@ def block_conformal(
     """Conformal test with block permutations, the default: honest under serial dependence.
 
     Refitting under each hypothesis makes the measured window one window of its length among the T there are; the
-    p-value is the share of windows that stand out as much, in mean and in size, or, where the gap drifts like a random
-    walk, in how much they surprise (`geolift.permutation`, `geolift.drift`). Effects are
-    moved towards the point estimate by ``stretch`` before they are tested, which widens the interval by that factor
+    p-value is the share of windows that surprise as much, given all other periods (`geolift.drift`). Effects are moved
+    towards the point estimate by ``stretch`` before they are tested, which widens the interval by that factor
     (`geolift.selection`).
 
     Raises
     ------
     InputError
-        Where there are too few periods for the level: the smallest possible p-value is 2 / (T + 1).
+        Where there are too few periods for the level: the smallest possible p-value is 1 / T.
     """
     periods = len(comparison.treated)
-    if (periods + 1) * rejection_level(level) < 2:
+    if periods * rejection_level(level) < 1:
         raise InputError.of(
             f"{periods} periods cannot give a {level:.0%} interval by permutation",
-            f"Use at least {int(np.ceil(2 / rejection_level(level))) - 1} periods, or a lower level",
+            f"Use at least {int(np.ceil(1 / rejection_level(level)))} periods, or a lower level",
             column="level",
             value=level,
         )
@@ -185,7 +186,7 @@ def _conformal(
         p_value=p_value,
         interval=Interval(lower=lower, upper=upper, level=level, kind="conformal"),
         method=method,
-        draws=len(comparison.treated) if orders is None else len(orders),
+        draws=len(comparison.treated) - 1 if orders is None else len(orders),
         details={"statistic": statistic, "stretch": stretch, "persistence": drift},
     )
 

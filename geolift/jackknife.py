@@ -2,7 +2,9 @@
 
 Every block as long as the measured window is left out of the history in turn. The fit without it predicts the block,
 which says how wrong such predictions are, and the measured window, which says how far the prediction itself moves.
-Blocks rather than single periods keep the serial dependence of the errors.
+Blocks rather than single periods keep the serial dependence of the errors. A block lies between periods that were
+fitted, the measured window behind them: where the gap drifts, or has a slope, it is predicted less well. Errors of
+blocks are scaled to what that place costs by the model of the gap (`geolift.drift`).
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from geolift.drift import drift_levels, mean_errors, persistence
 from geolift.estimators import Comparison, Estimator
 from geolift.inference import TestResult, rejection_level
 from measurement.errors import InputError
@@ -39,7 +42,7 @@ def jackknife_plus(
 
     Notes
     -----
-    With ``n`` blocks, predictions ``m_b`` of the window without block ``b`` and absolute errors ``e_b`` on it, the
+    With ``n`` blocks, predictions ``m_b`` of the window without block ``b`` and scaled errors ``e_b`` on it, the
     interval for the counterfactual runs from the ``⌊α(n+1)⌋``-th smallest ``m_b − e_b`` to the
     ``⌈(1−α)(n+1)⌉``-th smallest ``m_b + e_b``. The p-value is the smallest α whose interval leaves out "no effect", so
     that the two cannot contradict each other. Guaranteed coverage for exchangeable blocks is ``1 − 2α``; in practice it
@@ -57,7 +60,11 @@ def jackknife_plus(
     (True, True)
     """
     alpha = rejection_level(level)
-    middles, errors = left_out(estimator, comparison, blocks=blocks)
+    fit = estimator.fit(comparison.treated, comparison.donors, comparison.pre)
+    drift = float(persistence(fit.effect[None, : comparison.pre])[0])
+    middles, errors = left_out(
+        estimator, comparison, level=int(drift_levels(fit.effect[None, : comparison.pre])[0]), blocks=blocks
+    )
     count = len(errors)
     if alpha * (count + 1) < 1:
         raise InputError.of(
@@ -80,12 +87,18 @@ def jackknife_plus(
         interval=interval,
         method="jackknife_plus",
         draws=count,
-        details={"stretch": stretch, "median_block_error": float(np.median(errors))},
+        details={"stretch": stretch, "median_block_error": float(np.median(errors)), "persistence": drift},
     )
 
 
-def left_out(estimator: Estimator, comparison: Comparison, *, blocks: int = BLOCKS) -> tuple[FloatArray, FloatArray]:
-    """Predicted mean of the measured window without each block, and the absolute error on the block, both (n,)."""
+def left_out(
+    estimator: Estimator, comparison: Comparison, *, level: int, blocks: int = BLOCKS
+) -> tuple[FloatArray, FloatArray]:
+    """Predicted mean of the measured window without each block, and the absolute error on the block, both (n,).
+
+    Errors are scaled from the block's place in the history to that of the measured window; ``level`` is the gap's of
+    `geolift.drift.drift_levels`.
+    """
     pre, post = comparison.pre, comparison.post
     last = pre - post
     if last < 2:
@@ -99,4 +112,5 @@ def left_out(estimator: Estimator, comparison: Comparison, *, blocks: int = BLOC
         fit = estimator.fit(treated, comparison.donors[:, order], pre - post)
         middles.append(float(fit.counterfactual[pre:].mean()))
         errors.append(abs(float(fit.effect[pre - post : pre].mean())))
-    return np.array(middles), np.array(errors)
+    scale = mean_errors(pre + post, post, level)[-1] / mean_errors(pre, post, level)[starts]
+    return np.array(middles), np.array(errors) * scale

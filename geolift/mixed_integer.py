@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from measurement.highs_banner import take_banner
@@ -17,7 +18,10 @@ def solve_mixed_integer(problem: Any, *, seconds: float | None = None, gap: floa
     if seconds is not None:
         options["time_limit"] = float(seconds)
     try:
-        problem.solve(solver=cp.HIGHS, highs_options=options)
+        with warnings.catch_warnings():
+            # The clock may stop the search: callers are told by the bound, users need no line of the solver's.
+            warnings.filterwarnings("ignore", message="Solution may be inaccurate", category=UserWarning)
+            problem.solve(solver=cp.HIGHS, highs_options=options)
     except cp.error.SolverError:  # stopped by the clock before it had anything
         return False
     return problem.status in {cp.OPTIMAL, cp.OPTIMAL_INACCURATE, cp.USER_LIMIT} and all(

@@ -1,12 +1,9 @@
 """How unusual a window of residuals is among its permutations: the statistic under every conformal test.
 
-Refitted under a hypothesis, the measured window is one window of its length among many. Two things can make it stand
-out: a mean that is off zero, and plain size. The mean alone is sharp, but timid where noise is integrated; size alone
-is even-handed, but blunt. The default ranks every window by both and takes the product of the ranks. Ranks are computed
-alike for every window, so that the share of windows at least as extreme is still an exact p-value of the permutations.
-
-Where the gap drifted before the test, windows are no equals, and they are ranked by how much they surprise instead
-(`geolift.drift`).
+Refitted under a hypothesis, the measured window is one window of its length among many; the p-value is the share of
+windows at least as unusual. The default asks how far a window's mean lies from what all other periods foretell
+(`geolift.drift`). The plainer statistics stand beside it for comparison: the mean alone, plain size, and the product of
+a window's ranks by the two. They take all windows for equals.
 """
 
 from __future__ import annotations
@@ -16,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from geolift.drift import LEVELS, drift_levels, surprise_operator
+from geolift.drift import drift_levels, surprises
 
 FloatArray = NDArray[np.float64]
 Statistic = Literal["adaptive", "combined", "mean", "absolute"]
@@ -25,7 +22,13 @@ TIE = 1e-9
 
 
 def permutation_p_values(
-    residual: FloatArray, post: int, *, statistic: Statistic = "adaptive", orders: NDArray[np.intp] | None = None
+    residual: FloatArray,
+    post: int,
+    *,
+    statistic: Statistic = "adaptive",
+    orders: NDArray[np.intp] | None = None,
+    donors: FloatArray | None = None,
+    weights: FloatArray | None = None,
 ) -> FloatArray:
     """p-values of the last ``post`` residuals of each row.
 
@@ -36,27 +39,35 @@ def permutation_p_values(
     post
         Length of the measured window.
     statistic
-        ``"mean"``: ``|Σ residual|`` over a window; ``"absolute"``: ``Σ |residual|``; ``"combined"``: the product of
-        the window's ranks by the two; ``"adaptive"``: the surprise of a window for rows that drifted before the
-        measured one (`geolift.drift`), ``"combined"`` for the others and for drawn ``orders``.
+        ``"adaptive"``: the surprise of a window, read as a random walk's where the row drifted before the measured
+        window (`geolift.drift`); ``"mean"``: ``|Σ residual|`` over a window; ``"absolute"``: ``Σ |residual|``;
+        ``"combined"``: the product of the window's ranks by these two, also where ``orders`` are drawn and
+        ``"adaptive"`` is asked for.
     orders
         Shape (N, post): positions that take the window's place in each permutation; left out, all T cyclic shifts
         (which keep the serial dependence).
+    donors, weights
+        Shapes (J, T) and (A, J), where known: what the residuals were fitted with. ``"adaptive"`` makes good what the
+        fit took away of each window.
 
     Returns
     -------
     FloatArray
-        Shape (A,): ``(1 + k) / (1 + n)``, ``k`` of ``n`` permutations at least as extreme.
+        Shape (A,): ``(1 + k) / (1 + n)``, ``k`` of ``n`` permutations beside the observed order at least as extreme;
+        ``n`` is T − 1 for the cyclic shifts.
 
     Examples
     --------
     >>> calm = np.array([[0.1, -0.1, 0.2, -0.2, 0.1, -0.1, 0.0, 3.0]])
     >>> permutation_p_values(calm, 1)
-    array([0.22222222])
+    array([0.125])
     """
+    if statistic == "adaptive" and orders is None:
+        levels = drift_levels(residual[:, :-post])
+        found = surprises(residual, post, levels, donors=donors, weights=weights)
+        return surprise_p_values(found, residual.shape[1] - post)
     if statistic == "adaptive":
-        found = permutation_p_values(residual, post, statistic="combined", orders=orders)
-        return found if orders is not None else _where_drifting(residual, post, found)
+        statistic = "combined"
     mean, size = _windows(residual, post, orders), _windows(np.abs(residual), post, orders)
     place = residual.shape[1] - post if orders is None else len(orders)
     if statistic == "combined" and orders is None:
@@ -67,37 +78,20 @@ def permutation_p_values(
     else:
         score = mean if statistic == "mean" else size
         limit = score[:, place] * (1 - TIE)
-    hits = (score >= limit[:, None]).sum(axis=1)
-    # Among the cyclic shifts is the observed order itself; among drawn orders it is the last column.
-    draws = score.shape[1] if orders is None else len(orders)
-    extra = 1 if orders is None else 0
-    return np.asarray((hits + extra) / (1 + draws), dtype=np.float64)
-
-
-def _where_drifting(residual: FloatArray, post: int, otherwise: FloatArray) -> FloatArray:
-    """``otherwise`` (A,) with the p-values by surprise in the rows that drifted before the measured window."""
-    periods = residual.shape[1]
-    drifting = drift_levels(residual[:, : periods - post])
-    found = otherwise.copy()
-    for place, (_, ratio) in enumerate(LEVELS, start=1):
-        rows = drifting == place
-        if rows.any():
-            found[rows] = surprise_p_values(residual[rows] @ surprise_operator(periods, post, ratio).T, periods - post)
-    return found
+    # The observed order is one of the columns: of the cyclic shifts one, the last one beside drawn orders.
+    return np.asarray((score >= limit[:, None]).sum(axis=1) / score.shape[1], dtype=np.float64)
 
 
 def surprise_p_values(surprise: FloatArray, place: int) -> FloatArray:
     """p-values of the window at ``place`` among all T by the size of its surprise (A, T)."""
     size = np.abs(surprise)
-    hits = (size >= size[:, [place]] * (1 - TIE)).sum(axis=1)
-    return np.asarray((hits + 1) / (1 + size.shape[1]), dtype=np.float64)
+    return np.asarray((size >= size[:, [place]] * (1 - TIE)).mean(axis=1), dtype=np.float64)
 
 
 def combined_p_values(mean: FloatArray, size: FloatArray, *, place: int) -> FloatArray:
     """p-values of the window at ``place`` among all T, by the product of its ranks by mean and by size (A, T)."""
     score = _ranks(mean) * _ranks(size)
-    hits = (score <= score[:, [place]]).sum(axis=1)
-    return np.asarray((hits + 1) / (1 + score.shape[1]), dtype=np.float64)
+    return np.asarray((score <= score[:, [place]]).mean(axis=1), dtype=np.float64)
 
 
 def _windows(values: FloatArray, post: int, orders: NDArray[np.intp] | None) -> FloatArray:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geolift.drift import LEVELS, operators
+from geolift.drift import stacked
 from measurement.errors import InputError
 
 FloatArray = NDArray[np.float64]
@@ -103,10 +103,11 @@ def simulated_p_values(
     result = np.empty((len(sets.members), len(ends), len(effects)))
     scale = float(np.sqrt(np.mean((outcome - outcome.mean(axis=1, keepdims=True)) ** 2))) or 1.0
     share = sets.members / sets.members.sum(axis=1, keepdims=True)
-    none, unused = np.empty((0, post), dtype=np.int64), np.empty((0, 0, 0))
-    thresholds = np.array([threshold for threshold, _ in LEVELS])
+    none = np.empty((0, post), dtype=np.int64)
     for place, end in enumerate(ends):
         window = np.ascontiguousarray(outcome[:, :end]) / scale
+        # Drawn orders need no prediction: any small one keeps the compiled signature.
+        every = stacked(int(end) if orders is None else post + 1, int(post))
         result[:, place] = simulation_kernel.p_values(
             window,
             share,
@@ -114,8 +115,9 @@ def simulated_p_values(
             int(post),
             np.ascontiguousarray(effects, dtype=np.float64),
             none if orders is None else np.ascontiguousarray(orders, dtype=np.int64),
-            thresholds,
-            operators(int(end), int(post)) if orders is None else unused,
+            every.kinds,
+            every.shares,
+            every.levels,
         )
     return result
 

@@ -234,7 +234,7 @@ def read_geo_test(panel: Panel, test: GeoTest, *, estimator: Estimator | None = 
         *data_checks(panel, test, comparison, spend, found.constant),
         *fit_checks(comparison, fit, fixed_effects=bool(fit.options.get("fixed_effects", True))),
         *middle_check(result, fit.att),
-        *drift_check(result),
+        *drift_check(result, fit),
         *calibration_check(aa, chosen),
         *others.checks(result, level=test.level),
     )

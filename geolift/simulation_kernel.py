@@ -6,52 +6,9 @@ import numpy as np
 
 from geolift.active_set import Flags, Places, Reals, _nearest, compiled, compiled_sums, solve
 from geolift.drift import LAGS
+from geolift.surprise_kernel import directions, left_over, prepare, surprise
 
 TIE = 1e-9
-
-
-@compiled
-def _cyclic_sums(values: Reals, post: int, out: Reals) -> None:
-    """Absolute sums over every cyclic window of ``post`` periods; the observed one is at ``T − post``."""
-    periods = values.shape[0]
-    total = 0.0
-    for t in range(post):
-        total += values[t]
-    for t in range(periods - post):
-        out[t] = abs(total)
-        total += values[t + post] - values[t]
-    for t in range(periods - post, periods):  # wrapped around; no remainders in the loops, they cost more than the sums
-        out[t] = abs(total)
-        total += values[t + post - periods] - values[t]
-
-
-@compiled_sums
-def _ranks(values: Reals, out: Places) -> None:
-    """How many entries are at least as large, ties up to rounding: plain counting, which vector units do fast."""
-    for t in range(values.shape[0]):
-        bar = values[t] * (1.0 - TIE)
-        count = 0
-        for other in range(values.shape[0]):
-            count += values[other] >= bar
-        out[t] = count
-
-
-@compiled
-def _cyclic_p_value(residual: Reals, post: int, sums: Reals, first: Places, second: Places) -> float:
-    """p-value of the last ``post`` residuals: see `geolift.permutation`, statistic ``"combined"``."""
-    periods = residual.shape[0]
-    _cyclic_sums(residual, post, sums)
-    _ranks(sums, first)
-    for t in range(periods):
-        residual[t] = abs(residual[t])
-    _cyclic_sums(residual, post, sums)
-    _ranks(sums, second)
-    bar = first[periods - post] * second[periods - post]
-    hits = 1.0
-    for t in range(periods):
-        if first[t] * second[t] <= bar:
-            hits += 1.0
-    return float(hits / (1 + periods))
 
 
 @compiled_sums
@@ -70,17 +27,14 @@ def _persistence(residual: Reals, pre: int) -> float:
     return lagged / square if square > 1e-300 else 0.0
 
 
-@compiled
-def _surprise_p_value(residual: Reals, post: int, operator: Reals, sums: Reals) -> float:
-    """p-value of the last ``post`` residuals of a gap that drifts: see `geolift.drift`."""
-    periods = residual.shape[0]
-    sums[:] = np.abs(np.dot(operator, residual))
-    bar = sums[periods - post] * (1.0 - TIE)
-    hits = 1.0
-    for t in range(periods):
-        if sums[t] >= bar:
-            hits += 1.0
-    return float(hits / (1 + periods))
+@compiled_sums
+def _share_above(sums: Reals, left: Reals, observed: int) -> float:
+    """Share of windows whose square ``sums²`` over ``left`` is at least that of the observed one."""
+    bar = sums[observed] * sums[observed] / left[observed] * (1.0 - TIE) ** 2
+    hits = 0
+    for t in range(sums.shape[0]):
+        hits += sums[t] * sums[t] >= bar * left[t]
+    return float(hits / sums.shape[0])
 
 
 @compiled
@@ -146,12 +100,14 @@ def p_values(
     post: int,
     effects: Reals,
     orders: Places,
-    thresholds: Reals,
-    operators: Reals,
+    kinds: Reals,
+    shares: Reals,
+    levels: Reals,
 ) -> Reals:
     """p-values (S, F) of no effect on one window (G, T), sets as shares (S, G) of their mean.
 
-    Gaps whose persistence reaches a threshold (L,) are read by that level's operator (L, T, T) of `geolift.drift`.
+    ``kinds``, ``shares`` and ``levels`` are those of `geolift.drift.Stacked`: a gap is read by the last prediction
+    whose persistence it reaches. Where ``orders`` are given, these take the windows' place.
     """
     geos, periods = window.shape
     means = np.empty(geos)
@@ -166,7 +122,11 @@ def p_values(
     target, bump, series, residual = np.empty(periods), np.empty(periods), np.empty(periods), np.empty(periods)
     linear, push, aim = np.empty(geos), np.empty(geos), np.empty(geos)
     found = np.empty((share.shape[0], effects.shape[0]))
-    sums, first, second = np.empty(periods), np.empty(periods, dtype=np.int64), np.empty(periods, dtype=np.int64)
+    models = kinds.shape[1] if orders.shape[0] == 0 else 0
+    known, lower, used = np.zeros(models, dtype=np.bool_), np.empty((geos, geos)), np.empty(geos + 1, dtype=np.int64)
+    plain, against = np.empty((models, geos, periods)), np.empty((models, geos, periods))
+    cross, room = np.empty((models, geos, geos)), np.empty((2, geos, periods))
+    work, sums, left = np.empty(periods), np.empty(periods), np.empty(periods)
     for s in range(share.shape[0]):
         _prepare(window, centred, gram, share[s], post, target, linear, bump, push)
         weights[:] = 0.0
@@ -182,9 +142,13 @@ def p_values(
             if orders.shape[0] > 0:
                 found[s, f] = _permuted_p_value(residual, post, orders)
                 continue
-            level = np.searchsorted(thresholds, _persistence(residual, periods - post), side="right")
-            if level > 0:
-                found[s, f] = _surprise_p_value(residual, post, operators[level - 1], sums)
-            else:
-                found[s, f] = _cyclic_p_value(residual, post, sums, first, second)
+            m = np.searchsorted(kinds[0], _persistence(residual, periods - post), side="right") - 1
+            ratio, share_of, pull, lean = kinds[1, m], shares[m], levels[0, m], levels[1, m]
+            if not known[m]:
+                prepare(centred, ratio, share_of, pull, lean, plain[m], against[m], cross[m])
+                known[m] = True
+            surprise(residual, ratio, share_of, pull, lean, work, sums)
+            count = directions(gram, weights, used, lower)
+            left_over(used, count, lower, kinds[2, m], lean, plain[m], against[m], cross[m], room, left)
+            found[s, f] = _share_above(sums, left, periods - post)
     return found

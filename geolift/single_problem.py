@@ -9,10 +9,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from geolift.active_set import Flags, Places, Reals, _append, _exchange, _settle, _steepest, compiled, compiled_sums
-
-#: Donors taken in beside the steepest one, and how steep they must be, as a share of its descent below the level.
-COMPANY, NEARLY = 2, 0.5
+from geolift.active_set import (
+    COMPANY,
+    NEARLY,
+    Flags,
+    Places,
+    Reals,
+    _append,
+    _exchange,
+    _settle,
+    _steepest,
+    compiled,
+    compiled_sums,
+)
 
 
 @compiled_sums

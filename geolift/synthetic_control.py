@@ -60,9 +60,15 @@ class SyntheticControl:
         self, treated: FloatArray, donors: FloatArray, pre: int, allowed: BoolArray | None = None
     ) -> FloatArray:
         """See `geolift.estimators.Estimator.counterfactuals`; all series share one Gram matrix."""
+        return self.weighted(treated, donors, pre, allowed)[0]
+
+    def weighted(
+        self, treated: FloatArray, donors: FloatArray, pre: int, allowed: BoolArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """`counterfactuals` (R, T) and their donor weights (R, J)."""
         level, levels = self._levels(treated, donors, pre)
         solved = simplex_least_squares(treated[:, :pre] - level, donors[:, :pre] - levels, allowed=allowed, warm=True)
-        return np.asarray(level + solved.weights @ (donors - levels), dtype=np.float64)
+        return np.asarray(level + solved.weights @ (donors - levels), dtype=np.float64), solved.weights
 
     def _levels(self, treated: FloatArray, donors: FloatArray, pre: int) -> tuple[FloatArray, FloatArray]:
         if not self.fixed_effects:

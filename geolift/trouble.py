@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from geolift.calibration import AaRate
 from geolift.data_order import in_data_order
-from geolift.drift import LEVELS
+from geolift.drift import LEVELS, persistence
 from geolift.estimators import Comparison, Fit
 from geolift.inference import TestResult
 from geolift.spend import TestSpend
@@ -24,6 +24,8 @@ FloatArray = NDArray[np.float64]
 POOR_FIT = 0.1
 #: Share of pre-periods outside the donors' range above which the treated mean is outside the hull.
 OUTSIDE = 0.25
+#: Tests that have no answer to a gap that drifts.
+TAKES_INDEPENDENT = ("student_t", "iid_conformal")
 #: Pre-periods wanted for each measured period, and the least with which a reading makes sense.
 WANTED_HISTORY, LEAST_HISTORY = 4.0, 1.5
 
@@ -204,11 +206,27 @@ def middle_check(result: TestResult, att: float) -> list[Check]:
     ]
 
 
-def drift_check(result: TestResult) -> list[Check]:
-    """Whether the gap before the test kept to its mean; one that drifts is read by its surprises (`geolift.drift`)."""
-    if result.details.get("statistic") != "adaptive":
+def drift_check(result: TestResult, fit: Fit) -> list[Check]:
+    """Whether the gap before the test kept to its mean, and where not, whether the reading may be acted on.
+
+    The default, cells and jackknife+ read a gap that drifts as one (`geolift.drift`), placebo sets rank it among gaps
+    that drift as much; tests that take periods for independent see lifts in drift.
+    """
+    value, limit = float(persistence(fit.effect[None, : fit.pre])[0]), LEVELS[0][0]
+    if result.method == "placebo_sets":
         return []
-    value, limit = float(result.details["persistence"]), LEVELS[0][0]
+    if result.method in TAKES_INDEPENDENT:
+        return [
+            Check(
+                name="drift_allowed_for",
+                passed=value < limit,
+                value=value,
+                limit=limit,
+                remedy=f"Do not act on this reading: before the test the treated geos drifted away from their "
+                f"counterfactual, and {result.method} takes periods for independent, so that it sees lifts in drift. "
+                'Read the test with inference = "block_conformal".',
+            )
+        ]
     return [
         Check(
             name="gap_steady",

@@ -88,8 +88,10 @@ def main():
     parser.add_argument("--problems", type=int, default=100, help="problems of 40 x 90 whose time is taken")
     parser.add_argument("--objectives", type=int, default=500, help="problems whose objectives are compared")
     parser.add_argument("--environment", type=Path, default=ROOT / ".venv-peers" / "geo")
+    parser.add_argument("--seed", type=int, default=0, help="of the problems: another one gives fresh ones")
     asked = parser.parse_args()
-    speed, problems = speed_problems(asked.problems), objective_problems(asked.objectives)
+    speed = speed_problems(asked.problems, seed=asked.seed)
+    problems = objective_problems(asked.objectives, seed=asked.seed + 2)
     single, shared, certified = ours(speed)
     solved = [simplex_least_squares(target, pool) for _, target, pool in problems]
     own = [objective(one.weights[0], target, pool) for one, (_, target, pool) in zip(solved, problems, strict=True)]

@@ -155,7 +155,7 @@ def test_jackknife_plus_is_honest_and_does_not_contradict_itself() -> None:
 def test_jackknife_plus_leaves_whole_blocks_out_and_needs_enough_of_them() -> None:
     outcome = market().outcome_value[:, :79]
     one = Comparison(treated=outcome[0], donors=outcome[1:], pre=73, names=GEOS[1:])
-    middles, errors = left_out(SyntheticControl(), one)
+    middles, errors = left_out(SyntheticControl(), one, level=0)
     assert len(middles) == len(errors) == 68
     short = Comparison(treated=outcome[0, 60:], donors=outcome[1:, 60:], pre=13, names=GEOS[1:])
     with pytest.raises(InputError, match="only 8 blocks"):

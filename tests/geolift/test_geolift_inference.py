@@ -96,18 +96,19 @@ def test_block_conformal_matches_a_direct_count() -> None:
         * sum(other >= size[place] * (1 - 1e-9) for other in size)
         for place in range(periods)
     ]
-    expected = (1 + sum(value <= product[0] for value in product)) / (1 + periods)
-    even = null_p_values(SyntheticControl(), comparison, np.array([1.0]))[0]
+    expected = sum(value <= product[0] for value in product) / periods
+    even = null_p_values(SyntheticControl(), comparison, np.array([1.0]), statistic="combined")[0]
     assert even == pytest.approx(expected)
     for statistic, values in (("mean", mean), ("absolute", size)):
         found = null_p_values(SyntheticControl(), comparison, np.array([1.0]), statistic=statistic)[0]
-        assert found == pytest.approx((1 + sum(v >= values[0] * (1 - 1e-9) for v in values)) / (1 + periods))
+        assert found == pytest.approx(sum(v >= values[0] * (1 - 1e-9) for v in values) / periods)
 
 
 def test_p_values_never_fall_below_their_floor() -> None:
     comparison = simulated(1, effect=60.0)
     periods = len(comparison.treated)
-    assert block_conformal(SyntheticControl(), comparison).p_value == pytest.approx(2 / (1 + periods))
+    result = block_conformal(SyntheticControl(), comparison)
+    assert result.p_value == pytest.approx(1 / periods) == 1 / (1 + result.draws)
     sets = placebo_sets(SyntheticControl(), comparison, size=2)
     assert sets.p_value == pytest.approx(1 / (1 + sets.draws))
 

@@ -79,7 +79,7 @@ bench-budget: env ## certified plans beside local solvers; which test is worth r
 
 bench-bandits: env ## exactness, regret, off-policy coverage, fatigue, the endpoint under load; ours beside MABWiser and Vowpal Wabbit
 	@$(BIN)/python -m benchmarks.bandits_peers
-	@for name in propensity regret off_policy fatigue service; do $(BIN)/python benchmarks/bandits_$$name.py $(ARGS) || exit 1; done
+	@for name in propensity regret off_policy fatigue contextual service; do $(BIN)/python -m benchmarks.bandits_$$name $(ARGS) || exit 1; done
 
 bench-content: env ## canary false alarms, coverage of intervals, spans a second, layouts of Parquet
 	@for name in canary coverage speed layouts intake; do $(BIN)/python benchmarks/content_$$name.py $(ARGS) || exit 1; done

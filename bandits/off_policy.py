@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from bandits.likelihood_interval import mean_interval
 from bandits.rewards import Floats
 from measurement.estimates import Interval
 
@@ -35,18 +35,27 @@ class Parts:
         Predicted reward of the evaluated policy, shape (n,); 0 without predictions.
     residual
         Reward minus its prediction, shape (n,); the reward without predictions.
-    model_weight
-        The weights with which the decisions went into the predictions, shape (n,), where that is known.
     accepted
         Decisions that a replay of the evaluated policy keeps, shape (n,).
+    least, most
+        What a reward can be.
     """
 
     weight: Floats
     reward: Floats
     base: Floats
     residual: Floats
-    model_weight: Floats | None
     accepted: NDArray[np.bool_]
+    least: float
+    most: float
+
+    def reached(self, influence: Floats, slope: Floats) -> tuple[float, float]:
+        """The lowest and highest influence that one of the decisions could have had, had its reward been another.
+
+        ``slope``: by how much a decision's influence grows with its reward, shape (n,).
+        """
+        bare = influence - slope * self.reward
+        return float((bare + slope * self.least).min()), float((bare + slope * self.most).max())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,64 +68,54 @@ class Influence:
         The estimate.
     influence
         Mean 0, shape (n,): the estimate's error is their mean, so its standard error is sd / √n.
+    reach
+        The lowest and highest influence a decision could have had.
+    centre
+        What the influences are around, where that is not the estimate.
     tuning
         The weight SWITCH cut at, or the λ DRos shrank with.
     """
 
     value: float
     influence: Floats
+    reach: tuple[float, float]
+    centre: float | None = None
     tuning: float | None = None
 
 
 def interval(found: Influence, level: float) -> Interval:
-    """Confidence interval from the influences, corrected for their skewness.
-
-    Rare rewards and large weights make influences skewed, and a symmetric interval then misses the truth too often on
-    the upper side. Hall (1992), "On the removal of skewness by transformation": the Studentised mean is transformed by
-    a monotone cubic, whose inverse is known.
-    """
-    n = len(found.influence)
-    error = float(np.sqrt((found.influence**2).sum() / max(n - 1, 1)))
-    reach = float(stats.norm.ppf(0.5 + level / 2.0)) / np.sqrt(n)
-    skewness = float((found.influence**3).mean()) / error**3 if error > 0 else 0.0
-
-    def back(score: float) -> float:
-        if abs(skewness) < 1e-6:
-            return score
-        return float(3.0 / skewness * (np.cbrt(1.0 + skewness * (score - skewness / (6.0 * n))) - 1.0))
-
-    lower, upper = found.value - error * back(reach), found.value - error * back(-reach)
-    return Interval(lower=lower, upper=upper, level=level, kind="confidence")
+    """Confidence interval from the influences (`bandits.likelihood_interval.mean_interval`); it holds the estimate."""
+    centre = found.value if found.centre is None else found.centre
+    lower, upper = mean_interval(found.influence, *found.reach, level)
+    return Interval(
+        lower=min(centre + lower, found.value), upper=max(centre + upper, found.value), level=level, kind="confidence"
+    )
 
 
 def ipw(parts: Parts) -> Influence:
     """Inverse propensity weighting (Horvitz and Thompson 1952)."""
-    return _mean(parts.weight * parts.reward)
+    return _mean(parts, parts.weight * parts.reward)
 
 
 def snipw(parts: Parts) -> Influence:
     """The same with weights that sum to 1 (Swaminathan and Joachims 2015)."""
-    return _normalised(np.zeros(len(parts.weight)), parts.weight, parts.reward)
+    return _normalised(parts, np.zeros(len(parts.weight)), parts.weight, parts.reward)
 
 
 def direct(parts: Parts) -> Influence:
-    """The mean prediction; its error holds that of the model where ``model_weight`` is known, never its bias."""
-    value = float(parts.base.mean())
-    around = parts.base - value
-    if parts.model_weight is not None:
-        moved = parts.model_weight * parts.residual
-        around = around + moved - moved.mean()
-    return Influence(value=value, influence=around)
+    """The mean prediction. Its interval is around what DR corrects it to, and holds both: the model's bias is in it."""
+    found = doubly_robust(parts)
+    return replace(found, value=float(parts.base.mean()), centre=found.value)
 
 
 def doubly_robust(parts: Parts) -> Influence:
     """Predictions, corrected by weighted residuals (Dudík, Langford, Li 2011)."""
-    return _mean(parts.base + parts.weight * parts.residual)
+    return _mean(parts, parts.base + parts.weight * parts.residual)
 
 
 def self_normalised_doubly_robust(parts: Parts) -> Influence:
     """The same with weights that sum to 1."""
-    return _normalised(parts.base, parts.weight, parts.residual)
+    return _normalised(parts, parts.base, parts.weight, parts.residual)
 
 
 def switch(parts: Parts) -> Influence:
@@ -139,7 +138,7 @@ def shrunk(parts: Parts) -> Influence:
 
 def replayed(parts: Parts) -> Influence:
     """Mean reward of the decisions that the evaluated policy would have made too (Li, Chu, Langford, Wang 2011)."""
-    return _normalised(np.zeros(len(parts.weight)), parts.accepted.astype(float), parts.reward)
+    return _normalised(parts, np.zeros(len(parts.weight)), parts.accepted.astype(float), parts.reward)
 
 
 ESTIMATORS: dict[Estimator, Callable[[Parts], Influence]] = {
@@ -148,18 +147,18 @@ ESTIMATORS: dict[Estimator, Callable[[Parts], Influence]] = {
 }  # fmt: skip
 
 
-def _mean(terms: Floats) -> Influence:
+def _mean(parts: Parts, terms: Floats) -> Influence:
     value = float(terms.mean())
-    return Influence(value=value, influence=terms - value)
+    return Influence(value=value, influence=terms - value, reach=parts.reached(terms - value, parts.weight))
 
 
-def _normalised(base: Floats, weight: Floats, residual: Floats) -> Influence:
+def _normalised(parts: Parts, base: Floats, weight: Floats, residual: Floats) -> Influence:
     n, total = len(weight), float(weight.sum())
     corrected = float(weight @ residual) / total
-    around = weight * (residual - corrected) * n / total
     # a decision with much of all weight pulls the mean towards itself: as in the jackknife
-    around = around / np.maximum(1.0 - weight / total, 1.0 / n)
-    return Influence(value=float(base.mean()) + corrected, influence=base - base.mean() + around)
+    slope = weight * n / total / np.maximum(1.0 - weight / total, 1.0 / n)
+    around = base - base.mean() + slope * (residual - corrected)
+    return Influence(value=float(base.mean()) + corrected, influence=around, reach=parts.reached(around, slope))
 
 
 def _least_error(parts: Parts, sizes: Floats, weights: Callable[[float], Floats]) -> Influence:
@@ -170,8 +169,8 @@ def _least_error(parts: Parts, sizes: Floats, weights: Callable[[float], Floats]
     those of DR, whose error the chosen size only promises to undercut.
     """
     n = len(parts.weight)
-    best, found = np.inf, Influence(value=0.0, influence=parts.base)
     full = doubly_robust(parts)
+    best, found = np.inf, full
     for size in sizes:
         weight = weights(float(size))
         terms = parts.base + weight * parts.residual
@@ -179,5 +178,5 @@ def _least_error(parts: Parts, sizes: Floats, weights: Callable[[float], Floats]
         error = float(terms.var() / n + away.mean() ** 2 + away.var() / n)
         if error < best:
             best = error
-            found = Influence(value=float(terms.mean()), influence=full.influence, tuning=float(size))
+            found = replace(full, value=float(terms.mean()), tuning=float(size))
     return found

@@ -16,7 +16,7 @@ Better = Literal["higher", "lower"]
 
 _NODES = 16
 #: Length of a panel in units of the narrowest density that has mass on it.
-_PANEL = 2.5
+_PANEL = 3.0
 #: Panels times arms from which it pays to look for panels that hold nothing, and the logarithm of what is nothing.
 _WORTH_TRIMMING, _NOTHING = 1_500, -40.0
 #: Arms from which it pays to look for arms of which the same is believed.

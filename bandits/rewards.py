@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 #: A marginal posterior is cut where its density has fallen to exp(-36) of its peak.
 _DROP = 36.0
+#: Observations up to which a density may be written as powers, which is cheaper: beyond, digits would cancel.
+_FEW = 2e4
 
 
 class Posteriors(Protocol):
@@ -182,6 +184,9 @@ class BetaBernoulli:
 
     def density(self, x: Floats) -> Floats:
         """See `Posteriors.density`; written around the mode so that a billion observations lose no digits."""
+        if float((self.alpha + self.beta).max()) <= _FEW:
+            logs = np.stack([-np.logaddexp(0.0, -x), -np.logaddexp(0.0, x)])
+            return _powers(self.alpha, self.beta, logs, special.betaln(self.alpha, self.beta))
         a, b = self.alpha[:, None], self.beta[:, None]
         total = a + b
         share = a / total
@@ -347,6 +352,11 @@ class GammaPoisson:
     def sample(self, rng: np.random.Generator, size: int) -> Floats:
         """See `Posteriors.sample`."""
         return rng.gamma(self.shape, 1.0 / self.rate, size=(size, len(self.arms)))
+
+
+def _powers(first: Floats, second: Floats, logs: Floats, constant: Floats) -> Floats:
+    """Densities exp(a u + b v - c) at points (u, v), ``logs``, shape (2, points): one exponential a point and arm."""
+    return np.exp(np.stack([first, second], axis=1) @ logs - constant[:, None])
 
 
 def _alike(total: Floats, exposure: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:

@@ -176,7 +176,9 @@ def _shares(table: pd.DataFrame | None, part: _Part, column: str) -> Floats | No
 
 def _logged(part: _Part, level: float) -> dict[str, object]:
     value = float(part.reward.mean())
-    ends = interval(Influence(value=value, influence=part.reward - value), level)
+    around = part.reward - value
+    reach = (min(0.0, float(part.reward.min())) - value, float(part.reward.max()) - value)
+    ends = interval(Influence(value=value, influence=around, reach=reach), level)
     n = len(part.rows)
     return {
         "experiment_id": part.name, "policy": "logged", "estimator": "mean", "value": value, "lower": ends.lower,
@@ -199,7 +201,6 @@ def _judged(
     log = LoggedDecisions(
         action=part.action, reward=part.reward, propensity=part.propensity, policy=_possible(shares, part.running),
         prediction=prediction,
-        segment=part.segment if part.segment is not None else np.zeros(len(part.rows), dtype=np.int64),
     )  # fmt: skip
     rows: list[dict[str, object]] = []
     for estimator in ESTIMATORS:

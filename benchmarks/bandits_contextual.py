@@ -104,6 +104,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--decisions", type=int, default=20_000)
+    parser.add_argument("--first-seed", type=int, default=0, help="0 to 5 were used to choose the prior's width")
     options = parser.parse_args()
     print("| people | delay | equal shares | without features | with features | versions | CPU-s a run |")
     print("|---|---|---|---|---|---|---|")
@@ -116,7 +117,7 @@ def main():
                 told: np.array(
                     [
                         stream(kind, told, options.decisions, s, delay_h=delay, folder=folder)
-                        for s in range(options.runs)
+                        for s in range(options.first_seed, options.first_seed + options.runs)
                     ]
                 )
                 for told in (True, False)

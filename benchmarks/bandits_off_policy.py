@@ -1,6 +1,6 @@
 """Off-policy estimators on simulated logs with known truth: coverage of their 95% intervals, bias, error, width.
 
-Run: python benchmarks/bandits_off_policy.py --runs 1000
+Run: python benchmarks/bandits_off_policy.py --runs 1000, or --served-only: logs whose shares follow what was learnt.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bandits.evaluation import LoggedDecisions, arm_means, evaluate_policy
+from benchmarks.bandits_served_logs import served_log
+from measurement.checks import healthy
+from measurement.errors import InputError
 
 ESTIMATORS = ("ipw", "snipw", "dm", "dr", "sndr", "switch_dr", "dros", "replay")
 
@@ -65,40 +68,86 @@ WORLDS = (
 )  # fmt: skip
 
 
+def judged(action, reward, propensity, policy, segment, value, run):
+    """By estimator: whether the interval holds the truth, relative error and width, whether it may be acted on."""
+    arms = policy.shape[1]
+    # DM is judged with a model that could be right, the others with one that knows nothing of the context
+    right = arm_means(action, reward, arms, segment=segment, prior_decisions=1.0, seed=run)
+    plain = arm_means(action, reward, arms, seed=run)
+    found = {}
+    for name in ESTIMATORS:
+        log = LoggedDecisions(
+            action=action, reward=reward, propensity=propensity, policy=policy,
+            prediction=right if name == "dm" else plain,
+        )  # fmt: skip
+        try:
+            result = evaluate_policy(log, estimator=name, seed=run)
+        except InputError:  # nothing in the log is what the policy would have shown
+            continue
+        estimate, ends = result.estimate, result.estimate.interval
+        width = (ends.upper - ends.lower) / value
+        found[name] = (ends.contains(value), estimate.value / value - 1.0, width, healthy(result.checks))
+    return found, evaluate_policy(log, estimator="ipw").effective_n if found else np.nan
+
+
+def collect(results):
+    """Shape (logs, 4) by estimator, and the median effective sample size."""
+    results = list(results)
+    rows = {name: np.array([found[name] for found, _ in results if name in found], dtype=float) for name in ESTIMATORS}
+    return rows, np.median([effective for _, effective in results])
+
+
 def measure(world, runs, seed):
-    found = {name: [] for name in ESTIMATORS}
-    for run in range(runs):
-        rng = np.random.default_rng([seed, run])
-        action, reward, propensity, policy, segment, value = world.draw(rng)
-        arms = policy.shape[1]
-        # DM is judged with a model that could be right, the others with one that knows nothing of the context
-        right = arm_means(action, reward, arms, segment=segment, prior_decisions=1.0, seed=run)
-        for name in ESTIMATORS:
-            prediction = right if name == "dm" else arm_means(action, reward, arms, seed=run)
-            log = LoggedDecisions(
-                action=action, reward=reward, propensity=propensity, policy=policy, prediction=prediction,
-                segment=segment if name == "dm" else None,
-            )  # fmt: skip
-            estimate = evaluate_policy(log, estimator=name, seed=run).estimate
-            ends = estimate.interval
-            found[name].append((ends.contains(value), estimate.value / value - 1.0, (ends.upper - ends.lower) / value))
-    return {name: np.array(rows, dtype=float) for name, rows in found.items()}
+    def one(run):
+        action, reward, propensity, policy, segment, value = world.draw(np.random.default_rng([seed, run]))
+        return judged(action, reward, propensity, policy, segment, value, run)
+
+    return collect(one(run) for run in range(runs))
+
+
+def served(options):
+    """Logs of plain and contextual Thompson sampling, several sizes, floors and policies."""
+    print(f"\n| served log, floor | policy | effective n | {' | '.join(ESTIMATORS)} | may not be acted on |")
+    print(f"|{'---|' * (len(ESTIMATORS) + 4)}")
+    for n in options.sizes:
+        for floor in (0.01, 0.05):
+            for contextual in (False, True):
+                logs = [
+                    served_log(n, floor, contextual, np.random.default_rng([options.seed, 7, run]))
+                    for run in range(options.runs)
+                ]
+                for policy in logs[0].targets():
+                    rows, effective = collect(of_served(log, policy, run) for run, log in enumerate(logs))
+                    label = f"{n:,}, {'contextual' if contextual else 'plain'}, {floor:.0%}"
+                    cells = [f"{row[:, 0].mean():.1%}" for row in rows.values()]
+                    refused = 1.0 - rows["dr"][:, 3].mean()
+                    print(f"| {label} | {policy} | {effective:.0f} | {' | '.join(cells)} | {refused:.0%} |", flush=True)
+
+
+def of_served(log, policy, run):
+    shares = log.targets()[policy]
+    return judged(log.action, log.reward, log.propensity, shares[log.kind], log.kind, log.value(shares), run)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 3_000, 10_000])
+    parser.add_argument("--served-only", action="store_true")
     options = parser.parse_args()
     begun = time.process_time()
     print(f"Share of 95% intervals that hold the truth (mean relative bias, width), {options.runs} logs each\n")
-    print(f"| log | {' | '.join(ESTIMATORS)} |\n|{'---|' * (len(ESTIMATORS) + 1)}")
-    for world in WORLDS:
-        found = measure(world, options.runs, options.seed)
-        cells = [
-            f"{rows[:, 0].mean():.1%} ({rows[:, 1].mean():+.1%}, {rows[:, 2].mean():.2f})" for rows in found.values()
-        ]
-        print(f"| {world.name} | {' | '.join(cells)} |", flush=True)
+    if not options.served_only:
+        print(f"| log | {' | '.join(ESTIMATORS)} |\n|{'---|' * (len(ESTIMATORS) + 1)}")
+        for world in WORLDS:
+            found, _ = measure(world, options.runs, options.seed)
+            cells = [
+                f"{rows[:, 0].mean():.1%} ({rows[:, 1].mean():+.1%}, {rows[:, 2].mean():.2f})"
+                for rows in found.values()
+            ]
+            print(f"| {world.name} | {' | '.join(cells)} |", flush=True)
+    served(options)
     print(f"\n{time.process_time() - begun:.0f} CPU-s")
 
 

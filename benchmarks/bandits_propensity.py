@@ -1,4 +1,4 @@
-"""Error and cost of exact P(best) for 2 to 100 arms: cold, mature and mixed.
+"""Error and cost of exact P(best) for 2 to 100 arms: cold, cold with delays, mature and mixed.
 
 Run: python benchmarks/bandits_propensity.py
 """
@@ -18,10 +18,13 @@ from bandits.rewards import BetaBernoulli
 def posteriors(rng, arms, kind):
     shown = {
         "cold": rng.integers(0, 20, arms),
+        "cold, by delay": rng.integers(1, 21, arms),
         "mature": rng.integers(20_000, 60_000, arms),
         "mixed": (10 ** rng.uniform(0, 7, arms)).astype(int),
     }[kind]
     won = rng.binomial(shown, rng.uniform(0.02, 0.03, arms))
+    if kind == "cold, by delay":  # young decisions count by the chance that their reward has come
+        shown = np.maximum(shown * rng.uniform(0.3, 1.0, arms), won)
     return BetaBernoulli(arms=tuple(map(str, range(arms))), successes=won.astype(float), exposure=shown.astype(float))
 
 
@@ -45,7 +48,7 @@ def main():
     print("| arms | evidence | largest error | CPU ms | arms at exactly 0 |")
     print("|---|---|---|---|---|")
     for arms in (2, 10, 30, 100):
-        for kind in ("cold", "mature", "mixed"):
+        for kind in ("cold", "cold, by delay", "mature", "mixed"):
             posterior = posteriors(np.random.default_rng([arms, len(kind)]), arms, kind)
             error = max(
                 np.abs(best_arm(posterior, better=better).p_best - dense(posterior, better)).max()

@@ -114,14 +114,14 @@ def policy_regret(rates, runs, horizon, seed, *, delay, batch=20, sampling="fore
     return total.mean(), total.std() / np.sqrt(runs)
 
 
-def late_table(runs):
+def late_table(runs, seed):
     """Foresight beside plain delay-aware sampling: the reference rates with 1,000 steps of delay, then others."""
     print("\n| arms | steps of delay | sampled, delay-aware | foresight, tables renewed every 20 |\n|---|---|---|---|")
     for name, delay in LATE:
         rates = CASES[name][0] if name in CASES else OTHERS[name]
         share = 1.0 if name == "ten arms" else 0.25
-        plain = delayed_regret(rates, 100, 10_000, 4, delay=delay, fixed=True, aware=True)
-        ours = policy_regret(rates, max(int(runs * share), 2), 10_000, 5, delay=delay)
+        plain = delayed_regret(rates, 100, 10_000, seed + 4, delay=delay, fixed=True, aware=True)
+        ours = policy_regret(rates, max(int(runs * share), 2), 10_000, seed + 5, delay=delay)
         print(f"| {name} | {delay:,} | {plain[0]:.1f} ± {plain[1]:.1f} | {ours[0]:.1f} ± {ours[1]:.1f} |", flush=True)
 
 
@@ -131,16 +131,17 @@ def main():
     parser.add_argument("--table-runs", type=int, default=40)
     parser.add_argument("--late-runs", type=int, default=200)
     parser.add_argument("--only-late", action="store_true", help="only the table of late rewards")
+    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.only_late:
-        late_table(options.late_runs)
+        late_table(options.late_runs, options.seed)
         return
     print("| arms | published | sampled each step | from tables renewed every 20 | CPU-s |")
     print("|---|---|---|---|---|")
     for name, (rates, published) in CASES.items():
         begun = time.process_time()
-        mean, error = sampled_regret(rates, options.runs, 10_000, 1)
-        table, table_error = table_regret(rates, options.table_runs, 10_000, 2)
+        mean, error = sampled_regret(rates, options.runs, 10_000, options.seed + 1)
+        table, table_error = table_regret(rates, options.table_runs, 10_000, options.seed + 2)
         print(
             f"| {name} | {published} | {mean:.1f} ± {error:.1f} | {table:.1f} ± {table_error:.1f} "
             f"| {time.process_time() - begun:.0f} |"
@@ -149,11 +150,11 @@ def main():
     print("|---|---|---|")
     for fixed in (True, False):
         cells = [
-            delayed_regret(CASES["ten arms"][0], 100, 10_000, 3, delay=1000, fixed=fixed, aware=aware)
+            delayed_regret(CASES["ten arms"][0], 100, 10_000, options.seed + 3, delay=1000, fixed=fixed, aware=aware)
             for aware in (False, True)
         ]
         print(f"| {'exactly' if fixed else 'exponential'} | {' | '.join(f'{m:.0f} ± {e:.0f}' for m, e in cells)} |")
-    late_table(options.late_runs)
+    late_table(options.late_runs, options.seed)
     belief = BetaBernoulli.empty(tuple(map(str, range(100))))
     table = PolicyTable(
         experiment_id="x", version=1, posteriors=belief, propensity=with_floor(best_arm(belief).p_best, 0.001)

@@ -20,7 +20,8 @@ import time
 from pathlib import Path
 
 import psutil
-from bandits_contextual import FEATURES
+
+from benchmarks.bandits_contextual import FEATURES
 
 KEY = "benchmark-key-benchmark-key"
 LIFTWERK = [sys.executable, "-c", "from jobs.cli import main; main()"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -89,7 +90,7 @@ def work(name: str, options: ServeOptions) -> None:
     from bandits.service.access import KeyRing
     from bandits.service.endpoint import Endpoint, Limits
     from bandits.service.metrics import Metrics
-    from jobs.serve_protocol import OnePacketProtocol
+    from jobs.serve_direct import DirectProtocol
 
     keys = KeyRing(key for key in os.environ[KEY_VARIABLE].split(",") if key)
     metrics = Metrics(Path(options.metrics), name.removeprefix("worker-"))
@@ -97,7 +98,7 @@ def work(name: str, options: ServeOptions) -> None:
         open_store(options), seed=options.seed, keys=keys, limits=Limits(rate=options.rate), metrics=metrics
     )
     settings = uvicorn.Config(
-        endpoint, http=OnePacketProtocol, loop="asyncio", ws="none", lifespan="on", access_log=False, log_config=None,
+        endpoint, http=DirectProtocol, loop="asyncio", ws="none", lifespan="on", access_log=False, log_config=None,
         server_header=False, date_header=False, proxy_headers=False, timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=10,
     )  # fmt: skip
@@ -117,6 +118,7 @@ def work(name: str, options: ServeOptions) -> None:
         server.should_exit = True
 
     _when_orphaned(options.parent, stop)
+    gc.freeze()  # what was imported stays: the collector need not go through it again and again
     with socket.socket(fileno=options.descriptor) as listener:
         asyncio.run(server.serve(sockets=[listener]))
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 
 from bandits.service.store import DecisionRow, RewardOutcome, RewardRow, Store, StoreError
@@ -16,8 +19,13 @@ OLDEST_S = 5.0
 #: Seconds to wait for another process that is writing: on the event loop, in the thread.
 _IMPATIENT_S, _PATIENT_S = 0.02, 4.0
 
+#: Told what became of a row once it is written, or why it could not be.
+type Told = Callable[[RewardOutcome | Exception], None]
 type _Future = asyncio.Future[RewardOutcome]
-type _Item = tuple[DecisionRow | RewardRow, _Future]
+type _Item = tuple[DecisionRow | RewardRow, Told]
+
+
+log = logging.getLogger("liftwerk.serve")
 
 
 class BusyError(Exception):
@@ -65,14 +73,24 @@ class GroupCommit:
         BusyError
             If the queue is full or the writer has ended.
         """
+        future: _Future = self._loop.create_future()
+        self.put(row, partial(_wake, future))
+        return future
+
+    def put(self, row: DecisionRow | RewardRow, told: Told) -> None:
+        """The same with a function that is called on the event loop once the row is in the store.
+
+        Raises
+        ------
+        BusyError
+            If the queue is full or the writer has ended.
+        """
         if len(self._gathering) >= LONGEST_QUEUE or self._closing:
             raise BusyError
-        future: _Future = self._loop.create_future()
-        self._gathering.append((row, future))
+        self._gathering.append((row, told))
         if not self._scheduled and not self._writing:
             self._scheduled = True
             self._loop.call_soon(self._hand_over)
-        return future
 
     async def close(self) -> None:
         """Write what waits, then end the thread."""
@@ -95,15 +113,13 @@ class GroupCommit:
         self._handed.put(self._writing)
 
     def _settle(self, outcomes: list[RewardOutcome | Exception]) -> None:
-        """Wake those whose rows were written, and hand over the next batch."""
-        for (_, future), outcome in zip(self._writing, outcomes, strict=True):
-            if future.done():  # the client went away
-                continue
-            if isinstance(outcome, Exception):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
-        self._writing = []
+        """Tell those whose rows were written, and hand over the next batch."""
+        written, self._writing = self._writing, []
+        for (_, told), outcome in zip(written, outcomes, strict=True):
+            try:
+                told(outcome)
+            except Exception:  # whatever one of them does, the others must hear of it
+                log.exception("a bug in liftwerk")
         self._hand_over()
 
     def _run(self) -> None:
@@ -130,3 +146,12 @@ class GroupCommit:
             next(answered) if isinstance(row, RewardRow) else "accepted" if row.ts >= oldest else BusyError()
             for row, _ in items
         ]
+
+
+def _wake(future: _Future, outcome: RewardOutcome | Exception) -> None:
+    if future.done():  # the client went away
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

@@ -103,16 +103,24 @@ class Desk:
         served = self._served.get(request.experiment_id)
         if served is None:
             served = await self._find(request.experiment_id)
+        row, answer = self._chosen(served, request)
+        await self.log.add(row)
+        return answer
+
+    def at_once(self, request: DecideRequest) -> tuple[DecisionRow, bytes] | None:
+        """What belongs into the log, and the answer for when it is there; ``None``: the policy is not in memory."""
+        served = self._served.get(request.experiment_id)
+        return None if served is None else self._chosen(served, request)
+
+    def _chosen(self, served: ServedPolicy | ContextualPolicy, request: DecideRequest) -> tuple[DecisionRow, bytes]:
         now = time.time()
         arm, propensity, tail = served.decide(request)
         number = self._ids.after(int(now * 1e3))
-        await self.log.add(
-            DecisionRow(
-                number, int(now * 1e6), request.experiment_id, request.unit_id, arm, propensity, served.version,
-                request.context,
-            )
+        row = DecisionRow(
+            number, int(now * 1e6), request.experiment_id, request.unit_id, arm, propensity, served.version,
+            request.context,
         )  # fmt: skip
-        return b'{"decision_id":"%016x' % number + tail
+        return row, b'{"decision_id":"%016x' % number + tail
 
     async def reward(self, request: RewardRequest) -> RewardOutcome:
         """Log a reward and say what became of it."""

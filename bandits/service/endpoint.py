@@ -17,13 +17,15 @@ from bandits.service.desk import ConflictError, Desk, UnknownExperimentError
 from bandits.service.experiment import Experiment
 from bandits.service.metrics import Metrics
 from bandits.service.requests import name_of, read_decide, read_json, read_reward
-from bandits.service.store import Store, StoreError
+from bandits.service.store import RewardOutcome, Store, StoreError
 from measurement.errors import InputError
 
 type Scope = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 type Headers = list[tuple[bytes, bytes]]
+#: Status, body and further headers.
+type Answer = Callable[[int, bytes, Sequence[tuple[bytes, bytes]]], None]
 
 _JSON = (b"content-type", b"application/json")
 _TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
@@ -147,6 +149,41 @@ class Endpoint:
         headers = [kind, (b"content-length", str(len(answer)).encode()), *extra]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer})
+
+    def lets_in(self, headers: Headers) -> bool:
+        """Whether these headers hold a key."""
+        return self._keys.who(headers) is not None
+
+    def decide_at_once(self, headers: Headers, body: bytes, answer: Answer) -> bool:
+        """``POST /v1/decide`` without a task of its own: ``answer`` is called once the decision is in the log.
+
+        Gives whether it will be. What needs more than memory and the log, or is to be refused, is left to the ordinary
+        way: nothing has happened then.
+        """
+        began = time.perf_counter()
+        who = self._keys.who(headers)
+        if who is None or self._desk is None or len(body) > self._limits.body:
+            return False
+        try:
+            chosen = self._desk.at_once(read_decide(body))
+            if chosen is None or not self._buckets[who].take(time.monotonic()):
+                return False
+            row, decided = chosen
+
+            def told(outcome: RewardOutcome | Exception) -> None:
+                if isinstance(outcome, Exception):
+                    status, reason, extra = _refused(outcome)
+                    self.metrics.answered("/v1/decide", status)
+                    answer(status, reason, extra)
+                    return
+                self.metrics.decided(time.perf_counter() - began)
+                self.metrics.answered("/v1/decide", 200)
+                answer(200, decided, ())
+
+            self._desk.log.put(row, told)
+        except (InputError, BusyError):
+            return False
+        return True
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """Let the client in, then read its body up to the limit."""

@@ -67,13 +67,14 @@ class Learner:
             if memory is None:
                 continue
             current = self._store.policy(experiment.experiment_id)
-            policy = next_policy(experiment, current, memory, now)
-            changed = _differs(current, policy)
-            if experiment.features is not None:
+            if experiment.features is None:
+                policy = next_policy(experiment, current, memory, now)
+                changed = _differs(current, policy)
+            else:
                 table = memory.table(current.names, now)
                 trust = _trust(experiment, len(current.names), table, memory.delay(now), now)
                 seen = self._contexts.evidence(experiment, current.names, trust, now)
-                policy, changed = contextual_policy(experiment, current, policy, seen)
+                policy, changed = contextual_policy(experiment, current, _counted(current, memory), seen)
             # where an arm was paused meanwhile the version is taken, and the next step takes it into account
             if changed and self._store.publish(policy):
                 published.append(policy)
@@ -120,19 +121,27 @@ def next_policy(experiment: Experiment, current: Policy, memory: Memory[str], no
     propensity, reason = _propensity(experiment, evidence, pending, p_best, memory)
     place = {name: number for number, name in enumerate(names)}
     mean = evidence.mean()
-    decisions, rewards = _by_arm(memory, SHOWN), _by_arm(memory, HITS)
+    counted = _counted(current, memory)
     arms = tuple(
         replace(
             arm,
-            decisions=int(decisions.get(arm.arm_id, 0)),
-            rewards=int(rewards.get(arm.arm_id, 0)),
             propensity=float(propensity[place[arm.arm_id]]) if arm.active else 0.0,
             mean=float(mean[place[arm.arm_id]]) if arm.active else arm.mean,
             p_best=float(p_best[place[arm.arm_id]]) if arm.active else None,
         )
+        for arm in counted.arms
+    )
+    return replace(counted, arms=arms, reason=reason)
+
+
+def _counted(current: Policy, memory: Memory[str]) -> Policy:
+    """The version after ``current`` with today's counts; what they say of the arms is still to be worked out."""
+    decisions, rewards = _by_arm(memory, SHOWN), _by_arm(memory, HITS)
+    arms = tuple(
+        replace(arm, decisions=int(decisions.get(arm.arm_id, 0)), rewards=int(rewards.get(arm.arm_id, 0)))
         for arm in current.arms
     )
-    return replace(current, version=current.version + 1, arms=arms, reason=reason)
+    return replace(current, version=current.version + 1, arms=arms, reason="learned")
 
 
 def _propensity(

@@ -7,6 +7,7 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 _FAMILY_END = re.compile(r"(_bucket|_sum|_count)?({.*)?$", re.DOTALL)
@@ -49,7 +50,7 @@ class Metrics:
 
     def answered(self, path: str, status: int) -> None:
         """A request was answered."""
-        self.counts[f'liftwerk_requests_total{{path="{path}",status="{status}"}}'] += 1
+        self.counts[_request(path, status)] += 1
 
     def rewarded(self, outcome: str) -> None:
         """A reward was handled."""
@@ -94,6 +95,11 @@ class Metrics:
         found["liftwerk_decide_seconds_sum"] = self._seconds
         found["liftwerk_decide_seconds_count"] = running
         return found
+
+
+@lru_cache(maxsize=256)
+def _request(path: str, status: int) -> str:
+    return f'liftwerk_requests_total{{path="{path}",status="{status}"}}'
 
 
 def label_value(text: str) -> str:

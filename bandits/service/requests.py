@@ -16,6 +16,7 @@ _DECIDE = frozenset({"experiment_id", "unit_id", "context"})
 _REWARD = frozenset({"decision_id", "value", "ts"})
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _DAY = 86_400.0
+_COMPACT = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 class DecideRequest(NamedTuple):
@@ -110,7 +111,7 @@ def _context(context: object) -> str:
             )  # fmt: skip
     try:
         # ASCII only: no database stumbles over half a surrogate pair or a NUL in it
-        text = json.dumps(context, allow_nan=False, separators=(",", ":"))
+        text = _COMPACT(context)
     except ValueError as error:
         raise InputError.of("a context field is not a finite number", "Correct it", column="context") from error
     if len(text) > LONGEST_CONTEXT:

@@ -21,6 +21,7 @@ from bandits.service.store import (
     Tally,
     decision_number,
 )
+from measurement.errors import LiftwerkError
 
 #: Worker slots: ten bits of a decision id.
 SLOTS = 1024
@@ -78,21 +79,28 @@ class SqlStore(ABC):
         self, decisions: Sequence[DecisionRow], rewards: Sequence[RewardRow], patience: float = 4.0
     ) -> list[RewardOutcome]:
         """See `Store.write`."""
-        with self._failing("written"):
+        try:
             if self._writer is None:
                 self._writer = self._connect()
                 self._patience = -1.0
             if patience != self._patience:
                 self._wait_for_others(patience)
                 self._patience = patience
-            try:
-                with self._transaction(self._writer) as cursor:
-                    if decisions:
-                        self._log(cursor, decisions)
-                    return [self._reward(cursor, row) for row in rewards]
-            except self.failures:
-                self._drop_writer()
-                raise
+            if len(decisions) == 1 and not rewards:
+                self._log_one(decisions[0])
+                return []
+            with self._transaction(self._writer) as cursor:
+                if decisions:
+                    self._log(cursor, decisions)
+                return [self._reward(cursor, row) for row in rewards]
+        except self.failures as error:
+            self._drop_writer()
+            raise _failed("written", error) from error
+
+    def _log_one(self, row: DecisionRow) -> None:
+        """Insert one decision in a transaction of its own."""
+        with self._transaction(self._writer) as cursor:
+            self._log(cursor, [row])
 
     def _reward(self, cursor: Any, row: RewardRow) -> RewardOutcome:  # noqa: ANN401
         number = decision_number(row.decision_id)
@@ -224,8 +232,9 @@ class SqlStore(ABC):
 
     def _drop_writer(self) -> None:
         """A connection that failed may be dead: the next batch opens a new one."""
-        with contextlib.suppress(*self.failures):
-            self._writer.close()
+        if self._writer is not None:
+            with contextlib.suppress(*self.failures):
+                self._writer.close()
         self._writer = None
 
     def _rows(self, text: str, values: Sequence[object] = ()) -> list[Any]:
@@ -268,10 +277,14 @@ class SqlStore(ABC):
         try:
             yield
         except self.failures as error:
-            raise StoreError.of(
-                f"the decision log cannot be {what}", "See whether its disk is full or its database is down",
-                column="store", value=error,
-            ) from error  # fmt: skip
+            raise _failed(what, error) from error
+
+
+def _failed(what: str, error: Exception) -> LiftwerkError:
+    return StoreError.of(
+        f"the decision log cannot be {what}", "See whether its disk is full or its database is down", column="store",
+        value=error,
+    )  # fmt: skip
 
 
 def _fits(experiment: Experiment, value: float) -> bool:

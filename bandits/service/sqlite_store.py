@@ -102,6 +102,10 @@ class SqliteStore(SqlStore):
     def _log(self, cursor: sqlite3.Cursor, rows: Sequence[DecisionRow]) -> None:
         cursor.executemany(_INSERT, rows)
 
+    def _log_one(self, row: DecisionRow) -> None:
+        # a statement alone is a transaction: BEGIN and COMMIT would cost as much as the row
+        self._writer.execute(_INSERT, row)
+
     def tend(self) -> None:
         """Sync the write-ahead log to the disk; where it has grown long, move it into the database."""
         log = self.file.with_name(self.file.name + "-wal")

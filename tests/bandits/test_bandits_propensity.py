@@ -85,6 +85,18 @@ def test_hundred_arms_equal_brute_force(kind, better):
     test_many_arms_equal_brute_force(100, kind, better)
 
 
+def test_densities_of_few_and_of_many_observations_are_one_formula():
+    """Just below and just above the evidence from which the density is written around its mode."""
+    few = BetaBernoulli(arms=("a", "b"), successes=np.array([40.0, 9_990.0]), exposure=np.array([19_000.0, 19_990.0]))
+    many = BetaBernoulli(
+        arms=("a", "b", "c"), successes=np.append(few.successes, 9e4), exposure=np.append(few.exposure, 1e6)
+    )
+    low, high = few.support()
+    for arm in (0, 1):
+        x = np.linspace(low[arm], high[arm], 301)
+        np.testing.assert_allclose(few.density(x)[arm], many.density(x)[arm], rtol=1e-9, atol=1e-14)
+
+
 @pytest.mark.parametrize("make", [
     lambda rng: GammaPoisson(arms=tuple("abcd"), events=rng.integers(0, 60, 4).astype(float), exposure=rng.uniform(5, 90, 4)),
     lambda rng: NormalMean(arms=tuple("abcd"), total=rng.normal(0, 9, 4), squares=rng.uniform(90, 200, 4), exposure=np.full(4, 30.0)),

@@ -97,6 +97,6 @@ def google_example(rule: str, runs: int, seed: int) -> tuple[float, float]:
 @pytest.mark.parametrize("rule", ["p_best", "value_remaining"])
 def test_google_example(rule):
     """S. Scott's published example saves 175 days and 97.5 conversions."""
-    saved, kept = google_example(rule, 150, 1)
+    saved, kept = google_example(rule, 500, 3)  # 150 runs have a standard error of 4 days, a quarter of what is allowed
     assert saved == pytest.approx(175, abs=15)
     assert kept == pytest.approx(97.5, abs=5)

@@ -122,7 +122,6 @@ def predictions(periods: int, post: int) -> tuple[Prediction, ...]:
     return (steady, *(prediction(periods, post, ratio) for _, ratio in LEVELS))
 
 
-@lru_cache(maxsize=64)
 def mean_errors(periods: int, post: int, level: int) -> FloatArray:
     """Standard deviation of the error with which a window's mean is predicted from all other periods, shape (windows,).
 
@@ -135,18 +134,9 @@ def mean_errors(periods: int, post: int, level: int) -> FloatArray:
     >>> bool(found[-1] == found.max() and found[-1] > 1.5 * found[12])
     True
     """
-    ratio, slope = (LEVELS[level - 1][1], 0.0) if level else (0.0, SLOPE / periods**2)
-    steps = np.arange(1, periods + 1)
-    time = steps - (periods + 1) / 2
-    precision = np.linalg.inv(np.eye(periods) + ratio * np.minimum.outer(steps, steps) + slope * np.outer(time, time))
-    pull = precision.sum(axis=1)
-    projected = precision - np.outer(pull, pull) / pull.sum()
-    windows = np.arange(periods - post + 1)[:, None] + np.arange(post)
-    blocks = projected[windows[:, :, None], windows[:, None, :]]
-    spread = np.linalg.solve(blocks, np.ones((len(windows), post, 1)))[:, :, 0].sum(axis=1)
-    found = np.asarray(np.sqrt(spread) / post, dtype=np.float64)
-    found.setflags(write=False)
-    return found
+    # Weights of variance 1 on errors of covariance P_ww⁻¹ add up to that sum's standard deviation.
+    spread = predictions(periods, post)[level].share.sum(axis=0)
+    return np.asarray(spread[: periods - post + 1] / post, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

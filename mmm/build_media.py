@@ -84,7 +84,7 @@ def media_of(design: Design, layout: Parameters, spec: ModelSpec, natural: dict[
     for channel, name in enumerate(design.media_names):
         form = spec.channel(name)
         adstock, curve = form.adstock or "none", saturation_kind(spec, name)
-        lags = 1 if adstock == "none" else form.lags or spec.lags
+        lags = spec.window(name)
         media.append(
             Medium(
                 weights=adstock_weights(adstock, own(ADSTOCK_PARAMETERS[adstock], channel), lags),

@@ -114,7 +114,7 @@ def channel_kinds(design: Design, spec: ModelSpec) -> IntArray:
         kinds[index, ADSTOCK] = ADSTOCKS.index(form.adstock or spec.adstock)
         kinds[index, SATURATION] = SATURATIONS.index(form.saturation or spec.saturation)
         kinds[index, ORDER] = int(saturates_first)
-        kinds[index, LAGS] = 1 if form.adstock == "none" else form.lags or spec.lags
+        kinds[index, LAGS] = spec.window(name)
         kinds[index, BASIS] = design.priors.normaliser[index]
         kinds[index, VARYING] = design.varying[index]
     return kinds

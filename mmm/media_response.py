@@ -71,7 +71,7 @@ def collect_draws(
     for channel, name in enumerate(design.media_names):
         form = spec.channel(name)
         adstock, curve = form.adstock or "none", form.saturation or "none"
-        lags = 1 if adstock == "none" else form.lags or spec.lags
+        lags = spec.window(name)
         found = _own(layout, natural, ADSTOCK_PARAMETERS[adstock], channel, count)
         weights[:, channel, :lags] = adstock_weights(adstock, found, lags)
         for place, parameter in enumerate(SATURATION_PARAMETERS[curve]):

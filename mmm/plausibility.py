@@ -167,9 +167,8 @@ def _lasting(facts: MediaFacts, design: Design, spec: ModelSpec) -> Check:
     """Channels whose effect outlasts the window that the model looks back: what comes later is credited to no one."""
     names = []
     for channel, name in enumerate(design.media_names):
-        form = spec.channel(name)
-        lags = 1 if form.adstock == "none" else form.lags or spec.lags
-        beyond = float(np.median(cut_off(facts.weights[:, channel, :lags]))) if form.adstock != "none" else 0.0
+        lags = spec.window(name)
+        beyond = float(np.median(cut_off(facts.weights[:, channel, :lags])))
         if beyond > BEYOND:
             names.append(f"{name} ({beyond:.0%} of its effect after {lags} periods)")
     return Check(

@@ -159,6 +159,11 @@ class ModelSpec:
             group=own.group,
         )
 
+    def window(self, name: str) -> int:
+        """Periods over which a channel or organic medium works, its own included; 1 without carry-over."""
+        form = self.channel(name)
+        return 1 if form.adstock == "none" else form.lags or self.lags
+
     def longest_lags(self, names: tuple[str, ...]) -> int:
         """The longest carry-over among some channels."""
         return max((self.channel(name).lags or 1 for name in names), default=self.lags)

@@ -18,9 +18,8 @@ def _window_check(retention: tuple[float, ...], spec: ModelSpec):
     rng, draws = np.random.default_rng(1), 50
     weights = np.zeros((draws, len(design.media_names), design.lags))
     for channel, (name, kept) in enumerate(zip(design.media_names, retention, strict=True)):
-        form = spec.channel(name)
-        lags = 1 if form.adstock == "none" else form.lags or spec.lags
-        weights[:, channel, :lags] = adstock_weights(form.adstock or "geometric", np.full((draws, 1), kept), lags)
+        adstock, lags = spec.channel(name).adstock or "geometric", spec.window(name)
+        weights[:, channel, :lags] = adstock_weights(adstock, np.full((draws, 1), kept), lags)
     facts = MediaFacts(
         contribution=rng.gamma(9.0, 1.0, (draws, len(design.panel.channels))),
         effect=rng.lognormal(size=(draws, len(design.media_names))),

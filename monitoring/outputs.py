@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ class OutputParts:
         self._bits = min(max(rows // _BUCKET, 1).bit_length(), _BITS)
         self._numbers = numbers
         self._parts: list[_Part] = []
+        self._again: list[_Rows] = []
 
     def add(self, batch: Batch, leaf: Ints) -> None:
         """Calls of one batch.
@@ -77,7 +78,7 @@ class OutputParts:
             codes = LeafCodes(batch)
             leaves, place, _ = codes.numbered(codes.of(found.day, found.team, found.model))
             leaf = self._numbers.of(leaves).take(place, mode="clip")
-        self._parts.append(_Part.of(hashes, leaf.astype(np.int32), cost, top, self._bits))
+        self._parts.append(_Part.of(_Rows(hashes=hashes, leaf=leaf.astype(np.int32), cost=cost, top=top), self._bits))
 
     def totals(self) -> tuple[pd.DataFrame, pd.Series[float]]:
         """Sums by day, team and model, and how many outputs there are by day (days since 1970); uses the parts up.
@@ -87,25 +88,41 @@ class OutputParts:
         names = _Names.of(self._numbers.leaves())
         found = [(np.empty(0, dtype=np.int64), np.empty((0, 3)))]
         per_day = np.zeros(int(names.day.max(initial=-1)) + 1, dtype=np.int64)
-        rows = sum(len(part.hashes) for part in self._parts)
-        # where calls of outputs follow each other, fewer rows came than calls: several buckets at a time then
-        bits = min(max(rows // _BUCKET, 1).bit_length(), self._bits)
-        step = 1 << (self._bits - bits)
-        for first in range(0, 1 << self._bits, step) if rows else ():
-            one = _outputs(_bucket(self._parts, first, first + step), names, bits)
+        for rows, skip in self._buckets():
+            one, rest = _outputs(rows, names, skip)
             per_day += np.bincount(one.day, minlength=len(per_day))
             found.append(_sums(names.coded(one.day, one.team, one.model), one.cost))
-        self._parts.clear()
+            if len(rest.hashes):
+                self._again.append(rest)
         codes, place = np.unique(np.concatenate([one for one, _ in found]), return_inverse=True)
         sums = np.concatenate([three for _, three in found])
         values = {name: np.bincount(place, sums[:, at], len(codes)) for at, name in enumerate(("n0", "y0", "yy0"))}
         counts = {names.first + day: float(per_day[day]) for day in np.flatnonzero(per_day).tolist()}
         return names.table(codes).assign(**values), pd.Series(counts, dtype=float)
 
+    def _buckets(self) -> Iterator[tuple[_Rows, int]]:
+        """The rows of one bucket after the other, and how many leading bits of their hashes are alike.
+
+        Rows that are to go round again come in together: most of a round of few rows is the way there.
+        """
+        rows = sum(len(part.rows.hashes) for part in self._parts)
+        # where calls of outputs follow each other, fewer rows came than calls: several buckets at a time then
+        bits = min(max(rows // _BUCKET, 1).bit_length(), self._bits)
+        step = 1 << (self._bits - bits)
+        for first in range(0, 1 << self._bits, step) if rows else ():
+            yield _Rows.joined([part.between(first, first + step) for part in self._parts]), bits
+            if sum(len(one.hashes) for one in self._again) > _BUCKET:
+                again, self._again = self._again, []
+                yield _Rows.joined(again), 0
+        self._parts.clear()
+        while self._again:
+            again, self._again = self._again, []
+            yield _Rows.joined(again), 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """Outputs of a batch in order of their bucket, arrays of one length; ``cuts``: where each bucket begins.
+class _Rows:
+    """Calls, or calls of one output put together, arrays of one length.
 
     ``cost`` is NaN where it is unknown; ``top``: cost of the costliest call, whose model counts; none where every row
     is a single call.
@@ -115,20 +132,54 @@ class _Part:
     leaf: NDArray[np.int32]
     cost: Floats
     top: Floats | None
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Rows]) -> _Rows:
+        """All rows."""
+        top = None
+        if any(part.top is not None for part in parts):
+            top = np.concatenate([part.cost if part.top is None else part.top for part in parts])
+        return cls(
+            hashes=np.concatenate([part.hashes for part in parts]),
+            leaf=np.concatenate([part.leaf for part in parts]),
+            cost=np.concatenate([part.cost for part in parts]),
+            top=top,
+        )
+
+    def take(self, rows: Ints) -> _Rows:
+        """Some of them."""
+        return _Rows(
+            hashes=self.hashes.take(rows, mode="clip"), leaf=self.leaf.take(rows, mode="clip"),
+            cost=self.cost.take(rows, mode="clip"), top=None if self.top is None else self.top.take(rows, mode="clip"),
+        )  # fmt: skip
+
+    def between(self, begin: int, end: int) -> _Rows:
+        """Those from one place to another."""
+        top = None if self.top is None else self.top[begin:end]
+        return _Rows(
+            hashes=self.hashes[begin:end], leaf=self.leaf[begin:end], cost=self.cost[begin:end], top=top
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """Rows of a batch in order of their bucket; ``cuts``: where each bucket begins."""
+
+    rows: _Rows
     cuts: list[int]
 
     @classmethod
-    def of(cls, hashes: Hashes, leaf: NDArray[np.int32], cost: Floats, top: Floats | None, bits: int) -> _Part:
+    def of(cls, rows: _Rows, bits: int) -> _Part:
         if not bits:
-            return cls(hashes=hashes, leaf=leaf, cost=cost, top=top, cuts=[0, len(hashes)])
-        bucket = (hashes >> np.uint64(64 - bits)).astype(np.uint8)
-        order = np.argsort(bucket, kind="stable")
-        rows = np.bincount(bucket, minlength=1 << bits)
-        return cls(
-            hashes=hashes.take(order, mode="clip"), leaf=leaf.take(order, mode="clip"),
-            cost=cost.take(order, mode="clip"), top=None if top is None else top.take(order, mode="clip"),
-            cuts=[0, *np.cumsum(rows).tolist()],
-        )  # fmt: skip
+            return cls(rows=rows, cuts=[0, len(rows.hashes)])
+        bucket = (rows.hashes >> np.uint64(64 - bits)).astype(np.uint8)
+        counts = np.bincount(bucket, minlength=1 << bits)
+        # a stable sort of 8 bits counts instead of comparing
+        return cls(rows=rows.take(np.argsort(bucket, kind="stable")), cuts=[0, *np.cumsum(counts).tolist()])
+
+    def between(self, first: int, end: int) -> _Rows:
+        """The rows of some buckets."""
+        return self.rows.between(self.cuts[first], self.cuts[end])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +265,14 @@ class _Merged:
             top=most,
         )
 
+    def filled(self, size: int) -> _Merged:
+        """Those of the first ``size`` places that have a row."""
+        there = np.flatnonzero(self.team[:size] >= 0)
+        return _Merged(
+            day=self.day if isinstance(self.day, int) else self.day.take(there), team=self.team.take(there),
+            model=self.model.take(there), cost=self.cost.take(there), top=self.top.take(there),
+        )  # fmt: skip
+
 
 def _extreme(which: np.ufunc, start: int, place: Ints, size: int, values: Codes) -> NDArray[np.int32]:
     """The smallest or largest value of each place."""
@@ -222,45 +281,34 @@ def _extreme(which: np.ufunc, start: int, place: Ints, size: int, values: Codes)
     return found
 
 
-def _bucket(parts: Sequence[_Part], first: int, end: int) -> tuple[Hashes, NDArray[np.int32], Floats, Floats]:
-    """Hashes, leaves, costs and costliest calls of some buckets."""
-    found = [(part, slice(part.cuts[first], part.cuts[end])) for part in parts]
-    cost = np.concatenate([part.cost[rows] for part, rows in found])
-    top = cost
-    if any(part.top is not None for part in parts):
-        top = np.concatenate([(part.cost if part.top is None else part.top)[rows] for part, rows in found])
-    return (
-        np.concatenate([part.hashes[rows] for part, rows in found]),
-        np.concatenate([part.leaf[rows] for part, rows in found]),
-        cost,
-        top,
-    )
-
-
-def _outputs(rows: tuple[Hashes, NDArray[np.int32], Floats, Floats], names: _Names, skip: int) -> _Merged:
-    """Every output of a bucket once; ``skip``: leading bits of the hashes that all have alike.
+def _outputs(rows: _Rows, names: _Names, skip: int) -> tuple[_Merged, _Rows]:
+    """Outputs of a bucket, each once, and the rows that have to go round again.
 
     A table without chains: the last hash that is written to a place has it, and all rows of that output find it there.
-    Rows that find another one go round again, by other bits.
+    Rows that find another one there go round again, by other bits.
+
+    Parameters
+    ----------
+    rows
+        All rows of each of their outputs.
+    names
+        Of the leaves.
+    skip
+        Leading bits of the hashes that all have alike.
     """
-    hashes, leaf, cost, top = rows
-    day, team, model = (column.take(leaf, mode="clip") for column in (names.day, names.team, names.model))
-    rounds: list[tuple[NDArray[Any], ...]] = [(day[:0], team[:0], model[:0], cost[:0])]
-    while len(hashes):
-        bits = max((len(hashes) - 1).bit_length(), 1)
-        size = 1 << bits
-        place = ((hashes << np.uint64(skip)) >> np.uint64(64 - bits)).view(np.int64)
-        table = np.empty(size, dtype=np.uint64)
-        table[place] = hashes
-        rest = np.flatnonzero(table.take(place, mode="clip") != hashes)
-        place[rest] = size
-        found = _Merged.of(place, size + 1, (day, team, model), (cost, top))
-        there = np.flatnonzero(found.team[:size] >= 0)
-        rounds.append(tuple(column.take(there) for column in (found.day, found.team, found.model, found.cost)))
-        hashes, skip = mixed(hashes.take(rest)), 0
-        day, team, model, cost, top = (column.take(rest) for column in (day, team, model, cost, top))
-    day, team, model, cost = (np.concatenate(columns) for columns in zip(*rounds, strict=True))
-    return _Merged(day=day, team=team, model=model, cost=cost, top=cost)
+    hashes = rows.hashes
+    bits = max((len(hashes) - 1).bit_length(), 1)
+    size = 1 << bits
+    place = ((hashes << np.uint64(skip)) >> np.uint64(64 - bits)).view(np.int64)
+    table = np.empty(size, dtype=np.uint64)
+    table[place] = hashes
+    other = np.flatnonzero(table.take(place, mode="clip") != hashes)
+    place[other] = size
+    leaf = [column.take(rows.leaf, mode="clip") for column in (names.day, names.team, names.model)]
+    top = rows.cost if rows.top is None else rows.top
+    found = _Merged.of(place, size + 1, (leaf[0], leaf[1], leaf[2]), (rows.cost, top))
+    again = rows.take(other)
+    return found.filled(size), replace(again, hashes=mixed(again.hashes))
 
 
 def _sums(codes: Ints, cost: Floats) -> tuple[Ints, Floats]:

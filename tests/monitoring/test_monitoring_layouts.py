@@ -110,7 +110,11 @@ def test_outputs_whose_hashes_share_their_leading_bits_are_told_apart():
     leaf = rng.integers(0, len(leaves), len(hashes)).astype(np.int32)
     cost = rng.choice([np.nan, 1.0, 2.0, 3.0], len(hashes))
     names = outputs._Names.of(leaves)
-    found = outputs._outputs((hashes, leaf, cost, cost), names, 0)
+    found, rest = [], outputs._Rows(hashes=hashes, leaf=leaf, cost=cost, top=None)
+    while len(rest.hashes):
+        one, rest = outputs._outputs(rest, names, 0)
+        found.append(one)
+    assert len(found) > 2
     rows = {}
     for one, place, amount in zip(hashes.tolist(), leaf.tolist(), cost.tolist(), strict=True):
         rows.setdefault(one, []).append((*leaves[place], amount))
@@ -120,7 +124,8 @@ def test_outputs_whose_hashes_share_their_leading_bits_are_told_apart():
         dearest = max((0.0 if np.isnan(amount) else amount, model) for amount, model in zip(amounts, models, strict=True))
         total = np.nansum(amounts) if not np.isnan(amounts).all() else -1.0
         expected.append((min(days) - 3, names.teams.index(max(teams)), names.models.index(dearest[1]), total))
-    told = zip(found.day, found.team, found.model, np.nan_to_num(found.cost, nan=-1.0), strict=True)
+    columns = [np.concatenate([getattr(one, name) for one in found]) for name in ("day", "team", "model", "cost")]
+    told = zip(*columns[:3], np.nan_to_num(columns[3], nan=-1.0), strict=True)
     assert sorted((int(d), int(t), int(m), float(c)) for d, t, m, c in told) == sorted(expected)
 
 

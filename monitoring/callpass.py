@@ -117,7 +117,7 @@ class _Pass:
         # a stable sort of 16 bits counts instead of comparing
         order = np.argsort(place, kind="stable")
         number = self._numbers.of(leaves)
-        self._outputs.add(batch, number.take(place, mode="clip"))
+        self._outputs.add(batch, number.astype(np.int32).take(place, mode="clip"))
         columns = {name: _ordered(batch.columns[name], order) for name in _SUMMED}
         columns["reported"] = columns["cost"]
         strange = None

@@ -24,8 +24,8 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 _SCREEN = np.uint64((1 << 20) - 1)
 #: Texts hashed at a time: what is worked on stays in the processor's cache.
 _BLOCK = 16_384
-#: Bytes of a text that Arrow's view of it holds.
-_INLINE = 12
+#: Bytes of a text that Arrow's view of it holds, and those of them that stand beside its length.
+_INLINE, _FIRST = 12, 4
 #: What every hash starts from.
 _SEED = np.uint64(0x243F6A8885A308D3)
 
@@ -42,9 +42,11 @@ def codes_of(column: pa.Array, missing: str = UNKNOWN) -> Names:
         code = pc.fill_null(code.cast(pa.int32()), len(names))
         names.append(missing)
     ordered = sorted(set(names))
+    kind = np.uint16 if len(ordered) <= _SHORT else np.int64
+    if names == ordered:
+        return code.to_numpy().astype(kind, copy=False), ordered
     at = {name: place for place, name in enumerate(ordered)}
-    rank = np.array([at[name] for name in names], dtype=np.uint16 if len(ordered) <= _SHORT else np.int64)
-    return rank.take(code.to_numpy(), mode="clip"), ordered
+    return np.array([at[name] for name in names], dtype=kind).take(code.to_numpy(), mode="clip"), ordered
 
 
 def renamed(names: list[str], everywhere: dict[str, int]) -> Ints:
@@ -109,7 +111,7 @@ def hashes_of(texts: pa.Array) -> NDArray[np.uint64]:
     bounds, data = _content(texts)
     length = np.diff(bounds)
     size, longest = int(length[0]), int(length.max())
-    if _INLINE < size <= _LONG and (length == size).all():
+    if _FIRST <= size <= _LONG and (length == size).all():
         return _same_length(data, size, len(texts))
     found = np.empty(len(texts), dtype=np.uint64)
     views = _views(texts) if length.min() <= _INLINE else None
@@ -147,13 +149,20 @@ def _views(texts: pa.Array) -> NDArray[np.uint64]:
 def _same_length(data: NDArray[np.uint8], size: int, rows: int) -> NDArray[np.uint64]:
     """Hashes of texts that are all of one length, as ids of one kind are: their words lie at equal distances."""
     found = np.empty(rows, dtype=np.uint64)
-    begun = _stirred(_SEED, np.array([size], dtype=np.uint64))
+
+    def words(row: int, start: int, kind: str = "<u8") -> NDArray[Any]:
+        return np.ndarray((min(_BLOCK, rows - row),), kind, data, row * size + start, (size,))
+
     for row in range(0, rows, _BLOCK):
-        some = min(_BLOCK, rows - row)
-        state = np.repeat(begun, some)
-        for start in (*range(0, size - 8, 8), size - 8):
-            state = _stirred(state, np.ndarray((some,), "<u8", data, row * size + start, (size,)))
-        found[row : row + some] = _finished(state)
+        if size <= _INLINE:  # as a view has it
+            first = (words(row, 0, "<u4").astype(np.uint64) << np.uint64(32)) | np.uint64(size)
+            rest = words(row, _FIRST) & np.uint64((1 << 8 * (size - _FIRST)) - 1)
+            state = _stirred(_stirred(_SEED, first), rest)
+        else:
+            state = _stirred(_SEED, np.full(min(_BLOCK, rows - row), size, dtype=np.uint64))
+            for start in (*range(0, size - 8, 8), size - 8):
+                state = _stirred(state, words(row, start))
+        found[row : row + _BLOCK] = _finished(state)
     return found
 
 

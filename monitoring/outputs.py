@@ -47,7 +47,7 @@ class OutputParts:
         self._parts: list[_Part] = []
         self._again: list[_Rows] = []
 
-    def add(self, batch: Batch, leaf: Ints) -> None:
+    def add(self, batch: Batch, leaf: NDArray[np.int32]) -> None:
         """Calls of one batch.
 
         Parameters
@@ -64,9 +64,10 @@ class OutputParts:
             known = ids.is_valid().to_numpy(zero_copy_only=False)
             ids, cost, leaf = ids.drop_null(), cost[known], leaf[known]
         hashes, top = hashes_of(ids), None
-        begins = np.append(0, np.flatnonzero(hashes[1:] != hashes[:-1]) + 1)
+        other = hashes[1:] != hashes[:-1]
         # in a log in order of time the calls of an output mostly follow each other
-        if len(begins) <= _RUNS * len(hashes):
+        if np.count_nonzero(other) < _RUNS * len(hashes):
+            begins = np.append(0, np.flatnonzero(other) + 1)
             run = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(hashes)))
             hashes = hashes.take(begins)
             day, team, model = (
@@ -77,8 +78,8 @@ class OutputParts:
             cost, top = found.cost, found.top
             codes = LeafCodes(batch)
             leaves, place, _ = codes.numbered(codes.of(found.day, found.team, found.model))
-            leaf = self._numbers.of(leaves).take(place, mode="clip")
-        self._parts.append(_Part.of(_Rows(hashes=hashes, leaf=leaf.astype(np.int32), cost=cost, top=top), self._bits))
+            leaf = self._numbers.of(leaves).astype(np.int32).take(place, mode="clip")
+        self._parts.append(_Part.of(_Rows(hashes=hashes, leaf=leaf, cost=cost, top=top), self._bits))
 
     def totals(self) -> tuple[pd.DataFrame, pd.Series[float]]:
         """Sums by day, team and model, and how many outputs there are by day (days since 1970); uses the parts up.

@@ -27,6 +27,7 @@ from measurement.errors import InputError
 from measurement.store import code_version, write_atomically, write_parquet
 from monitoring.callpass import COUNTS
 from monitoring.catalogue import MEASURES, Source
+from monitoring.dayqueries import DayQueries
 from monitoring.encoding import HashSet, hashes_of
 from monitoring.intake.verdicts import UNPLACED
 from monitoring.intervals import count_interval
@@ -124,6 +125,10 @@ class DayRollups:
             _compute(state, work, again, gone)
             self._write(state, version)
         return _kpis(state), _facts(state), tuple(sorted(again))
+
+    def queries(self, calls: Sequence[Path], currency: str) -> DayQueries:
+        """Queries over the same calls whose answers are kept by day."""
+        return DayQueries(self.folder / "queries", calls, currency)
 
     def _note_shares(self, state: _State, files: Mapping[str, list[Path]], changed: set[str], gone: set[str]) -> None:
         """Hash the outputs of changed days, and see which other days have some of them too."""

@@ -35,6 +35,8 @@ from monitoring.rollup import KEYS, VALUE_COLUMNS, CallFacts, call_totals, hours
 from monitoring.tables import Table, one_thread, open_tables
 
 _STATE = b"liftwerk"
+#: Of what is kept: goes up where ids of outputs are hashed in another way, or files hold other things.
+_FORMAT = 2
 #: Sources whose rows are kept by day; the others are small tables without days of their own.
 BY_DAY: tuple[Source, ...] = ("calls", "scores", "outputs")
 HOURLY = "throughput_per_hour"
@@ -310,4 +312,4 @@ def _span(calls: Sequence[Path]) -> list[int]:
 def _version(currency: str, level: float) -> str:
     """Of everything the kept rows hang on beside the files."""
     catalogue = hashlib.sha256(repr(MEASURES).encode()).hexdigest()
-    return f"{code_version()} {currency} {level} {catalogue}"
+    return f"{code_version()} {_FORMAT} {currency} {level} {catalogue}"

@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from monitoring import dayqueries
-from monitoring.canary import CanaryRule
+from monitoring.canary import CanaryRule, read_canary
 from monitoring.content import content_report
 from monitoring.daily import DayRollups
+from monitoring.error_budgets import ErrorBudget, error_budgets
+from monitoring.tables import open_tables
 
 OBJECTIVES = {"error_rate": 0.05, "latency_p95": 900.0}
 RULE = CanaryRule(guardrails=("error_rate", "cost_per_output"), minimum_sample=50)
@@ -43,20 +45,23 @@ class Days:
         )  # fmt: skip
         frame.to_parquet(self.folder / "calls" / f"{day}.parquet")
 
-    def report(self, objectives=OBJECTIVES, **more):
-        tables = {"gen_call": self.folder / "calls" / "*.parquet"}
-        return content_report(tables, currency="EUR", objectives=objectives, canary_rule=RULE, **more)
-
     def check(self, objectives=OBJECTIVES):
-        """The days that were read for a report that is the same as one from nothing."""
+        """The days that were read for what is the same from nothing, and whether the canary stops."""
         self.read.clear()
-        kept = self.report(objectives, rollups=DayRollups(self.folder / "rollups"))
-        anew = self.report(objectives)
-        pd.testing.assert_frame_equal(kept.budgets(), anew.budgets())
-        pd.testing.assert_frame_equal(kept.alerts(), anew.alerts())
-        assert len(kept.canary_report.tests) == len(RULE.guardrails)
-        tests = [pd.json_normalize(report.canary()["tests"]) for report in (kept, anew)]
+        files = sorted((self.folder / "calls").glob("*.parquet"))
+        kept = dayqueries.DayQueries(self.folder / "queries", files, "EUR")
+        connection = open_tables({"gen_call": self.folder / "calls" / "*.parquet"}, "EUR")
+        budgets = [error_budgets(connection, objectives, ErrorBudget(), level=0.95, by_day=a) for a in (None, kept.ask)]
+        canaries = [read_canary(connection, RULE, by_day=ask) for ask in (None, kept.ask)]
+        kept.close()
+        connection.close()
+        pd.testing.assert_frame_equal(budgets[0].table, budgets[1].table)
+        pd.testing.assert_frame_equal(budgets[0].alerts, budgets[1].alerts)
+        assert len(budgets[0].table)
+        assert len(canaries[0].tests) == len(RULE.guardrails)
+        tests = [pd.json_normalize(canary.to_dict()["tests"]) for canary in canaries]
         pd.testing.assert_frame_equal(*tests, rtol=1e-12)
+        self.verdict = canaries[1].verdict
         return sorted(set(self.read))
 
 
@@ -73,7 +78,7 @@ def test_a_new_day_is_the_only_one_read(days):
     assert days.check() == []
     days.put("2026-03-05", worse=0.6)
     assert days.check() == ["2026-03-05"]
-    assert "stop" in {test.verdict for test in days.report().canary_report.tests}
+    assert days.verdict == "stop"
 
 
 def test_days_that_come_late_change_or_go_are_seen(days):
@@ -86,9 +91,21 @@ def test_days_that_come_late_change_or_go_are_seen(days):
 
 
 def test_answers_to_what_is_not_asked_any_more_go(days):
-    before = set((days.folder / "rollups" / "queries").glob("*.parquet"))
+    before = set((days.folder / "queries").glob("*.parquet"))
     days.check({"error_rate": 0.05})
-    after = set((days.folder / "rollups" / "queries").glob("*.parquet"))
+    after = set((days.folder / "queries").glob("*.parquet"))
     assert after < before
     (next(iter(after))).write_bytes(b"half a file")  # made again
     days.check({"error_rate": 0.05})
+
+
+def test_a_report_by_day_keeps_them(days):
+    tables = {"gen_call": days.folder / "calls" / "*.parquet"}
+    for _ in range(2):
+        days.read.clear()
+        content_report(
+            tables, currency="EUR", objectives=OBJECTIVES, canary_rule=RULE,
+            rollups=DayRollups(days.folder / "rollups"),
+        )  # fmt: skip
+    assert days.read == []
+    assert list((days.folder / "rollups" / "queries").glob("*.parquet"))

@@ -10,6 +10,7 @@ taken to be given without regard to the verdict; a check compares.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -195,9 +196,7 @@ def _draws(pairs: pd.DataFrame) -> tuple[Floats, Floats]:
     """Sensitivity and false-alarm rate of each version, shape (draws, versions)."""
     if pairs.empty:
         return np.ones((1, 1)), np.zeros((1, 1))
-    from scipy import stats  # takes two seconds, and few workspaces have judges
-
-    points = stats.qmc.Sobol(2 * len(pairs), scramble=False).random(_DRAWS) + 0.5 / _DRAWS
+    points = _stats().qmc.Sobol(2 * len(pairs), scramble=False).random(_DRAWS) + 0.5 / _DRAWS
     tp, fn, fp, tn = (pairs[name].to_numpy(dtype=float) for name in ("tp", "fn", "fp", "tn"))
     return (
         special.betaincinv(tp + 1.0, fn + 1.0, points[:, : len(pairs)]),
@@ -259,6 +258,11 @@ def _chosen(row: Mapping[Hashable, float]) -> float:
     flagged = row["flagged_share_labelled"] * labels
     others = row["flagged_share"] * judged - flagged
     table = [[flagged, labels - flagged], [others, rest - others]]
-    from scipy import stats  # takes two seconds, and few workspaces have judges
+    return float(_stats().fisher_exact(np.rint(table)).pvalue) if min(map(min, table)) >= 0 else 1.0
 
-    return float(stats.fisher_exact(np.rint(table)).pvalue) if min(map(min, table)) >= 0 else 1.0
+
+def _stats() -> ModuleType:
+    """SciPy's distributions: their import takes two seconds, and few workspaces have judges."""
+    from scipy import stats
+
+    return stats

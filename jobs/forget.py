@@ -78,6 +78,8 @@ def run_forget(workspace: Workspace, unit: str, *, seed: int, progress: Progress
     person = Person(frozenset({unit} if pseudonyms is None else {unit, pseudonyms.of(unit)}))
     files = ForgetFiles(workspace, person)
     unfinished = files.resume()
+    if unfinished:
+        files.sweep()
     found = _looked(files, part(progress, 0.0, 0.3))
     removed: Counter[str] = Counter()
     rebuilt: dict[str, str] = {}
@@ -86,6 +88,7 @@ def run_forget(workspace: Workspace, unit: str, *, seed: int, progress: Progress
         for number, file in enumerate(found):
             progress(0.3 + 0.2 * number / len(found), file.name)
             removed[files.name(file)] += files.erase(file)
+        removed += Counter()  # drops zeros
         rebuilt = _rebuild(workspace, person, kinds, seed=seed, progress=part(progress, 0.5, 0.95))
     left = tuple(files.name(file) for file in files.all() if files.left(file))
     if found or unfinished:

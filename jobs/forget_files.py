@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -35,6 +37,8 @@ _OWN = ("runs", "exports")
 #: Folders of other tools, whose history is not ours to write anew.
 _FOREIGN = frozenset((".git", ".hg", ".svn", ".venv", "node_modules"))
 _PACKED = frozenset((".gz", ".zst"))
+#: How `measurement.store` and the copies of databases name what is not finished: with the number of the process.
+_DRAFT = re.compile(r"\..+\.(\d+)-[0-9a-f]{6}a?(\.wal)?")
 JOURNAL = ".forget-unfinished.json"
 
 
@@ -52,12 +56,20 @@ class ForgetFiles:
         self._pruner = TracePruner(person)
         self._spans = {path for path, _ in span_files(workspace)}
         self.journal = workspace.root / JOURNAL
+        self._resumed = self.journal.is_file()
 
     def all(self) -> list[Path]:
         """Every file; those of other tools' folders stay out."""
         root = self._workspace.root
         found = (file for file in root.rglob("*") if file.is_file() and not file.is_symlink() and file != self.journal)
         return sorted(file for file in found if not _FOREIGN & set(file.relative_to(root).parent.parts))
+
+    def sweep(self) -> None:
+        """Remove what killed jobs left half written."""
+        for file in self.all():
+            draft = _DRAFT.fullmatch(file.name)
+            if draft is not None and not _runs(int(draft[1])):
+                file.unlink(missing_ok=True)
 
     def ties(self) -> int:
         """How much is known that ties rows to the person's."""
@@ -72,7 +84,7 @@ class ForgetFiles:
         if self._is_export(file):
             worth = self._pruner.worth_learning
             self._guarded(file, lambda: erase(file, partial(erased_lines, prune=self._pruner.learn, worth=worth)))
-        return self.erase(file, write=False)
+        return self.erase(file, write=False) or int(self._freed(file))
 
     def erase(self, file: Path, *, write: bool = True) -> int:
         """Take the person out of a file; the audit log is never changed."""
@@ -94,11 +106,19 @@ class ForgetFiles:
         return still_named(file, self._person)
 
     def _from_sqlite(self, file: Path, *, write: bool) -> int:
-        count = erase_sqlite(file, self._person, write=False)
-        if not count or not write:
+        count, freed = erase_sqlite(file, self._person, write=False), self._freed(file)
+        if not (count or freed) or not write:
             return count
         removed = forget_units(file, self._person.names)
-        return removed + erase_sqlite(file, self._person)
+        return removed + erase_sqlite(file, self._person, scrub=freed)
+
+    def _freed(self, file: Path) -> bool:
+        """Whether an interrupted job may have left deleted rows in freed pages or in the log."""
+        if not self._resumed or database_kind(file) != "sqlite":
+            return False
+        beside = [file, *(file.with_name(file.name + end) for end in ("-wal", "-journal"))]
+        raw = b"".join(path.read_bytes() for path in beside if path.is_file())
+        return any(form.encode("utf-8", errors="surrogateescape") in raw for form in self._person.forms)
 
     def _eraser(self, file: Path) -> Eraser:
         person, ending = self._person, _ending(file)
@@ -179,3 +199,13 @@ def _ending(file: Path) -> str:
 def _begins(file: Path, begin: bytes) -> bool:
     with file.open("rb") as stream:
         return stream.read(len(begin)) == begin
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -31,8 +31,17 @@ def database_kind(path: Path) -> str:
     return "sqlite" if begin == SQLITE else "duckdb" if begin[8:12] == DUCKDB else ""
 
 
-def erase_sqlite(path: Path, person: Person, *, write: bool = True) -> int:
+def erase_sqlite(path: Path, person: Person, *, write: bool = True, scrub: bool = False) -> int:
     """Delete the person's rows from every table, overwriting what stood there.
+
+    Parameters
+    ----------
+    path, person
+        The file, and whom.
+    write
+        Whether to change it.
+    scrub
+        Overwrite what was freed also where no row is left to delete: a job may have been killed in between.
 
     Raises
     ------
@@ -46,7 +55,7 @@ def erase_sqlite(path: Path, person: Person, *, write: bool = True) -> int:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=10.0)) as looking:
             looking.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
             theirs = {table: rows for table in _tables(looking) if (rows := _sqlite_rows(looking, table, person))}
-        if theirs and write:
+        if (theirs or scrub) and write:
             with closing(sqlite3.connect(path, timeout=10.0, isolation_level=None)) as connection:
                 _delete(connection, theirs)
     except sqlite3.Error as error:
@@ -96,7 +105,6 @@ def erase_duckdb(path: Path, person: Person, *, write: bool = True) -> int:
     """
     import duckdb
 
-    log = path.with_name(f"{path.name}.wal")
     try:
         with duckdb.connect(str(path), read_only=True) as looking:
             theirs = {table: rows for table in _duck_tables(looking) if (rows := _duck_rows(looking, table, person))}
@@ -108,23 +116,34 @@ def erase_duckdb(path: Path, person: Person, *, write: bool = True) -> int:
             finally:
                 for file in (beside, beside.with_name(f"{beside.name}.wal")):
                     file.unlink(missing_ok=True)
-            log.unlink(missing_ok=True)
     except duckdb.Error as error:
         raise _held(path, error) from error
     return sum(map(len, theirs.values()))
 
 
 def _copied(path: Path, beside: Path, theirs: dict[str, list[int]]) -> None:
+    """A copy without the rows, and of it another one, without what the deleted rows leave; the file itself stays."""
     import duckdb
 
+    first = beside.with_name(f"{beside.name}a")
     with duckdb.connect(str(path)) as connection:
-        for table, rows in theirs.items():
-            connection.execute(f"DELETE FROM {table} WHERE rowid IN (SELECT unnest(?))", [rows])  # noqa: S608
-        connection.execute("CHECKPOINT")
-        (name,) = connection.execute("SELECT current_database()").fetchall()[0]
-        connection.execute(f"ATTACH '{str(beside).replace(chr(39), chr(39) * 2)}' AS without_them")
-        connection.execute(f"COPY FROM DATABASE {_quoted(name)} TO without_them")
-        connection.execute("DETACH without_them")
+        connection.execute("CHECKPOINT")  # the log is part of the file from here on
+        _copy(connection, first)
+    try:
+        with duckdb.connect(str(first)) as connection:
+            for table, rows in theirs.items():
+                connection.execute(f"DELETE FROM {table} WHERE rowid IN (SELECT unnest(?))", [rows])  # noqa: S608
+            _copy(connection, beside)
+    finally:
+        for file in (first, first.with_name(f"{first.name}.wal")):
+            file.unlink(missing_ok=True)
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
+    ((name,),) = connection.execute("SELECT current_database()").fetchall()
+    connection.execute(f"ATTACH '{str(target).replace(chr(39), chr(39) * 2)}' AS the_copy")
+    connection.execute(f"COPY FROM DATABASE {_quoted(name)} TO the_copy")
+    connection.execute("DETACH the_copy")
 
 
 def _duck_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:

@@ -7,6 +7,7 @@ import io
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 #: The collector writes the length of each compressed message before it, four bytes, the highest first.
@@ -27,6 +28,15 @@ class Packed:
 
     content: bytes
     pack: Callable[[bytes], bytes]
+
+
+def packed_as(path: Path) -> str:
+    """``"gzip"``, ``"zstd"``, ``"messages"`` or ``""``, by what the file holds, whatever it is called."""
+    with path.open("rb") as stream:
+        begin = stream.read(8)
+    if begin[:2] == GZIP:
+        return "gzip"
+    return "zstd" if begin[:4] == ZSTD else "messages" if is_messages(begin) else ""
 
 
 def is_messages(begin: bytes) -> bool:

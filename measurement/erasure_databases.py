@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from measurement.errors import InputError
+from measurement.errors import InputError, LiftwerkError
 from measurement.person import Person
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _held(path: Path, error: Exception) -> InputError:
+def _held(path: Path, error: Exception) -> LiftwerkError:
     return InputError.of(
         "this database cannot be written, so the person may still be in it", "Stop what holds it, then forget again",
         file=path.name, value=error,

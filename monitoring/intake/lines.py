@@ -238,7 +238,7 @@ def _open(path: Path) -> IO[bytes]:
     if packed == "gzip" or (path.suffix == ".gz" and not packed):
         return io.BufferedReader(gzip.open(path))
     if packed == "messages":  # as the collector writes them
-        return io.BufferedReader(io.BytesIO(message_lines(path.read_bytes())))  # type: ignore[arg-type]  # is raw
+        return io.BufferedReader(io.BytesIO(message_lines(path.read_bytes())))
     if packed == "zstd" or path.suffix == ".zst":
         import pyarrow as pa
 

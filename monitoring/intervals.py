@@ -90,7 +90,7 @@ def amount_interval(total: Floats, squares: Floats, n: Floats, level: float) -> 
     --------
     >>> lower, upper = amount_interval(np.array([40.0]), np.array([320.0]), np.array([10.0]), 0.95)
     >>> lower.round(2).tolist(), upper.round(2).tolist()
-    ([1.81], [9.1])
+    ([1.93], [15.01])
     """
     low, high = mean_interval(total, squares, n, level)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -170,7 +170,7 @@ SLOTS: Mapping[str, Slot] = {
     **_slots("arm", "liftwerk.arm", "arm", "experiment.arm", "feature_flag.result.variant"),
     **_slots("prompt_version", "liftwerk.prompt_version", "gen_ai.prompt.version", "llm.prompt_template.version",
              "langfuse.observation.prompt.version"),
-    **_slots("unit_id", "liftwerk.unit_id", "user.id", "enduser.id", "langfuse.user.id", "user_id"),
+    **_slots("unit_id", "liftwerk.unit_id", "user.id", "enduser.id", "langfuse.user.id", "user_id", "gen_ai.user"),
     **_slots("ttft_ms", "gen_ai.response.time_to_first_chunk", "gen_ai.response.time_to_first_token",
              "gen_ai.server.time_to_first_token", "gen_ai.server.ttft", convert=_milliseconds),
     **_slots("ttft_ms", "liftwerk.ttft_ms", "ai.response.msToFirstChunk", "llm.ttft_ms", convert=number),

@@ -120,7 +120,7 @@ def main():
         found = amounts(np.random.default_rng([4, number, *more]), days, n, spread)
         print(f"| {n} | {spread} | " + " | ".join(f"{one:.1%}" for one in found) + " |")
     print(
-        "\n| labels before | rate | sensitivity | false alarms | covers the rate | what people find | judge's Wilson | width |"
+        "\n| labels | rate | sensitivity | false alarms | covers the rate | what people find | their Wilson | width |"
     )
     print("|---|---|---|---|---|---|---|---|")
     cases = ((0.02, 0.9, 0.02), (0.05, 0.8, 0.05), (0.05, 0.95, 0.01), (0.15, 0.8, 0.05), (0.3, 0.7, 0.15),
@@ -130,7 +130,8 @@ def main():
             np.random.default_rng([3, number, *more]), days // 8, rate, catch, alarm, labels=few
         )
         print(
-            f"| {few} | {rate:.0%} | {catch:.0%} | {alarm:.0%} | {drawn:.1%} | {found:.1%} | {naive:.1%} | {width:.3f} |"
+            f"| {few} | {rate:.0%} | {catch:.0%} | {alarm:.0%} | {drawn:.1%} | {found:.1%} "
+            f"| {naive:.1%} | {width:.3f} |"
         )
     print(f"\n{days} days a row; {time.process_time() - begun:.0f} CPU-s")
 

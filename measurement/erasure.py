@@ -11,6 +11,7 @@ import codecs
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -59,7 +60,7 @@ def erased_parquet(raw: bytes, person: Person) -> tuple[bytes, int]:
     theirs = _rows_of(table, person)
     count = sum(theirs)
     told = b"\n".join(part for pair in (table.schema.metadata or {}).items() for part in pair)
-    in_footer = person.named_in(told.decode("utf-8", errors="replace"))
+    in_footer = person.words is not None and person.words.search(told.decode("utf-8", errors="replace")) is not None
     if not count and not in_footer:
         return raw, 0
     mask = pa.array(theirs, pa.bool_())
@@ -219,25 +220,49 @@ def _erased_member(raw: bytes, *, name: str, person: Person) -> tuple[bytes, int
         return erased_table(raw, person)
     if raw[:4] == b"PAR1":
         return erased_parquet(raw, person)
+    if name.endswith((".xml", ".rels")):
+        return _erased_markup(raw, person)
     return erased_words(raw, person)
 
 
+#: Text of an element, but for the numbers of cells and the places of shared strings.
+_TEXT_NODE = re.compile(r"(?<=>)(?<!<v>)[^<>]+(?=</)")
+
+
+def _erased_markup(raw: bytes, person: Person) -> tuple[bytes, int]:
+    """XML of a workbook or a document: the text within it only, for the rest is what it is made of."""
+    text, encoding = _decoded(raw)
+    if person.words is None or not person.maybe_in(text):
+        return raw, 0
+    count = 0
+
+    def without(node: re.Match[str]) -> str:
+        nonlocal count
+        new, found = person.words.subn(_REMOVED, node[0]) if person.words else (node[0], 0)
+        count += found
+        return new
+
+    new = _TEXT_NODE.sub(without, text)
+    return (new.encode(encoding) if count else raw), count
+
+
 def erased_words(raw: bytes, person: Person) -> tuple[bytes, int]:
-    """A text that is neither table nor JSON, with the person's name replaced."""
+    """A text that is neither table nor JSON, with the person's name replaced; short numbers are counts there."""
     if raw[:4] == b"PK\3\4":
         return erased_archive(raw, person)
     if b"\0" in raw[:4096] and raw[:2] not in _UTF16:
         return raw, 0
     text, encoding = _decoded(raw)
-    if not person.named_in(text):
+    if person.words is None or not person.maybe_in(text):
         return raw, 0
-    new, count = person.pattern.subn(_REMOVED, text)
+    new, count = person.words.subn(_REMOVED, text)
     return new.encode(encoding, errors="surrogateescape"), count
 
 
 def still_named(path: Path, person: Person) -> bool:
     """Whether a file's bytes, or what they unpack to, name the person."""
-    return any(person.named_in(_decoded(content)[0]) for content in _contents(path.read_bytes()))
+    words = person.words
+    return words is not None and any(words.search(_decoded(one)[0]) for one in _contents(path.read_bytes()))
 
 
 def _contents(raw: bytes) -> Iterator[bytes]:

@@ -48,12 +48,15 @@ class Person:
         The names as files may write them: escaped in JSON, doubled quotes of CSV, entities of HTML, percent of URLs.
     pattern
         Finds them where they stand alone.
+    words
+        The same for pages and logs, where a short number is hardly anybody: ``None`` where nothing else is looked for.
     """
 
     names: frozenset[str]
     linked: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in LINKS})
     forms: tuple[str, ...] = field(init=False)
     pattern: re.Pattern[str] = field(init=False)
+    words: re.Pattern[str] | None = field(init=False)
     _exact: frozenset[str] = field(init=False)
     _digits: bool = field(init=False)
 
@@ -69,6 +72,9 @@ class Person:
         if numbers:  # a part of a time or of a number with a point is none
             either.append(_BEFORE + rf"(?<!\d:)(?:{'|'.join(numbers)})" + _BEHIND + r"(?!:\d)")
         self.pattern = re.compile("|".join(either))
+        surely = [form for form in self.forms if not form.isdecimal() or len(form) >= _SURELY_AN_ID]
+        told = _BEFORE + f"(?:{'|'.join(map(re.escape, surely))})" + _BEHIND
+        self.words = re.compile(told) if surely else None
 
     def maybe_in(self, text: str) -> bool:
         """Whether a text is worth a closer look."""

@@ -14,6 +14,13 @@ from monitoring.intake.together import TOGETHER, expand
 
 def take_trace(tree: Mapping[str, Any], line: int, into: Gathered) -> None:
     """An MLflow trace: ``{"info": …, "data": {"spans": […]}}``, or a row of ``search_traces`` with ``spans``."""
+    try:
+        _take_trace(tree, line, into)
+    except ValueError as wrong:  # text in a table that is nested too deeply
+        into.reject(line, str(wrong))
+
+
+def _take_trace(tree: Mapping[str, Any], line: int, into: Gathered) -> None:
     raw_info, raw_data = tree.get("info"), tree.get("data")
     info: Mapping[str, Any] = raw_info if isinstance(raw_info, Mapping) else tree
     data: Mapping[str, Any] = raw_data if isinstance(raw_data, Mapping) else tree

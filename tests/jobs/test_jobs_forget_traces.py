@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import shutil
 import sqlite3
@@ -18,7 +19,7 @@ import pytest
 from jobs import forget_files
 from jobs.content import run_content
 from jobs.forget import REBUILT, run_forget
-from measurement.erasure import erased_table, erased_words
+from measurement.erasure import erased_archive, erased_table, erased_words
 from measurement.errors import InputError
 from measurement.packing import unpacked
 from measurement.person import Person
@@ -265,3 +266,12 @@ def test_a_workbook_that_is_none_is_said(tmp_path):
     (tmp_path / "data" / "old.xlsx").write_bytes(b"PK\3\4 nothing")
     with pytest.raises(InputError, match="may still be in it"):
         run_forget(workspace, "kunde-4711", seed=7)
+
+
+def test_what_a_workbook_is_made_of_stays(tmp_path):
+    pd.DataFrame({"note": ["row", "sheet 3"], "n": [3, 1]}).to_excel(tmp_path / "week.xlsx", index=False)
+    raw = (tmp_path / "week.xlsx").read_bytes()
+    for word in ("3", "row", "main"):
+        new, count = erased_archive(raw, Person(frozenset({word})))
+        assert count == (word == "row")
+        openpyxl.load_workbook(io.BytesIO(new))

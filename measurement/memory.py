@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import DTypeLike, NDArray
 
 #: Parameters of glibc's ``mallopt``, and what they are set to.
@@ -21,7 +22,8 @@ def keep_freed_memory() -> bool:
     """Keep up to 256 MB of freed memory for the next array instead of giving it back to the system.
 
     Work in pieces frees and takes the same few megabytes thousands of times; by default glibc returns them each time,
-    and the system clears every page again. Costs up to a second of processor time over ten million rows.
+    and the system clears every page again. Costs up to a second of processor time over ten million rows. Arrow's own
+    allocator does the same with huge pages, and is exchanged.
 
     Returns
     -------
@@ -33,7 +35,11 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # not glibc
         return False
-    return bool(mallopt(_MAPPED, _LARGE)) and bool(mallopt(_TRIM, _KEPT))
+    kept = bool(mallopt(_MAPPED, _LARGE)) and bool(mallopt(_TRIM, _KEPT))
+    if kept:
+        other = "jemalloc" in pa.supported_memory_backends()
+        pa.set_memory_pool(pa.jemalloc_memory_pool() if other else pa.system_memory_pool())
+    return kept
 
 
 def room_for(count: int, dtype: DTypeLike) -> NDArray[Any]:

@@ -137,7 +137,7 @@ def _errors(some: pa.RecordBatch) -> Floats:
         if column.null_count < len(column):
             code, names = codes_of(column, missing="")
             if names != [""]:
-                return np.array([float(name != "") for name in names])[code]
+                return np.array([float(name != "") for name in names]).take(code, mode="clip")
     return np.zeros(len(some))
 
 
@@ -145,10 +145,9 @@ def _foreign(some: pa.RecordBatch, currency: str) -> NDArray[np.bool_] | None:
     if "currency" not in some.schema.names or some.column("currency").null_count == len(some):
         return None
     code, names = codes_of(some.column("currency"), missing=currency)
-    strange = np.array([name != currency for name in names], dtype=bool)
-    if not strange.any():
+    if names == [currency]:
         return None
-    found = strange[code]
+    found = np.array([name != currency for name in names], dtype=bool).take(code, mode="clip")
     return found if found.any() else None
 
 

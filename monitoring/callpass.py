@@ -101,7 +101,7 @@ class _Pass:
         self._numbers = Numbers()
         self._sums = np.zeros((len(self._names) + len(COUNTS) + 1, 1_024))
         self._values = LeafValues(SORTED, rows)
-        self._outputs = OutputParts(rows)
+        self._outputs = OutputParts(rows, self._numbers)
         self._ends: list[int] = []
         self._undated = 0
 
@@ -112,12 +112,12 @@ class _Pass:
     def take(self, batch: Batch) -> None:
         """One batch."""
         self._ends = [min([batch.first, *self._ends]), max([batch.last, *self._ends])]
-        self._outputs.add(batch)
         codes = LeafCodes(batch)
         leaves, place, rows = codes.numbered(codes.of(batch.day, batch.team[0], batch.model[0]))
         # a stable sort of 16 bits counts instead of comparing
         order = np.argsort(place, kind="stable")
         number = self._numbers.of(leaves)
+        self._outputs.add(batch, number.astype(np.int32).take(place, mode="clip"))
         columns = {name: _ordered(batch.columns[name], order) for name in _SUMMED}
         columns["reported"] = columns["cost"]
         strange = None

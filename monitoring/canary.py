@@ -22,6 +22,7 @@ from monitoring.canary_evidence import (
 )
 from monitoring.canary_looks import Pipeline, check_guardrail, observations, read_looks
 from monitoring.catalogue import CATALOGUE, Measure
+from monitoring.dayqueries import Ask
 from monitoring.intervals import Floats, ratio_interval, wilson
 
 if TYPE_CHECKING:
@@ -182,16 +183,34 @@ class CanaryReport:
         }
 
 
-def read_canary(connection: duckdb.DuckDBPyConnection, rule: CanaryRule) -> CanaryReport:
-    """Test every team's pipeline that has calls of an arm ``canary``, on the views of `monitoring.tables`."""
-    running = connection.sql(
-        """SELECT DISTINCT coalesce(team, '(unknown)'), coalesce(pipeline, '(unknown)') FROM calls
-           WHERE arm = 'canary' ORDER BY ALL"""
-    ).fetchall()
+def read_canary(
+    connection: duckdb.DuckDBPyConnection, rule: CanaryRule, by_day: Ask | None = None
+) -> CanaryReport:
+    """Test every team's pipeline that has calls of an arm ``canary``.
+
+    Parameters
+    ----------
+    connection
+        From `monitoring.tables.open_tables`.
+    rule
+        When a canary is stopped.
+    by_day
+        Answers queries over calls from what is kept by day, `monitoring.dayqueries.DayQueries.ask`.
+    """
+
+    def ask(sql: str) -> pd.DataFrame:
+        found: pd.DataFrame = connection.sql(sql).df()
+        return found
+
+    days = (by_day or ask)(
+        """SELECT DISTINCT day, coalesce(team, '(unknown)') AS team, coalesce(pipeline, '(unknown)') AS pipeline
+           FROM calls WHERE arm = 'canary' ORDER BY ALL"""
+    )
+    running = sorted(set(zip(days["team"].map(str), days["pipeline"].map(str), strict=True)))
     tests: dict[tuple[Pipeline, str], CanaryTest] = {}
     for kpi in rule.guardrails if running else ():
         measure = CATALOGUE[kpi]
-        looks = read_looks(connection, measure, rule.since)
+        looks = read_looks(ask if by_day is None or measure.source != "calls" else by_day, measure, rule.since)
         exact = _quantiles(connection, measure, rule.since)
         for key in running:
             tests[key, kpi] = _test(key, measure, looks.get(key), exact.get(key, {}), rule)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,10 +11,8 @@ import pandas as pd
 from measurement.errors import InputError
 from monitoring.canary_evidence import BIN, Looks
 from monitoring.catalogue import CATALOGUE, Measure, nearest
+from monitoring.dayqueries import Ask
 from monitoring.intervals import Floats
-
-if TYPE_CHECKING:
-    import duckdb
 
 #: Observations a look holds at least.
 LOOK = 100
@@ -77,18 +74,16 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def read_looks(
-    connection: duckdb.DuckDBPyConnection, measure: Measure, since: Mapping[Pipeline, pd.Timestamp]
-) -> dict[Pipeline, Looks]:
+def read_looks(ask: Ask, measure: Measure, since: Mapping[Pipeline, pd.Timestamp]) -> dict[Pipeline, Looks]:
     """Looks of every pipeline in which both arms or one of them were observed."""
     by_bin = measure.kind == "quantile"
     what = f"CAST(floor(ln(greatest(y, 1e-9)) / {BIN}) AS BIGINT)" if by_bin else "0"
-    rows = connection.sql(
-        f"""SELECT team, pipeline, date_trunc('hour', ts) AS hour, arm, {what} AS bin, count(*) AS n, sum(y) AS y,
+    rows = ask(
+        f"""SELECT CAST(ts AS DATE) AS day, team, pipeline, date_trunc('hour', ts) AS hour, arm, {what} AS bin, count(*) AS n, sum(y) AS y,
                    sum(y * y) AS yy, sum(x) AS x, sum(x * x) AS xx, sum(x * y) AS xy,
                    min(y) AS low, max(y) AS high
             FROM ({observations(measure, since)}) GROUP BY ALL ORDER BY team, pipeline, hour"""  # noqa: S608
-    ).df()
+    )
     return {
         (str(team), str(pipeline)): _looks(part, by_bin=by_bin)
         for (team, pipeline), part in rows.groupby(["team", "pipeline"], sort=True)

@@ -162,6 +162,9 @@ def content_report(
         raise InputError.of("an interval's level must lie in [0.5, 1)", "Pass 0.95", column="level", value=level)
     objectives = dict(objectives or {})
     check_objectives(objectives)
+    rollups = _usable(rollups, tables)
+    days = None if rollups is None else rollups.queries(parquet_files(tables["gen_call"]), currency)
+    ask = None if days is None else days.ask
     connection = open_tables(tables, currency)
     try:
         with one_thread(connection):
@@ -172,11 +175,12 @@ def content_report(
         values = _with_corrected(values, corrected_rates(counts, level=level))
         values["day"] = pd.to_datetime(values["day"]).dt.date
         table = hold_against(values, objectives)[list(KPI_COLUMNS)]
-        budgets = error_budgets(connection, objectives, budget or ErrorBudget(), level=level)
+        budgets = error_budgets(connection, objectives, budget or ErrorBudget(), level=level, by_day=ask)
+        canary = read_canary(connection, canary_rule or CanaryRule(), by_day=ask)
         alerts = [objective_alerts(table), budgets.alerts, costs.alerts]
         return ContentReport(
             table=table,
-            canary_report=read_canary(connection, canary_rule or CanaryRule()),
+            canary_report=canary,
             alert_table=pd.concat([part for part in alerts if len(part)] or alerts[:1], ignore_index=True),
             checks=(*_checks(connection, currency, facts), *judge_checks(judges)),
             budget_table=budgets.table,
@@ -187,6 +191,8 @@ def content_report(
         )
     finally:
         connection.close()
+        if days is not None:
+            days.close()
 
 
 def _with_corrected(values: pd.DataFrame, corrected: pd.DataFrame) -> pd.DataFrame:
@@ -195,6 +201,13 @@ def _with_corrected(values: pd.DataFrame, corrected: pd.DataFrame) -> pd.DataFra
         return values
     both = pd.concat([part.assign(day=pd.to_datetime(part["day"])) for part in (values, corrected)], ignore_index=True)
     return both.sort_values(["day", "team", "model"], kind="stable", ignore_index=True)
+
+
+def _usable(rollups: DayRollups | None, tables: Mapping[str, Table]) -> DayRollups | None:
+    """The days that are kept, where calls and scores come by day."""
+    scores = tables.get("gen_score")
+    there = by_day(parquet_files(tables.get("gen_call", []))) and (scores is None or isinstance(scores, Path))
+    return rollups if there else None
 
 
 def _values(
@@ -206,13 +219,15 @@ def _values(
     """Every KPI, and what is known of all calls beside them where they were read past SQL."""
     currency, level = money_and_level
     files = parquet_files(tables["gen_call"])
-    scores = tables.get("gen_score")
-    if rollups is None or not by_day(files) or not (scores is None or isinstance(scores, Path)):
+    if rollups is None:
         found = read_files(connection, files)
         values = rolled_up(connection, level=level, quick=found)
         return values, None if found is None else facts_of(found)
-    kept, facts, _ = rollups.update(files, parquet_files(scores or []), currency=currency, level=level)
-    rest = rolled_up(connection, level=level, sources=[one for one in SOURCES if one not in BY_DAY])
+    kept, facts, _ = rollups.update(
+        files, parquet_files(tables.get("gen_score", [])), currency=currency, level=level
+    )
+    sources = [one for one in SOURCES if one not in BY_DAY]
+    rest = rolled_up(connection, level=level, sources=sources, span=(facts.first, facts.last))
     return in_order([kept, rest]), facts
 
 

@@ -27,6 +27,7 @@ from measurement.errors import InputError
 from measurement.store import code_version, write_atomically, write_parquet
 from monitoring.callpass import COUNTS
 from monitoring.catalogue import MEASURES, Source
+from monitoring.dayqueries import DayQueries
 from monitoring.encoding import HashSet, hashes_of
 from monitoring.intake.verdicts import UNPLACED
 from monitoring.intervals import count_interval
@@ -34,6 +35,8 @@ from monitoring.rollup import KEYS, VALUE_COLUMNS, CallFacts, call_totals, hours
 from monitoring.tables import Table, one_thread, open_tables
 
 _STATE = b"liftwerk"
+#: Of what is kept: goes up where ids of outputs are hashed in another way, or files hold other things.
+_FORMAT = 2
 #: Sources whose rows are kept by day; the others are small tables without days of their own.
 BY_DAY: tuple[Source, ...] = ("calls", "scores", "outputs")
 HOURLY = "throughput_per_hour"
@@ -124,6 +127,10 @@ class DayRollups:
             _compute(state, work, again, gone)
             self._write(state, version)
         return _kpis(state), _facts(state), tuple(sorted(again))
+
+    def queries(self, calls: Sequence[Path], currency: str) -> DayQueries:
+        """Queries over the same calls whose answers are kept by day."""
+        return DayQueries(self.folder / "queries", calls, currency)
 
     def _note_shares(self, state: _State, files: Mapping[str, list[Path]], changed: set[str], gone: set[str]) -> None:
         """Hash the outputs of changed days, and see which other days have some of them too."""
@@ -305,4 +312,4 @@ def _span(calls: Sequence[Path]) -> list[int]:
 def _version(currency: str, level: float) -> str:
     """Of everything the kept rows hang on beside the files."""
     catalogue = hashlib.sha256(repr(MEASURES).encode()).hexdigest()
-    return f"{code_version()} {currency} {level} {catalogue}"
+    return f"{code_version()} {_FORMAT} {currency} {level} {catalogue}"

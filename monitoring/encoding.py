@@ -24,8 +24,10 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 _SCREEN = np.uint64((1 << 20) - 1)
 #: Texts hashed at a time: what is worked on stays in the processor's cache.
 _BLOCK = 16_384
-#: Masks of the first 0, 1, … 8 bytes of a word, the lowest first.
-_FIRST_BYTES = np.array([(1 << (8 * count)) - 1 for count in range(9)], dtype=np.uint64)
+#: Bytes of a text that Arrow's view of it holds, and those of them that stand beside its length.
+_INLINE, _FIRST = 12, 4
+#: What every hash starts from.
+_SEED = np.uint64(0x243F6A8885A308D3)
 
 
 def codes_of(column: pa.Array, missing: str = UNKNOWN) -> Names:
@@ -40,9 +42,11 @@ def codes_of(column: pa.Array, missing: str = UNKNOWN) -> Names:
         code = pc.fill_null(code.cast(pa.int32()), len(names))
         names.append(missing)
     ordered = sorted(set(names))
+    kind = np.uint16 if len(ordered) <= _SHORT else np.int64
+    if names == ordered:
+        return code.to_numpy().astype(kind, copy=False), ordered
     at = {name: place for place, name in enumerate(ordered)}
-    rank = np.array([at[name] for name in names], dtype=np.uint16 if len(ordered) <= _SHORT else np.int64)
-    return rank.take(code.to_numpy(), mode="clip"), ordered
+    return np.array([at[name] for name in names], dtype=kind).take(code.to_numpy(), mode="clip"), ordered
 
 
 def renamed(names: list[str], everywhere: dict[str, int]) -> Ints:
@@ -90,7 +94,8 @@ def _as_text(column: pa.Array) -> pa.Array:
 def hashes_of(texts: pa.Array) -> NDArray[np.uint64]:
     """64 bits of hash of each text, none of them missing: eight bytes at a time over all texts at once.
 
-    Whole numbers have the hash of their digits.
+    A text of up to twelve bytes is two words with its length, a longer one its length and words whose last overlaps the
+    one before it. Whole numbers have the hash of their digits.
 
     Examples
     --------
@@ -103,63 +108,96 @@ def hashes_of(texts: pa.Array) -> NDArray[np.uint64]:
     if pa.types.is_dictionary(texts.type):
         return np.asarray(hashes_of(texts.dictionary).take(texts.indices.to_numpy()))
     texts = _as_text(texts)
+    bounds, data = _content(texts)
+    length = np.diff(bounds)
+    size, longest = int(length[0]), int(length.max())
+    if _FIRST <= size <= _LONG and (length == size).all():
+        return _same_length(data, size, len(texts))
+    found = np.empty(len(texts), dtype=np.uint64)
+    views = _views(texts) if length.min() <= _INLINE else None
+    for row in range(0, len(texts), _BLOCK):
+        here = slice(row, row + _BLOCK)
+        if views is not None and longest <= _INLINE:
+            state = _stirred(_stirred(_SEED, views[here, 0]), views[here, 1])
+        else:
+            view = None if views is None else views[here]
+            state = _by_words(data, bounds[row : row + _BLOCK + 1].astype(np.int64), view)
+        found[here] = _finished(state)
+    for row in np.flatnonzero(length > _LONG).tolist() if longest > _LONG else ():
+        text = data[bounds[row] : bounds[row + 1]].tobytes()
+        found[row] = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+    return found
+
+
+def _content(texts: pa.Array) -> tuple[NDArray[np.integer[Any]], NDArray[np.uint8]]:
+    """Where each text begins and the last ends, and all their bytes with eight more behind them."""
     _, ends, content = texts.buffers()
     wide = np.int64 if pa.types.is_large_string(texts.type) else np.int32
     bounds = np.frombuffer(ends, dtype=wide)[texts.offset : texts.offset + len(texts) + 1]
     first, last = int(bounds[0]), int(bounds[-1])
     data = np.zeros(last - first + 8, dtype=np.uint8)
     data[:-8] = np.frombuffer(content or b"", dtype=np.uint8)[first:last]
-    length = np.diff(bounds)
-    size = int(length[0])
-    if size and size <= _LONG and (length == size).all():
-        return _same_length(data, size, len(texts))
-    words: NDArray[np.uint64] = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
-    found = np.empty(len(texts), dtype=np.uint64)
-    for row in range(0, len(texts), _BLOCK):
-        begin = bounds[:-1][row : row + _BLOCK].astype(np.int64) - first
-        found[row : row + _BLOCK] = _hashed(words, begin, length[row : row + _BLOCK].astype(np.int64))
-    for row in np.flatnonzero(length > _LONG).tolist() if length.max() > _LONG else ():
-        text = data[bounds[row] - first : bounds[row + 1] - first].tobytes()
-        found[row] = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
-    return found
+    return bounds - first if first else bounds, data
+
+
+def _views(texts: pa.Array) -> NDArray[np.uint64]:
+    """Arrow's views, shape (N, 2): length and content of a text of up to twelve bytes, the rest zeros."""
+    views = np.frombuffer(texts.cast(pa.string_view()).buffers()[1], dtype="<u8")
+    return views.reshape(-1, 2)[-len(texts) :]
 
 
 def _same_length(data: NDArray[np.uint8], size: int, rows: int) -> NDArray[np.uint64]:
     """Hashes of texts that are all of one length, as ids of one kind are: their words lie at equal distances."""
     found = np.empty(rows, dtype=np.uint64)
-    starts = [*range(0, size - 7, 8), *([max(size - 8, 0)] if size % 8 else [])]
+
+    def words(row: int, start: int, kind: str = "<u8") -> NDArray[Any]:
+        return np.ndarray((min(_BLOCK, rows - row),), kind, data, row * size + start, (size,))
+
     for row in range(0, rows, _BLOCK):
-        some = min(_BLOCK, rows - row)
-        state = np.full(some, _SEEDS[size])
-        for start in starts:
-            word = np.ndarray((some,), dtype="<u8", buffer=data, offset=row * size + start, strides=(size,))
-            state = _stirred(state, word if size >= 8 else word & _FIRST_BYTES[size])
-        found[row : row + some] = mixed(state)
+        if size <= _INLINE:  # as a view has it
+            first = (words(row, 0, "<u4").astype(np.uint64) << np.uint64(32)) | np.uint64(size)
+            rest = words(row, _FIRST) & np.uint64((1 << 8 * (size - _FIRST)) - 1)
+            state = _stirred(_stirred(_SEED, first), rest)
+        else:
+            state = _stirred(_SEED, np.full(min(_BLOCK, rows - row), size, dtype=np.uint64))
+            for start in (*range(0, size - 8, 8), size - 8):
+                state = _stirred(state, words(row, start))
+        found[row : row + _BLOCK] = _finished(state)
     return found
 
 
-def _hashed(words: NDArray[np.uint64], begin: Ints, length: Ints) -> NDArray[np.uint64]:
-    """Hashes of the texts of a block; ``words``: the eight bytes from each place on.
+def _by_words(data: NDArray[np.uint8], bounds: Ints, views: NDArray[np.uint64] | None) -> NDArray[np.uint64]:
+    """States of the texts of a block, not all of which fit into a view; those of as many words go together."""
+    # the eight bytes from any place on
+    words: NDArray[np.uint64] = np.ndarray((len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
+    begin, last, length = bounds[:-1], bounds[1:] - 8, np.diff(bounds)
+    count = (np.minimum(length, _LONG) + 7) >> 3
+    count *= length > _INLINE
+    state = np.empty(len(length), dtype=np.uint64)
+    for many in range(int(count.min()), int(count.max()) + 1):
+        rows = np.flatnonzero(count == many)
+        if not many and views is not None:
+            state[rows] = _stirred(_stirred(_SEED, views[rows, 0]), views[rows, 1])
+        elif len(rows):
+            some, first = _stirred(_SEED, length[rows].view(np.uint64)), begin[rows]
+            for start in range(0, 8 * many - 8, 8):
+                some = _stirred(some, words[first + start])
+            state[rows] = _stirred(some, words[last[rows]])
+    return state
 
-    The last word of a text overlaps the one before it where the length is no multiple of eight.
-    """
-    state = _SEEDS[np.minimum(length, _LONG)]
-    shortest, longest = int(length.min()), min(int(length.max()), _LONG)
-    for read in range(0, longest - 7, 8):
-        if shortest >= read + 8:
-            state = _stirred(state, words[begin + read])
-        else:
-            rows = np.flatnonzero(length >= read + 8)
-            state[rows] = _stirred(state[rows], words[begin[rows] + read])
-    last = words[begin + np.maximum(length - 8, 0)]
-    if shortest < 8:
-        last &= _FIRST_BYTES.take(np.minimum(length, 8))
-    return mixed(np.where(length % 8, _stirred(state, last), state))
 
-
-def _stirred(state: NDArray[np.uint64], word: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _stirred(state: NDArray[np.uint64] | np.uint64, word: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The next word into the state: for a given word no two states become one, nor two words for a given state."""
     state = (state ^ word) * _ODD
+    state ^= state >> np.uint64(32)
+    return state
+
+
+def _finished(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Leading and trailing bits hang on every bit of the last word too."""
+    state *= np.uint64(0xBF58476D1CE4E5B9)
+    state ^= state >> np.uint64(29)
+    state *= np.uint64(0x94D049BB133111EB)
     state ^= state >> np.uint64(32)
     return state
 
@@ -174,10 +212,6 @@ def mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
         np.right_shift(bits, np.uint64(shift), out=shifted)
     bits ^= shifted
     return bits
-
-
-#: What the hash of a text of each length starts from.
-_SEEDS = mixed(np.arange(_LONG + 1, dtype=np.uint64))
 
 
 class HashSet:

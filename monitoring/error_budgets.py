@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from monitoring.catalogue import CATALOGUE, Measure
+from monitoring.dayqueries import Ask
 from monitoring.intervals import Floats, wilson
 from monitoring.objectives import ALERT_COLUMNS
 from monitoring.tables import ALL
@@ -105,7 +106,12 @@ def allowed_share(measure: Measure, objective: float) -> float | None:
 
 
 def error_budgets(
-    connection: duckdb.DuckDBPyConnection, objectives: Mapping[str, float], rule: ErrorBudget, *, level: float
+    connection: duckdb.DuckDBPyConnection,
+    objectives: Mapping[str, float],
+    rule: ErrorBudget,
+    *,
+    level: float,
+    by_day: Ask | None = None,
 ) -> ErrorBudgets:
     """Budgets of every objective that counts events, by team and over all.
 
@@ -119,14 +125,23 @@ def error_budgets(
         Window and alerts.
     level
         Of the interval of what is spent (Wilson).
+    by_day
+        Answers queries over calls from what is kept by day, `monitoring.dayqueries.DayQueries.ask`.
     """
+
+    def ask(sql: str) -> pd.DataFrame:
+        found: pd.DataFrame = connection.sql(sql).df()
+        return found
+
     rows: list[dict[str, object]] = []
     alerts: list[dict[str, object]] = []
     for kpi, objective in objectives.items():
         share = allowed_share(CATALOGUE[kpi], objective)
         if share is None:
             continue
-        for team, events in _events(connection, CATALOGUE[kpi], objective, rule).items():
+        measure = CATALOGUE[kpi]
+        answered = ask if by_day is None or measure.source != "calls" else by_day
+        for team, events in _events(answered, measure, objective, rule).items():
             rows.append({"team": team, "kpi": kpi, "objective": objective} | _spent(events, share, rule, level))
             alerts += [{"team": team, "model": ALL, "kpi": kpi} | line for line in _burns(events, share, rule)]
     return ErrorBudgets(
@@ -134,19 +149,17 @@ def error_budgets(
     )
 
 
-def _events(
-    connection: duckdb.DuckDBPyConnection, measure: Measure, objective: float, rule: ErrorBudget
-) -> dict[str, _Events]:
+def _events(ask: Ask, measure: Measure, objective: float, rule: ErrorBudget) -> dict[str, _Events]:
     """By team, teams in order and the total last."""
     step = int(max(60.0, min([one.short_hours for one in rule.alerts], default=1.0) * _HOUR))
     bad = f"CAST(({measure.value}) > {float(objective)!r} AS INTEGER)" if measure.kind == "quantile" else measure.value
     # assembled from the catalogue and a number
-    found = connection.sql(
-        f"""SELECT team, CAST(floor(epoch({_TIMES[measure.source]}) / {step}) AS BIGINT) AS step,
+    found = ask(
+        f"""SELECT day, team, CAST(floor(epoch({_TIMES[measure.source]}) / {step}) AS BIGINT) AS step,
                    count(*) AS n, sum({bad}) AS bad
             FROM {measure.source} WHERE ({measure.where}) AND ({measure.value}) IS NOT NULL
               AND {_TIMES[measure.source]} IS NOT NULL GROUP BY ALL ORDER BY ALL"""  # noqa: S608
-    ).df()
+    )
     if found.empty:
         return {}
     first, last = int(found["step"].min()), int(found["step"].max())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -66,16 +66,12 @@ class LeafValues:
         leaf = np.concatenate([one for one, _ in self._pieces])
         rows = np.concatenate([one for _, one in self._pieces])
         order = np.argsort(leaf, kind="stable")
-        total = np.bincount(leaf, rows, len(keys)).astype(np.int64)
-        ends = np.cumsum(total)
-        source = (np.cumsum(rows) - rows)[order]
+        ends = np.cumsum(np.bincount(leaf, minlength=len(keys)))
+        begin = (np.cumsum(rows) - rows)[order]
         found: dict[str, dict[Leaf, Floats]] = {}
-        spare = room_for(self._filled, np.float64)
-        for name, room in list(self._room.items()):
-            values, spare = _placed(room[: self._filled], source, rows[order], spare), self._room.pop(name)
+        for name in list(self._room):
             found[name] = {}
-            for key, begin, end in zip(keys, (ends - total).tolist(), ends.tolist(), strict=True):
-                one = values[begin:end]
+            for key, one in zip(keys, _joined(self._room.pop(name), begin, rows[order], ends), strict=True):
                 one.sort()
                 if self._holes[name]:  # they are sorted to the end
                     one = one[: len(one) - int(np.isnan(one).sum())]
@@ -84,14 +80,20 @@ class LeafValues:
         return found
 
 
-def _placed(values: Floats, source: Ints, rows: Ints, into: Floats) -> Floats:
-    """Pieces of ``values`` one behind the other: ``rows`` of them from each ``source`` on; in ``into``."""
-    into = into[: len(values)]
-    if len(rows) * _SMALL > len(values):
-        begin = np.cumsum(rows) - rows
-        return values.take(np.repeat(source - begin, rows) + np.arange(len(values)), out=into, mode="clip")
-    at = 0
-    for begin, count in zip(source.tolist(), rows.tolist(), strict=True):
-        into[at : at + count] = values[begin : begin + count]
-        at += count
-    return into
+def _joined(values: Floats, begin: Ints, rows: Ints, ends: Ints) -> Iterator[Floats]:
+    """The values of each leaf in one array.
+
+    Parameters
+    ----------
+    values
+        Of all batches.
+    begin, rows
+        Where each piece begins and how long it is, in order of their leaf.
+    ends
+        Where the pieces of each leaf end.
+    """
+    pieces = [values[at : at + count] for at, count in zip(begin.tolist(), rows.tolist(), strict=True)]
+    first = 0
+    for end in ends.tolist():
+        yield np.concatenate(pieces[first:end]) if end > first else values[:0]
+        first = end

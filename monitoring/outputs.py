@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from monitoring.callbatches import Batch
-from monitoring.encoding import Floats, Ints, hashes_of
+from monitoring.encoding import Floats, Ints, hashes_of, mixed
 from monitoring.leafcodes import LeafCodes, Numbers
 from monitoring.leaves import Leaf
 
@@ -19,11 +19,12 @@ from monitoring.leaves import Leaf
 _MANY = 1 << 22
 #: Up to this many runs a row, runs are worked on instead of single rows.
 _RUNS = 0.5
-#: Runs of up to so many rows are worked on row after row of all runs at once.
-_SHORT = 8
-#: Outputs of a bucket.
+#: Rows worked on at a time: their table stays in the processor's cache.
 _BUCKET = 1 << 16
+#: Bits of hash by which parts are laid out, at most.
+_BITS = 8
 Hashes = NDArray[np.uint64]
+Codes = NDArray[np.integer[Any]]
 
 
 class OutputParts:
@@ -36,35 +37,49 @@ class OutputParts:
     ----------
     rows
         At most so many calls will come.
+    numbers
+        Of leaves; more are added.
     """
 
-    def __init__(self, rows: int) -> None:
-        self._bits = min(max(rows // _BUCKET, 1).bit_length() - 1, 8)
-        self._numbers = Numbers()
+    def __init__(self, rows: int, numbers: Numbers) -> None:
+        self._bits = min(max(rows // _BUCKET, 1).bit_length(), _BITS)
+        self._numbers = numbers
         self._parts: list[_Part] = []
+        self._again: list[_Rows] = []
 
-    def add(self, batch: Batch) -> None:
-        """Calls of one batch."""
-        ids, day, cost = batch.outputs, batch.day, batch.columns["cost"]
-        team, model = batch.team[0], batch.model[0]
+    def add(self, batch: Batch, leaf: NDArray[np.int32]) -> None:
+        """Calls of one batch.
+
+        Parameters
+        ----------
+        batch
+            N calls.
+        leaf
+            The number of each one's leaf, shape (N,).
+        """
+        ids, cost, known = batch.outputs, batch.columns["cost"], None
         if ids is None or ids.null_count == len(ids):
             return
         if ids.null_count:
             known = ids.is_valid().to_numpy(zero_copy_only=False)
-            ids, cost, team, model = ids.drop_null(), cost[known], team[known], model[known]
-            day = day if isinstance(day, int) else day[known]
+            ids, cost, leaf = ids.drop_null(), cost[known], leaf[known]
         hashes, top = hashes_of(ids), None
-        begins = np.append(True, hashes[1:] != hashes[:-1])
+        other = hashes[1:] != hashes[:-1]
         # in a log in order of time the calls of an output mostly follow each other
-        if np.count_nonzero(begins) <= _RUNS * len(hashes):
-            runs = _Runs(begins)
-            hashes, day = hashes[runs.begin], day if isinstance(day, int) else -runs.most(-day)
-            team, (top, model) = runs.most(team), runs.dearest(np.nan_to_num(cost), model)
-            cost = runs.total(cost)
-        codes = LeafCodes(batch)
-        leaves, place, _ = codes.numbered(codes.of(day, team, model))
-        leaf = self._numbers.of(leaves).astype(np.int32).take(place, mode="clip")
-        self._parts.append(_Part.of(hashes, leaf, cost, top, self._bits))
+        if np.count_nonzero(other) < _RUNS * len(hashes):
+            begins = np.append(0, np.flatnonzero(other) + 1)
+            run = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(hashes)))
+            hashes = hashes.take(begins)
+            day, team, model = (
+                column if known is None or isinstance(column, int) else column[known]
+                for column in (batch.day, batch.team[0], batch.model[0])
+            )
+            found = _Merged.of(run, len(hashes), (day, team, model), (cost, cost))
+            cost, top = found.cost, found.top
+            codes = LeafCodes(batch)
+            leaves, place, _ = codes.numbered(codes.of(found.day, found.team, found.model))
+            leaf = self._numbers.of(leaves).astype(np.int32).take(place, mode="clip")
+        self._parts.append(_Part.of(_Rows(hashes=hashes, leaf=leaf, cost=cost, top=top), self._bits))
 
     def totals(self) -> tuple[pd.DataFrame, pd.Series[float]]:
         """Sums by day, team and model, and how many outputs there are by day (days since 1970); uses the parts up.
@@ -74,23 +89,41 @@ class OutputParts:
         names = _Names.of(self._numbers.leaves())
         found = [(np.empty(0, dtype=np.int64), np.empty((0, 3)))]
         per_day = np.zeros(int(names.day.max(initial=-1)) + 1, dtype=np.int64)
-        for bucket in range(1 << self._bits) if self._parts else ():
-            hashes, leaf, cost, top = _bucket(self._parts, bucket)
-            if len(hashes):
-                days, codes, cost = _joined(_together(hashes, self._bits), names, leaf, (cost, top))
-                per_day += np.bincount(days, minlength=len(per_day))
-                found.append(_sums(codes, cost))
-        self._parts.clear()
+        for rows, skip in self._buckets():
+            one, rest = _outputs(rows, names, skip)
+            per_day += np.bincount(one.day, minlength=len(per_day))
+            found.append(_sums(names.coded(one.day, one.team, one.model), one.cost))
+            if len(rest.hashes):
+                self._again.append(rest)
         codes, place = np.unique(np.concatenate([one for one, _ in found]), return_inverse=True)
         sums = np.concatenate([three for _, three in found])
         values = {name: np.bincount(place, sums[:, at], len(codes)) for at, name in enumerate(("n0", "y0", "yy0"))}
         counts = {names.first + day: float(per_day[day]) for day in np.flatnonzero(per_day).tolist()}
         return names.table(codes).assign(**values), pd.Series(counts, dtype=float)
 
+    def _buckets(self) -> Iterator[tuple[_Rows, int]]:
+        """The rows of one bucket after the other, and how many leading bits of their hashes are alike.
+
+        Rows that are to go round again come in together: most of a round of few rows is the way there.
+        """
+        rows = sum(len(part.rows.hashes) for part in self._parts)
+        # where calls of outputs follow each other, fewer rows came than calls: several buckets at a time then
+        bits = min(max(rows // _BUCKET, 1).bit_length(), self._bits)
+        step = 1 << (self._bits - bits)
+        for first in range(0, 1 << self._bits, step) if rows else ():
+            yield _Rows.joined([part.between(first, first + step) for part in self._parts]), bits
+            if sum(len(one.hashes) for one in self._again) > _BUCKET:
+                again, self._again = self._again, []
+                yield _Rows.joined(again), 0
+        self._parts.clear()
+        while self._again:
+            again, self._again = self._again, []
+            yield _Rows.joined(again), 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """Outputs of a batch in order of their bucket, arrays of one length; ``cuts``: where each bucket begins.
+class _Rows:
+    """Calls, or calls of one output put together, arrays of one length.
 
     ``cost`` is NaN where it is unknown; ``top``: cost of the costliest call, whose model counts; none where every row
     is a single call.
@@ -100,20 +133,54 @@ class _Part:
     leaf: NDArray[np.int32]
     cost: Floats
     top: Floats | None
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Rows]) -> _Rows:
+        """All rows."""
+        top = None
+        if any(part.top is not None for part in parts):
+            top = np.concatenate([part.cost if part.top is None else part.top for part in parts])
+        return cls(
+            hashes=np.concatenate([part.hashes for part in parts]),
+            leaf=np.concatenate([part.leaf for part in parts]),
+            cost=np.concatenate([part.cost for part in parts]),
+            top=top,
+        )
+
+    def take(self, rows: Ints) -> _Rows:
+        """Some of them."""
+        return _Rows(
+            hashes=self.hashes.take(rows, mode="clip"), leaf=self.leaf.take(rows, mode="clip"),
+            cost=self.cost.take(rows, mode="clip"), top=None if self.top is None else self.top.take(rows, mode="clip"),
+        )  # fmt: skip
+
+    def between(self, begin: int, end: int) -> _Rows:
+        """Those from one place to another."""
+        top = None if self.top is None else self.top[begin:end]
+        return _Rows(
+            hashes=self.hashes[begin:end], leaf=self.leaf[begin:end], cost=self.cost[begin:end], top=top
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """Rows of a batch in order of their bucket; ``cuts``: where each bucket begins."""
+
+    rows: _Rows
     cuts: list[int]
 
     @classmethod
-    def of(cls, hashes: Hashes, leaf: NDArray[np.int32], cost: Floats, top: Floats | None, bits: int) -> _Part:
+    def of(cls, rows: _Rows, bits: int) -> _Part:
         if not bits:
-            return cls(hashes=hashes, leaf=leaf, cost=cost, top=top, cuts=[0, len(hashes)])
-        bucket = (hashes >> np.uint64(64 - bits)).astype(np.uint8)
-        order = np.argsort(bucket, kind="stable")
-        rows = np.bincount(bucket, minlength=1 << bits)
-        return cls(
-            hashes=hashes.take(order, mode="clip"), leaf=leaf.take(order, mode="clip"),
-            cost=cost.take(order, mode="clip"), top=None if top is None else top.take(order, mode="clip"),
-            cuts=[0, *np.cumsum(rows).tolist()],
-        )  # fmt: skip
+            return cls(rows=rows, cuts=[0, len(rows.hashes)])
+        bucket = (rows.hashes >> np.uint64(64 - bits)).astype(np.uint8)
+        counts = np.bincount(bucket, minlength=1 << bits)
+        # a stable sort of 8 bits counts instead of comparing
+        return cls(rows=rows.take(np.argsort(bucket, kind="stable")), cuts=[0, *np.cumsum(counts).tolist()])
+
+    def between(self, first: int, end: int) -> _Rows:
+        """The rows of some buckets."""
+        return self.rows.between(self.cuts[first], self.cuts[end])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +188,9 @@ class _Names:
     """Day (from ``first`` on), team and model of each leaf, the latter two by their alphabetical place."""
 
     first: int
-    day: Ints
-    team: Ints
-    model: Ints
+    day: NDArray[np.int32]
+    team: NDArray[np.int32]
+    model: NDArray[np.int32]
     teams: list[str]
     models: list[str]
 
@@ -133,18 +200,13 @@ class _Names:
         team_at, model_at = ({name: place for place, name in enumerate(names)} for names in (teams, models))
         first = min((day for day, _, _ in leaves), default=0)
         day, team, model = np.array(
-            [(day - first, team_at[team], model_at[model]) for day, team, model in leaves], dtype=np.int64
+            [(day - first, team_at[team], model_at[model]) for day, team, model in leaves], dtype=np.int32
         ).reshape(len(leaves), 3).T.copy()  # fmt: skip
         return cls(first=first, day=day, team=team, model=model, teams=teams, models=models)
 
-    @property
-    def code(self) -> Ints:
-        """Of each leaf."""
-        return self.coded(self.day, self.team, self.model)
-
-    def coded(self, day: Ints, team: Ints, model: Ints) -> Ints:
+    def coded(self, day: Codes, team: Codes, model: Codes) -> Ints:
         """One number for day, team and model."""
-        return (day * len(self.teams) + team) * len(self.models) + model
+        return (day.astype(np.int64) * len(self.teams) + team) * len(self.models) + model
 
     def table(self, code: Ints) -> pd.DataFrame:
         rest, model = np.divmod(code, max(len(self.models), 1))
@@ -158,73 +220,96 @@ class _Names:
         )
 
 
-def _bucket(parts: Sequence[_Part], bucket: int) -> tuple[Hashes, NDArray[np.int32], Floats, Floats]:
-    """Hashes, leaves, costs and costliest calls of one bucket, in the order in which they came."""
-    if not parts:
-        nothing = np.empty(0)
-        return nothing.astype(np.uint64), nothing.astype(np.int32), nothing, nothing
-    found = [(part, slice(part.cuts[bucket], part.cuts[bucket + 1])) for part in parts]
-    cost = np.concatenate([part.cost[rows] for part, rows in found])
-    top = cost
-    if any(part.top is not None for part in parts):
-        top = np.concatenate([(part.cost if part.top is None else part.top)[rows] for part, rows in found])
-    return (
-        np.concatenate([part.hashes[rows] for part, rows in found]),
-        np.concatenate([part.leaf[rows] for part, rows in found]),
-        cost,
-        top,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Merged:
+    """Outputs, each from several rows: arrays of one length.
 
-
-def _joined(
-    together: tuple[Ints, NDArray[np.bool_]], names: _Names, leaf: NDArray[np.int32], money: tuple[Floats, Floats]
-) -> tuple[Ints, Ints, Floats]:
-    """Every output once: its day, its code and its cost."""
-    (order, begins), (cost, top) = together, money
-    alone = begins & np.append(begins[1:], True)
-    single, order, begins = order[alone], order[~alone], begins[~alone]
-    one = leaf.take(single)
-    day, code = names.day.take(one), names.code.take(one)
-    if not len(order):
-        return day, code, cost.take(single)
-    leaf, runs = leaf.take(order), _Runs(begins)
-    days = -runs.most(-names.day.take(leaf))
-    _, model = runs.dearest(np.nan_to_num(top.take(order)), names.model.take(leaf))
-    codes = names.coded(days, runs.most(names.team.take(leaf)), model)
-    parts = ((day, days), (code, codes), (cost.take(single), runs.total(cost.take(order))))
-    joined = [np.concatenate(both) for both in parts]
-    return joined[0], joined[1], joined[2]
-
-
-def _together(hashes: Hashes, skip: int) -> tuple[Ints, NDArray[np.bool_]]:
-    """An order that puts equal hashes together, as they came, and where in it another one begins.
-
-    The leading bits of a hash, from ``skip`` on, with its place behind them are sorted as one number, which is six
-    times as quick as sorting places; the few groups in which whole hashes differ are set right afterwards.
+    ``cost`` is NaN where none of the rows' is known, ``top`` the largest of them; ``model``: of the row that has it.
     """
-    bits = np.uint64(max(len(hashes) - 1, 1).bit_length())
-    mask = np.uint64((1 << int(bits)) - 1)
-    keys = (hashes << np.uint64(skip)) & ~mask
-    keys |= np.arange(len(hashes), dtype=np.uint64)
-    keys.sort()
-    keys &= mask
-    order = keys.view(np.int64)
-    found = hashes.take(order, mode="clip")
-    begins = np.append(True, found[1:] != found[:-1])
-    # hashes that agree in their leading bits only may stand in turns
-    alike = ((found[1:] ^ found[:-1]) << np.uint64(skip)) <= mask
-    mixed_up = np.flatnonzero(alike & begins[1:])
-    for row in mixed_up.tolist():
-        low, high = row, row + 1
-        while low > 0 and alike[low - 1]:
-            low -= 1
-        while high < len(alike) and alike[high]:
-            high += 1
-        rows = order[low : high + 1]
-        rows = np.sort(rows)[np.argsort(hashes[np.sort(rows)], kind="stable")]
-        order[low : high + 1] = rows
-        begins[low + 1 : high + 1] = hashes[rows[1:]] != hashes[rows[:-1]]
-    return order, begins
+
+    day: Codes | int
+    team: Codes
+    model: Codes
+    cost: Floats
+    top: Floats
+
+    @classmethod
+    def of(cls, place: Ints, size: int, leaf: tuple[Codes | int, Codes, Codes], money: tuple[Floats, Floats]) -> _Merged:
+        """Rows by ``place``, of which there are ``size``: the first day, the last team, the costliest call's model.
+
+        Parameters
+        ----------
+        place
+            Shape (N,).
+        size
+            Places that no row has get a negative team.
+        leaf
+            Day, team and model of each row, as numbers in the names' order.
+        money
+            Cost and that of the costliest call, of each row.
+        """
+        (day, team, model), (cost, top) = leaf, money
+        unknown = np.isnan(cost) if np.isnan(cost.sum()) else None
+        if unknown is None:
+            total = np.bincount(place, cost, size)
+        else:
+            total = np.bincount(place, np.where(unknown, 0.0, cost), size)
+            total[np.bincount(place[~unknown], minlength=size) == 0] = np.nan
+            top = np.where(np.isnan(top), 0.0, top)
+        most = np.full(size, -np.inf)
+        np.maximum.at(most, place, top)
+        return cls(
+            day=day if isinstance(day, int) else _extreme(np.minimum, np.iinfo(np.int32).max, place, size, day),
+            team=_extreme(np.maximum, -1, place, size, team),
+            model=_extreme(np.maximum, -1, place, size, np.where(top == most.take(place), model.astype(np.int32), -1)),
+            cost=total,
+            top=most,
+        )
+
+    def filled(self, size: int) -> _Merged:
+        """Those of the first ``size`` places that have a row."""
+        there = np.flatnonzero(self.team[:size] >= 0)
+        return _Merged(
+            day=self.day if isinstance(self.day, int) else self.day.take(there), team=self.team.take(there),
+            model=self.model.take(there), cost=self.cost.take(there), top=self.top.take(there),
+        )  # fmt: skip
+
+
+def _extreme(which: np.ufunc, start: int, place: Ints, size: int, values: Codes) -> NDArray[np.int32]:
+    """The smallest or largest value of each place."""
+    found = np.full(size, start, dtype=np.int32)
+    which.at(found, place, values.astype(np.int32, copy=False))
+    return found
+
+
+def _outputs(rows: _Rows, names: _Names, skip: int) -> tuple[_Merged, _Rows]:
+    """Outputs of a bucket, each once, and the rows that have to go round again.
+
+    A table without chains: the last hash that is written to a place has it, and all rows of that output find it there.
+    Rows that find another one there go round again, by other bits.
+
+    Parameters
+    ----------
+    rows
+        All rows of each of their outputs.
+    names
+        Of the leaves.
+    skip
+        Leading bits of the hashes that all have alike.
+    """
+    hashes = rows.hashes
+    bits = max((len(hashes) - 1).bit_length(), 1)
+    size = 1 << bits
+    place = ((hashes << np.uint64(skip)) >> np.uint64(64 - bits)).view(np.int64)
+    table = np.empty(size, dtype=np.uint64)
+    table[place] = hashes
+    other = np.flatnonzero(table.take(place, mode="clip") != hashes)
+    place[other] = size
+    leaf = [column.take(rows.leaf, mode="clip") for column in (names.day, names.team, names.model)]
+    top = rows.cost if rows.top is None else rows.top
+    found = _Merged.of(place, size + 1, (leaf[0], leaf[1], leaf[2]), (rows.cost, top))
+    again = rows.take(other)
+    return found.filled(size), replace(again, hashes=mixed(again.hashes))
 
 
 def _sums(codes: Ints, cost: Floats) -> tuple[Ints, Floats]:
@@ -235,50 +320,3 @@ def _sums(codes: Ints, cost: Floats) -> tuple[Ints, Floats]:
     stacked = np.stack([np.bincount(code), np.bincount(code, cost), np.bincount(code, cost**2)], axis=1)
     there = np.flatnonzero(stacked[:, 0])
     return there if number is None else number[there], stacked[there].astype(np.float64, copy=False)
-
-
-class _Runs:
-    """Rows that follow each other by output; ``begins`` says where one does."""
-
-    def __init__(self, begins: NDArray[np.bool_]) -> None:
-        self.begin = np.flatnonzero(begins)
-        last = np.append(self.begin[1:], len(begins)) - 1
-        longest = int((last - self.begin).max()) + 1
-        #: The first row of each output, the second, …; where it has no more, its last: none where that would be many.
-        self._steps = [self.begin, *(np.minimum(self.begin + step, last) for step in range(1, longest))]
-        if longest > _SHORT:
-            self._steps = []
-
-    def total(self, values: Floats) -> Floats:
-        """Sums by output of what is known; NaN where nothing is."""
-        none = np.isnan(values)
-        if not none.any():
-            return np.add.reduceat(values, self.begin)
-        found = np.add.reduceat(np.where(none, 0.0, values), self.begin)
-        found[np.logical_and.reduceat(none, self.begin)] = np.nan
-        return found
-
-    def most(self, values: NDArray[Any]) -> NDArray[Any]:
-        """The largest of each output."""
-        if values[0] == values[-1] and (values == values[0]).all():
-            return values[self.begin]
-        if not self._steps:
-            return np.maximum.reduceat(values, self.begin)
-        found = values[self.begin]
-        for step in self._steps[1:]:
-            np.maximum(found, values[step], out=found)
-        return found
-
-    def dearest(self, money: Floats, code: NDArray[Any]) -> tuple[Floats, NDArray[Any]]:
-        """Of each output the largest amount, and the largest code beside it."""
-        if not self._steps:
-            top = np.maximum.reduceat(money, self.begin)
-            count = np.diff(np.append(self.begin, len(money)))
-            return top, self.most(np.where(money == np.repeat(top, count), code.astype(np.int64), -1))
-        top, found = money[self.begin], code[self.begin]
-        for step in self._steps[1:]:
-            amount, other = money[step], code[step]
-            better = (amount > top) | ((amount == top) & (other > found))
-            np.copyto(top, amount, where=better)
-            np.copyto(found, other, where=better)
-        return top, found

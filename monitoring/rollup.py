@@ -122,6 +122,7 @@ def rolled_up(
     level: float,
     quick: CallTotals | None = None,
     sources: Collection[Source] = SOURCES,
+    span: tuple[int | None, int | None] | None = None,
 ) -> pd.DataFrame:
     """KPIs as rows of `VALUE_COLUMNS`; a group without observations has no row, so unknown never reads as 0.
 
@@ -135,11 +136,14 @@ def rolled_up(
         What a pass over all calls found; its leaves are used up.
     sources
         Those whose KPIs are wanted.
+    span
+        First and last start of all calls, microseconds since 1970, where that is known without ``quick``.
     """
     parts: list[Rows] = []
     asked = [measure for measure in MEASURES if measure.source in sources]
     sums = [measure for measure in asked if measure.kind != "quantile" and measure.source != "business"]
-    span = (quick.first, quick.last) if quick is not None else _span(_asked(connection))
+    if span is None:
+        span = (quick.first, quick.last) if quick is not None else _span(_asked(connection))
     for source, group in groupby(sorted(sums, key=lambda m: m.source), key=lambda m: m.source):
         measures = list(group)
         direct = {} if quick is None else {"calls": quick.sums, "outputs": quick.outputs}

@@ -100,25 +100,42 @@ def test_pieces_of_any_size_give_the_same_table(tmp_path, plain, monkeypatch, ba
     pd.testing.assert_frame_equal(found, plain, rtol=1e-12)
 
 
-def test_hashes_that_agree_in_their_leading_bits_are_told_apart():
-    # 300 places take 9 bits: hashes that differ below them only would be taken for one
+def test_outputs_whose_hashes_share_their_leading_bits_are_told_apart():
+    # places are leading bits: all of the near ones want the same place, and go round again
     rng = np.random.default_rng(1)
-    near = np.uint64(12345 << 20) + rng.integers(0, 3, 150).astype(np.uint64)
+    near = np.uint64(12345 << 20) + rng.integers(0, 5, 150).astype(np.uint64)
     far = rng.integers(0, 2**62, 150).astype(np.uint64)
     hashes = rng.permutation(np.concatenate([near, far, far[:20]]))
-    order, begins = outputs._together(hashes, 0)
-    assert sorted(order.tolist()) == list(range(len(hashes)))
-    groups = np.split(order, np.flatnonzero(begins)[1:])
-    assert len(groups) == len(np.unique(hashes))
-    for group in groups:
-        assert len(set(hashes[group].tolist())) == 1
-        assert (np.diff(group) > 0).all()  # as they came
+    leaves = [(day, team, model) for day in (3, 4, 5) for team in ("a", "b") for model in ("m1", "m2")]
+    leaf = rng.integers(0, len(leaves), len(hashes)).astype(np.int32)
+    cost = rng.choice([np.nan, 1.0, 2.0, 3.0], len(hashes))
+    names = outputs._Names.of(leaves)
+    found, rest = [], outputs._Rows(hashes=hashes, leaf=leaf, cost=cost, top=None)
+    while len(rest.hashes):
+        one, rest = outputs._outputs(rest, names, 0)
+        found.append(one)
+    assert len(found) > 2
+    rows = {}
+    for one, place, amount in zip(hashes.tolist(), leaf.tolist(), cost.tolist(), strict=True):
+        rows.setdefault(one, []).append((*leaves[place], amount))
+    expected = []
+    for calls_of_one in rows.values():
+        days, teams, models, amounts = zip(*calls_of_one, strict=True)
+        dearest = max((0.0 if np.isnan(amount) else amount, model) for amount, model in zip(amounts, models, strict=True))
+        total = np.nansum(amounts) if not np.isnan(amounts).all() else -1.0
+        expected.append((min(days) - 3, names.teams.index(max(teams)), names.models.index(dearest[1]), total))
+    columns = [np.concatenate([getattr(one, name) for one in found]) for name in ("day", "team", "model", "cost")]
+    told = zip(*columns[:3], np.nan_to_num(columns[3], nan=-1.0), strict=True)
+    assert sorted((int(d), int(t), int(m), float(c)) for d, t, m, c in told) == sorted(expected)
 
 
-@pytest.mark.parametrize("size", [1, 5, 8, 9, 16, 20, 36])
+@pytest.mark.parametrize("size", [1, 5, 8, 9, 12, 13, 16, 17, 20, 36, 500, 600])
 def test_texts_of_one_length_have_the_hashes_they_have_among_others(size):
     rng = np.random.default_rng(size)
     texts = ["".join(rng.choice(list("0123456789abcdef"), size)) for _ in range(50)]
-    alike, mixed = hashes_of(pa.array(texts)), hashes_of(pa.array([*texts, "another one, and a longer one"]))
-    assert (alike == mixed[:-1]).all()
+    alike, mixed = hashes_of(pa.array(texts)), hashes_of(pa.array(["", *texts, "another one, and a longer one"]))
+    assert (alike == mixed[1:-1]).all()
+    assert (hashes_of(pa.array(["x", *texts, "y"])[1:-1]) == alike).all()
+    if size < 12:
+        assert (hashes_of(pa.array([*texts, "a"])[:-1]) == alike).all()
     assert (hashes_of(pa.array(texts).dictionary_encode()) == alike).all()

@@ -5,7 +5,7 @@ Row groups are read piece by piece: memory does not hang on how large a writer m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,39 +62,37 @@ class Batch:
     outputs: pa.Array | None
 
 
-def rows_in(paths: Sequence[Path]) -> int | None:
-    """How many calls the files hold; ``None`` where a file has columns that only SQL can convert (times as text)."""
-    rows = 0
+def footers_of(paths: Sequence[Path]) -> list[pq.FileMetaData] | None:
+    """What the files say of themselves; ``None`` where one has columns that only SQL can convert (times as text)."""
+    found = []
     for path in paths:
-        metadata = pq.read_metadata(path)
-        if not _is_plain(metadata.schema.to_arrow_schema()):
+        footer = pq.read_metadata(path)
+        if not _is_plain(footer.schema.to_arrow_schema()):
             return None
-        rows += metadata.num_rows
-    return rows
+        found.append(footer)
+    return found
 
 
-def batches(paths: Sequence[Path], currency: str, undated: Callable[[int], None]) -> Iterator[Batch]:
+def batches(
+    files: Iterable[tuple[Path, pq.FileMetaData]], currency: str, undated: Callable[[int], None]
+) -> Iterator[Batch]:
     """All calls of the files, in their order.
 
     Parameters
     ----------
-    paths
-        Files that `rows_in` has counted.
+    files
+        With their `footers_of`.
     currency
         The workspace's; a cost in another one is none.
     undated
         Told how many calls have no start: they are left out.
     """
-    for path in paths:
-        with pq.ParquetFile(path, buffer_size=_BUFFER) as plain:
-            names = set(plain.schema_arrow.names)
-            columns = [name for name in (*NEEDED, *NUMBERS, *_TEXTS) if name in names]
-            # ids of outputs are hashed as they stand: far too many different ones for a dictionary
-            few = [name for name in _FEW if name in names and is_text(plain.schema_arrow.field(name).type)]
-            metadata = plain.metadata
-        with pq.ParquetFile(
-            path, metadata=metadata, read_dictionary=few, buffer_size=_BUFFER, pre_buffer=False
-        ) as file:
+    for path, footer in files:
+        schema = footer.schema.to_arrow_schema()
+        columns = [name for name in (*NEEDED, *NUMBERS, *_TEXTS) if name in schema.names]
+        # ids of outputs are hashed as they stand: far too many different ones for a dictionary
+        few = [name for name in _FEW if name in schema.names and is_text(schema.field(name).type)]
+        with pq.ParquetFile(path, metadata=footer, read_dictionary=few, buffer_size=_BUFFER, pre_buffer=False) as file:
             for group in range(file.num_row_groups):
                 for some in file.iter_batches(BATCH, row_groups=[group], columns=columns, use_threads=False):
                     missing = some.column("start_ts").null_count

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from measurement.memory import keep_freed_memory
 from monitoring.arithmetic import evaluate
-from monitoring.callbatches import NUMBERS, SORTED, Batch, batches, rows_in
+from monitoring.callbatches import NUMBERS, SORTED, Batch, batches, footers_of
 from monitoring.catalogue import Measure
 from monitoring.encoding import Floats, Ints
 from monitoring.leafcodes import LeafCodes, Numbers
@@ -85,11 +85,11 @@ def read_calls(paths: Sequence[Path], measures: Sequence[Measure], currency: str
         ``None`` where a file is not in plain columns (times as text, say): SQL converts those.
     """
     keep_freed_memory()
-    rows = rows_in(paths)
-    if rows is None:
+    footers = footers_of(paths)
+    if footers is None:
         return None
-    work = _Pass(measures, rows)
-    for batch in batches(paths, currency, work.left_out):
+    work = _Pass(measures, sum(footer.num_rows for footer in footers))
+    for batch in batches(zip(paths, footers, strict=True), currency, work.left_out):
         work.take(batch)
     return work.totals()
 
@@ -154,6 +154,9 @@ class _Pass:
             for name in sum_names(measure):
                 one, other = products.get(name, (y, None))
                 sums.append(count if name == "n" else leaf.total(one if other is None else one * other))
+        cost = columns["cost"]
+        if np.isnan(cost.sum()):
+            cost = np.where(np.isnan(cost), 0.0, cost)
         no_cost = np.isnan(columns["reported"])
         if no_cost.any():
             no_cost &= columns["error"] == 0
@@ -163,7 +166,7 @@ class _Pass:
             0.0 * everyone if fact is None or not fact.any() else leaf.total(fact.astype(float))
             for fact in (no_cost, foreign, backwards)
         ]
-        sums.append(leaf.total(np.nan_to_num(columns["cost"])))
+        sums.append(leaf.total(cost))
         return np.stack(sums)
 
     def totals(self) -> CallTotals:

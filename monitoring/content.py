@@ -223,9 +223,7 @@ def _values(
         found = read_files(connection, files)
         values = rolled_up(connection, level=level, quick=found)
         return values, None if found is None else facts_of(found)
-    kept, facts, _ = rollups.update(
-        files, parquet_files(tables.get("gen_score", [])), currency=currency, level=level
-    )
+    kept, facts, _ = rollups.update(files, parquet_files(tables.get("gen_score", [])), currency=currency, level=level)
     sources = [one for one in SOURCES if one not in BY_DAY]
     rest = rolled_up(connection, level=level, sources=sources, span=(facts.first, facts.last))
     return in_order([kept, rest]), facts

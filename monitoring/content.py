@@ -298,7 +298,7 @@ def _checks(connection: duckdb.DuckDBPyConnection, currency: str, facts: CallFac
         _share("calls_without_cost", no_cost, calls, 0.05, "Report the cost of each call, or a price table"),
         Check(
             name="one_currency", passed=foreign == 0, value=foreign, limit=0.0,
-            remedy=f"Only costs in {currency} count: convert those of tables, and give spans a rate in [content] exchange",
+            remedy=f"Only costs in {currency} count: convert tables, and give a rate for spans in [content] exchange",
         ),
         Check(
             name="outputs_judged", passed=outputs == 0 or judged >= 0.02 * outputs,

@@ -11,7 +11,14 @@ import time
 import numpy as np
 import pandas as pd
 
-from monitoring.intervals import quantile_ranks, wilson
+from monitoring.intervals import (
+    amount_interval,
+    quantile_ranks,
+    ratio_interval,
+    share_interval,
+    sum_interval,
+    wilson,
+)
 from monitoring.judges import corrected_posterior
 
 LEVEL = 0.95
@@ -75,6 +82,24 @@ def judged(rng, studies, rate, catch, alarm, *, labels=400, per_day=150, audited
     return np.mean(drawn), np.mean(found), np.mean(naive), np.mean(width)
 
 
+def amounts(rng, days, n, spread):
+    """Means of log-normal amounts, sums of a random number of them, and a share of tokens, of days of n calls."""
+    values = np.exp(spread * rng.standard_normal((days, n)))
+    true, size = np.exp(spread**2 / 2.0), np.full(days, float(n))
+    mean = amount_interval(values.sum(axis=1), (values**2).sum(axis=1), size, LEVEL)
+    calls = [np.exp(spread * rng.standard_normal(count)) for count in rng.poisson(n, days)]
+    total = sum_interval(np.array([c.sum() for c in calls]), np.array([(c * c).sum() for c in calls]), LEVEL)
+    cached = 0.8 * values * (rng.random(values.shape) < 0.3)
+    sums = {"n": size, "y": cached.sum(axis=1), "x": values.sum(axis=1), "yy": (cached**2).sum(axis=1),
+            "xx": (values**2).sum(axis=1), "xy": (values * cached).sum(axis=1)}  # fmt: skip
+    share = share_interval(sums["y"] / sums["x"], ratio_interval(sums, LEVEL))
+    out = rng.random(values.shape) + values
+    paid = sums | {"y": out.sum(axis=1), "yy": (out**2).sum(axis=1), "xy": (out * values).sum(axis=1)}
+    ratio = ratio_interval(paid, LEVEL)
+    truths = ((mean, true), (total, n * true), (share, 0.24), (ratio, (0.5 + true) / true))
+    return [np.mean((low <= truth) & (truth <= high)) for (low, high), truth in truths]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=4000)
@@ -89,12 +114,25 @@ def main():
         words = "Pareto, shape 1.5" if heavy else "log-normal"
         found = quantiles(np.random.default_rng([2, number, *more]), days, q, heavy=heavy)
         print(f"| order statistics | p{q * 100:g}, {words} | {found:.1%} |")
-    print("\n| rate | sensitivity | false alarms | covers the rate | what people find | judge's Wilson | width |")
-    print("|---|---|---|---|---|---|---|")
-    cases = ((0.02, 0.9, 0.02), (0.05, 0.8, 0.05), (0.05, 0.95, 0.01), (0.15, 0.8, 0.05), (0.3, 0.7, 0.15))
-    for number, (rate, catch, alarm) in enumerate(cases):
-        drawn, found, naive, width = judged(np.random.default_rng([3, number, *more]), days // 8, rate, catch, alarm)
-        print(f"| {rate:.0%} | {catch:.0%} | {alarm:.0%} | {drawn:.1%} | {found:.1%} | {naive:.1%} | {width:.3f} |")
+    print("\n| calls a day | spread (log-normal σ) | mean of amounts | sum | share of tokens | ratio of sums |")
+    print("|---|---|---|---|---|---|")
+    for number, (n, spread) in enumerate([(n, spread) for spread in (0.5, 1.0) for n in (20, 50, 100, 300, 1000)]):
+        found = amounts(np.random.default_rng([4, number, *more]), days, n, spread)
+        print(f"| {n} | {spread} | " + " | ".join(f"{one:.1%}" for one in found) + " |")
+    print(
+        "\n| labels | rate | sensitivity | false alarms | covers the rate | what people find | their Wilson | width |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    cases = ((0.02, 0.9, 0.02), (0.05, 0.8, 0.05), (0.05, 0.95, 0.01), (0.15, 0.8, 0.05), (0.3, 0.7, 0.15),
+             (0.01, 0.99, 0.01), (0.05, 0.6, 0.4), (0.3, 0.6, 0.4))  # fmt: skip
+    for few, (number, (rate, catch, alarm)) in [(few, one) for few in (400, 30) for one in enumerate(cases)]:
+        drawn, found, naive, width = judged(
+            np.random.default_rng([3, number, *more]), days // 8, rate, catch, alarm, labels=few
+        )
+        print(
+            f"| {few} | {rate:.0%} | {catch:.0%} | {alarm:.0%} | {drawn:.1%} | {found:.1%} "
+            f"| {naive:.1%} | {width:.3f} |"
+        )
     print(f"\n{days} days a row; {time.process_time() - begun:.0f} CPU-s")
 
 

@@ -156,7 +156,10 @@ def _inputs(workspace: Workspace, section: ContentSection, resumed: Resumed) -> 
         **(input_hashes(workspace, "creatives") if workspace.settings.creatives is not None else {}),
     }
     if section.spans is not None:
-        inputs["content/"] = combined_hash(day_store(workspace).digest())
+        store = day_store(workspace)
+        # what was set aside is part of the report, also where no day has changed
+        aside = {f"{one.file}:{one.line}:{number}": one.reason for number, one in enumerate(store.aside())}
+        inputs["content/"] = combined_hash({**store.digest(), **aside})
         inputs |= {name: file_hash(path) for path, name in span_files(workspace) if is_prometheus(path)}
     return inputs
 

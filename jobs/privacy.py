@@ -16,9 +16,11 @@ def forget(session: Session, unit: str) -> int:
     if done.removed:
         rows = [(screen.escape(file), str(count)) for file, count in sorted(done.removed.items())]
         screen.table(("file", "removed"), rows, right=(1,))
-        for kind, run in done.rebuilt.items():
-            screen.line(f"{kind}: {run}")
-    else:
+    elif done.rebuilt:
+        screen.line("Nothing was left to remove; what an interrupted job had not rebuilt is rebuilt now.")
+    for kind, run in done.rebuilt.items():
+        screen.line(f"{kind}: {run}")
+    if not done.removed and not done.rebuilt:
         screen.line("Nobody by this id is in the workspace.")
     for file in done.left:
         screen.line(f"Still named in {screen.escape(file)}: this file is never changed, remove the name yourself")

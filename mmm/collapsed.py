@@ -85,13 +85,17 @@ def _common_and_own(design: Design, degrees: float) -> _Alike:
         rest[:, columns:] = np.eye(design.periods) - basis @ basis.T
     further = np.arange(extra.shape[1]) + 1
     further[drifts:] += channels
+    fixed = np.zeros((design.geos, 1 + channels + extra.shape[1], design.periods))
+    fixed[:, 0], fixed[:, further] = 1.0, extra
     arrays = {
         "order": np.concatenate([[0], 1 + drifts + np.arange(channels), further]),
+        "fixed_gram": fixed @ fixed.transpose(0, 2, 1),
         "shared": shared,
         "merged": factor,
         "series_basis": series,
         "series_rest": rest,
         "own": own,
+        "common_gram": shared[0, :, :first].T @ shared[0, :, :first],
         "own_gram": own @ shared,
         "alike": alike,
         "leading_own": np.einsum("ft,got->gfo", rows, own),

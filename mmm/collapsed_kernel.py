@@ -28,7 +28,7 @@ from mmm.compilation import compiled, inner_compiled
 from mmm.geo_kernel import eliminate_geos, fill_units
 from mmm.geo_slopes_kernel import geo_slopes
 from mmm.kernel_arrays import EXTRA, GP_LENGTH, GP_SD, NOISE, SHOCK, WALK, WEIGHT, KernelData, Work
-from mmm.kernel_reference import data_reference, work_reference
+from mmm.kernel_reference import data_at, work_at
 from mmm.lift_kernel import lift_moments, lift_slopes, use_lifts
 from mmm.linear_kernel import PLAIN, SECOND_TRANSPOSED, invert_positive, product
 from mmm.media_kernel import media_chain_rule, transform_cells, transform_media
@@ -56,7 +56,7 @@ def log_density(point: FloatArray, data: KernelData, work: Work, gradient: Float
     float
         −∞, with a gradient of zero, where a covariance is not positive definite in floating point.
     """
-    return float(evaluate(point, data, work, gradient, SLOPES))
+    return evaluate(point, data, work, gradient, SLOPES)
 
 
 def transform(point: FloatArray, data: KernelData, work: Work) -> None:
@@ -64,20 +64,25 @@ def transform(point: FloatArray, data: KernelData, work: Work) -> None:
     evaluate(point, data, work, np.empty(0), MEDIA)
 
 
-@compiled
-def evaluate(point: FloatArray, record: KernelData, arrays: Work, gradient: FloatArray, extent: int) -> float:
-    """`log_density`, or the first steps of it: the one entry from Python, because each takes seconds to compile.
+def evaluate(point: FloatArray, data: KernelData, work: Work, gradient: FloatArray, extent: int) -> float:
+    """`log_density`, or the first steps of it.
 
     Parameters
     ----------
-    point, record, arrays, gradient
-        As in `log_density`; ``record`` and ``arrays`` are its ``data`` and ``work``.
+    point, data, work, gradient
+        As in `log_density`.
     extent
         `MEDIA`: scales and transformed media. `MOMENTS`: also the moments of the linear coefficients, before the lift
         tests' readouts. `SLOPES`: all.
     """
-    data: KernelData = data_reference(*record)
-    work: Work = work_reference(*arrays)
+    return float(_evaluate(point, data.address, work.address, gradient, extent))
+
+
+@compiled
+def _evaluate(point: FloatArray, data_address: int, work_address: int, gradient: FloatArray, extent: int) -> float:
+    """`evaluate`: the one entry from Python, because each takes seconds to compile."""
+    data: KernelData = data_at(data_address)
+    work: Work = work_at(work_address)
     _set_parameters(point, data, work)
     transform_media(data, work)
     transform_cells(data, work)
@@ -115,6 +120,7 @@ def _use_covariance(data: KernelData, work: Work) -> None:
     product((rows, shared, shared), (1.0, 0.0), work.scaled, work.shared_cov, PLAIN, work.scaled_cov)
     product((alike, shared, shared), (1.0, 0.0), data.alike, work.shared_cov, PLAIN, work.alike_product)
     product((alike, alike, shared), (1.0, 0.0), work.alike_product, data.alike, SECOND_TRANSPOSED, work.alike_cov)
+    product((rows, alike, shared), (1.0, 0.0), work.scaled, work.alike_product, SECOND_TRANSPOSED, work.alike_cross)
 
 
 @inner_compiled

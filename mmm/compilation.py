@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 
 def cache_folder() -> Path:
@@ -41,8 +42,6 @@ def kernel_folder() -> Path:
     return cache_folder() / f"mmm-{digest.hexdigest()[:16]}"
 
 
-#: LLVM's level for functions that only compiled code calls: enough to drop what is dead.
-INNER_LEVEL = 1
 #: Sums may be reordered and products contracted; NaN and infinity are kept.
 _LOOSE = frozenset({"reassoc", "contract", "arcp", "nsz"})
 _EXACT = frozenset({"contract"})
@@ -54,7 +53,7 @@ def compiled[F: Callable[..., Any]](function: F) -> F:
 
 
 def inner_compiled[F: Callable[..., Any]](function: F) -> F:
-    """The same for a function that only compiled code calls: hardly optimised by itself, with no entry from Python.
+    """The same for a function that only compiled code calls: not optimised by itself, with no entry from Python.
 
     Whoever calls it holds a copy of its code, which is optimised, and kept on disk, there.
     """
@@ -79,36 +78,50 @@ def _compiled[F: Callable[..., Any]](function: F, fastmath: frozenset[str], *, i
     config: Any = numba.config
     before = config.CACHE_DIR
     config.CACHE_DIR = before or str(kernel_folder())  # read when the function is decorated
-    options: dict[str, Any] = {"cache": True}
+    # No reference counts (``_nrt``): callers hold all arrays, and counting them is a third of the code to compile.
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
     if inner:
-        options = {"no_cpython_wrapper": True, "pipeline_class": _brief_compiler()}
+        options |= {"no_cpython_wrapper": True, "pipeline_class": _compilers().brief}
+    else:
+        options |= {"cache": True, "pipeline_class": _compilers().undisturbed}
     try:
-        jitted: Any = njit(nogil=True, error_model="numpy", fastmath=set(fastmath), no_cfunc_wrapper=True, **options)(
-            function
-        )
+        jitted: Any = njit(fastmath=set(fastmath), **options)(function)
     finally:
         config.CACHE_DIR = before
     return cast("F", jitted)
 
 
-@cache
-def _brief_compiler() -> type:
-    """A compiler of numba's for code that only compiled code calls: with LLVM turned low, and never loaded.
+class _Compilers(NamedTuple):
+    """numba's compiler, twice changed.
 
-    numba optimises a function together with all that it calls, so code called through n functions is optimised n
-    times; once, in the outermost, is enough. Nor is machine code wanted of it: where a process holds the inner
-    function's own machine code, calls that were not inlined go there, and where it holds the outer function from
-    disk alone they go to its optimised copy, so that the first fit would end in other digits than every later one.
+    Attributes
+    ----------
+    undisturbed
+        Without garbage collections, which would go through its hundreds of thousands of living objects again and
+        again: a twentieth of the time.
+    brief
+        For code that only compiled code calls: not optimised, and never loaded. numba optimises a function together
+        with all that it calls, so code called through n functions is optimised n times; once, in the outermost, is
+        enough. Nor is machine code wanted of it: where a process holds the inner function's own machine code, calls
+        that were not inlined go there, and where it holds the outer function from disk alone they go to its optimised
+        copy, so that the first fit would end in other digits than every later one.
     """
-    import numba
+
+    undisturbed: type
+    brief: type
+
+
+@cache
+def _compilers() -> _Compilers:
     from numba import _dynfunc  # type: ignore[attr-defined]
     from numba.core.codegen import JITCodeLibrary
     from numba.core.compiler import Compiler
 
-    config: Any = numba.config
-
     class Unloaded(JITCodeLibrary):
         """Code to be linked into others, without machine code of its own."""
+
+        def _optimize_final_module(self) -> None:
+            """Whoever links it does."""
 
         def _finalize_final_module(self) -> None:
             self._finalize_dynamic_globals()  # type: ignore[no-untyped-call]
@@ -120,16 +133,21 @@ def _brief_compiler() -> type:
         name = descriptor.qualname.split(".")[-1]
         return _dynfunc.make_function(descriptor.lookup_module(), name, name, 0, environment, (library,))
 
+    class Undisturbed(Compiler):
+        def compile_extra(self, func: Any) -> Any:  # noqa: ANN401 - numba is untyped
+            collecting = gc.isenabled()
+            gc.disable()
+            try:
+                return super().compile_extra(func)  # type: ignore[no-untyped-call]
+            finally:
+                if collecting:
+                    gc.enable()
+
     class Brief(Compiler):
         def compile_extra(self, func: Any) -> Any:  # noqa: ANN401 - numba is untyped
             context = self.state.targetctx  # a copy that numba makes for this compilation
             context.get_executable = no_entry
             self.state.library = Unloaded(context.codegen(), func.__qualname__)  # type: ignore[no-untyped-call]
-            before = config.OPT
-            config.OPT = type(before)(INNER_LEVEL)
-            try:
-                return super().compile_extra(func)  # type: ignore[no-untyped-call]
-            finally:
-                config.OPT = before
+            return super().compile_extra(func)  # type: ignore[no-untyped-call]
 
-    return Brief
+    return _Compilers(Undisturbed, Brief)

@@ -116,16 +116,22 @@ def _add_common_columns(data: KernelData, work: Work) -> None:
     """The same for the columns that all geos have alike, and the shocks."""
     columns, periods = data.shared.shape[2], work.by_period.shape[1]
     common, shared, sums = columns - data.own.shape[1], data.shared[0], work.by_period
-    precision, score = work.shared_cov, work.shared_score
+    precision, score, weighted = work.shared_cov, work.shared_score, work.weighted_shared
     for time in range(periods):
-        weighted = work.weighted_shared[time]
         for column in range(common):
-            weighted[column] = sums[0, time] * shared[time, column]
             score[column] += sums[1, time] * shared[time, column]
         if data.shocks:
             score[columns + time] += sums[1, time]
             precision[columns + time, columns + time] += sums[0, time]
-    product((common, common, periods), (1.0, 1.0), work.weighted_shared, shared, FIRST_TRANSPOSED, precision)
+    if data.degrees == 0.0:
+        for column in range(common):
+            for other in range(common):
+                precision[column, other] += sums[0, 0] * data.common_gram[column, other]
+        return
+    for time in range(periods):
+        for column in range(common):
+            weighted[time, column] = sums[0, time] * shared[time, column]
+    product((common, common, periods), (1.0, 1.0), weighted, shared, FIRST_TRANSPOSED, precision)
 
 
 @inner_compiled
@@ -140,7 +146,7 @@ def _whiten(data: KernelData, work: Work, geo: int) -> float:
             weighted[row, time] = rows[row, time] * omega[time]
             total += weighted[row, time] * work.residual[time]
         pulled[row] = width[row] * total
-    product((size, size, periods), (1.0, 0.0), weighted, rows, SECOND_TRANSPOSED, inverse)
+    _fill_gram(data, work, geo)
     for i in range(size):
         for j in range(size):
             inverse[i, j] *= width[i] * width[j]
@@ -154,6 +160,25 @@ def _whiten(data: KernelData, work: Work, geo: int) -> float:
     _whiten_leading(data, work, geo)
     _whiten_rest(data, work, geo)
     return half
+
+
+@inner_compiled
+def _fill_gram(data: KernelData, work: Work, geo: int) -> None:
+    """Fill ``work.inverse`` of a geo with R Ω R'; ``work.weighted`` holds R Ω."""
+    size, periods, gram = work.rows.shape[1], work.rows.shape[2], work.inverse[geo]
+    if data.degrees > 0.0:
+        product((size, size, periods), (1.0, 0.0), work.weighted, work.rows[geo], SECOND_TRANSPOSED, gram)
+        return
+    omega, first, channels = work.precision[geo, 0], data.order[1], data.media.shape[1]
+    for i in range(size):
+        for j in range(size):
+            gram[i, j] = omega * data.fixed_gram[geo, i, j]
+    product(
+        (channels, size, periods), (1.0, 1.0), work.weighted[first:], work.rows[geo], SECOND_TRANSPOSED, gram[first:]
+    )
+    for i in range(channels):
+        for j in range(size):
+            gram[j, first + i] = gram[first + i, j]
 
 
 @inner_compiled

@@ -66,15 +66,26 @@ def geo_slopes(data: KernelData, work: Work, gradient: FloatArray) -> None:
 
 @inner_compiled
 def _fill_shared_fit(data: KernelData, work: Work) -> None:
-    """Mean and variance of what common columns and shocks fit in each period; its covariance with own columns."""
+    """Mean and variance of what common columns and shocks fit in each period; its covariance with own columns.
+
+    Where the noise is normal only the variance's sum over periods counts: they get its mean.
+    """
     own, columns, periods = data.own.shape[1], data.shared.shape[2], work.by_period.shape[1]
     common, shared, covariance, sums = columns - own, data.shared[0], work.shared_cov, work.by_period
-    product((periods, common, common), (1.0, 0.0), shared, covariance, PLAIN, work.weighted_shared)
+    mean_square = 0.0
+    if data.degrees > 0.0:
+        product((periods, common, common), (1.0, 0.0), shared, covariance, PLAIN, work.weighted_shared)
+    else:
+        for column in range(common):
+            for other in range(common):
+                mean_square += covariance[column, other] * data.common_gram[column, other]
+        mean_square /= periods
     for time in range(periods):
-        fit, square = 0.0, 0.0
+        fit, square = 0.0, mean_square
         for column in range(common):
             fit += shared[time, column] * work.shared_mean[column]
-            square += shared[time, column] * work.weighted_shared[time, column]
+            if data.degrees > 0.0:
+                square += shared[time, column] * work.weighted_shared[time, column]
         if data.shocks:
             fit += work.shared_mean[columns + time]
             square += covariance[columns + time, columns + time]
@@ -127,8 +138,8 @@ def _scaled_variance(data: KernelData, work: Work, geo: int) -> None:
     for i in range(kept):
         for j in range(kept):
             middle[leading + i, leading + j] = part[i, j]
-    product((alike, kept, shared), (1.0, 0.0), work.alike_product, scaled, SECOND_TRANSPOSED, cross)
-    product((leading, kept, alike), (1.0, 0.0), first, cross, PLAIN, part)
+    alike_cross = work.alike_cross[geo * kept : (geo + 1) * kept]
+    product((leading, kept, alike), (1.0, 0.0), first, alike_cross, SECOND_TRANSPOSED, part)
     for i in range(leading):
         for j in range(kept):
             middle[i, leading + j] = part[i, j]
@@ -188,19 +199,25 @@ def _shared_square(data: KernelData, work: Work, geo: int, gradient: FloatArray)
     With Student-t noise also the gradient by the log weights λ of one geo: ½ − ½ ω E[e²].
     """
     own, periods = data.own.shape[1], len(work.residual)
-    omega, first, columns, total = work.precision[geo], data.shared.shape[2] - own, data.own[geo], 0.0
+    omega, first, columns, square = work.precision[geo], data.shared.shape[2] - own, data.own[geo], work.square
     for time in range(periods):
-        square = work.by_period[3, time]
-        for column in range(own):
-            varied = 2.0 * work.fit_own[column, time]
-            for other in range(own):
-                varied += work.shared_cov[first + column, first + other] * columns[other, time]
-            square += columns[column, time] * varied
-        if data.degrees > 0.0:
+        square[time] = work.by_period[3, time]
+    for column in range(own):
+        with_fit, mine = work.fit_own[column], columns[column]
+        for time in range(periods):
+            square[time] += 2.0 * with_fit[time] * mine[time]
+        for other in range(own):
+            covariance, theirs = work.shared_cov[first + column, first + other], columns[other]
+            for time in range(periods):
+                square[time] += covariance * theirs[time] * mine[time]
+    if data.degrees > 0.0:
+        for time in range(periods):
             apart = work.residual[time] ** 2
             for row in range(work.rows.shape[1]):
                 apart += work.rows[geo, row, time] * (work.long[0][row, time] + 2.0 * work.long[1][row, time])
             place = data.blocks[WEIGHT] + geo * periods + time
-            gradient[place] = 0.5 - 0.5 * omega[time] * (apart + square)
-        total += omega[time] * square
+            gradient[place] = 0.5 - 0.5 * omega[time] * (apart + square[time])
+    total = 0.0
+    for time in range(periods):
+        total += omega[time] * square[time]
     return total

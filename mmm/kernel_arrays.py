@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from mmm.kernel_layout import ByReference, Floats1, Floats2, Floats3, Floats4, Ints1, Ints2
+
 IntArray = NDArray[np.int64]
 Shapes = dict[str, tuple[int, ...]]
 
@@ -23,7 +24,8 @@ NOISE, EXTRA, WALK, GP_SD, GP_LENGTH, SHOCK, PATH, WEIGHT = range(8)
 AVERAGE, MARGINAL, COEFFICIENT = range(3)
 
 
-class KernelData(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KernelData(ByReference):
     """Everything that does not change while sampling.
 
     G geos, T periods, C media channels (paid, then organic), L longest carry-over, E further rows of a geo,
@@ -32,46 +34,49 @@ class KernelData(NamedTuple):
     `mmm.series_kernel`), and only the other columns have coefficients of their own; else H = 0. S = K − H + T·shocks.
     """
 
-    outcome: FloatArray  # (G, T)
-    money: FloatArray  # (G, T)
-    media: FloatArray  # (G, C, L-1+T) scaled exposure, or frequency where reach is known
-    reach: FloatArray  # (G, C, L-1+T) ones where reach is not known
-    basis: FloatArray  # (C,) spend, total outcome, or a unit: see `kinds`
-    extra: FloatArray  # (G, E, T)
-    extra_group: IntArray  # (E,) which learnt standard deviation
-    order: IntArray  # (J,) where intercept, channels and further rows stand among the rows of `Work`
-    shared: FloatArray  # (G, T, K-H) columns with coefficients of their own
-    merged: FloatArray  # (P, H) the other columns are a basis of P series times this
-    series_basis: FloatArray  # (P, S) that orthonormal basis, in the places of the series
-    series_rest: FloatArray  # (T, S) projection on what is outside of it
-    own: FloatArray  # (G, O, T) the last columns, which differ between geos; the columns before are the same in all
-    own_gram: FloatArray  # (G, O, K-H) their products with all of `shared`
+    outcome: Floats2  # (G, T)
+    money: Floats2  # (G, T)
+    media: Floats3  # (G, C, L-1+T) scaled exposure, or frequency where reach is known
+    reach: Floats3  # (G, C, L-1+T) ones where reach is not known
+    basis: Floats1  # (C,) spend, total outcome, or a unit: see `kinds`
+    extra: Floats3  # (G, E, T)
+    extra_group: Ints1  # (E,) which learnt standard deviation
+    fixed_gram: Floats3  # (G, J, J) products of the rows of `Work` with each other, but for those of media
+    order: Ints1  # (J,) where intercept, channels and further rows stand among the rows of `Work`
+    shared: Floats3  # (G, T, K-H) columns with coefficients of their own
+    merged: Floats2  # (P, H) the other columns are a basis of P series times this
+    series_basis: Floats2  # (P, S) that orthonormal basis, in the places of the series
+    series_rest: Floats2  # (T, S) projection on what is outside of it
+    own: Floats3  # (G, O, T) the last columns, which differ between geos; the columns before are the same in all
+    common_gram: Floats2  # (K-H-O, K-H-O) products of the common columns with coefficients of their own
+    own_gram: Floats3  # (G, O, K-H) their products with all of `shared`
     leading: int  # F, so many rows of a geo come first and are the same in all; none where the noise is Student-t
-    alike: FloatArray  # (F+O, S) products of those rows with the common columns and shocks; then ones for own columns
-    leading_own: FloatArray  # (G, F, O) products of those rows with own columns
-    group: IntArray  # (K,) merged columns first; −1 fixed, 0 walk, 1 Gaussian process; see `mmm.baseline`
-    prior_sd: FloatArray  # (K,)
-    frequency: FloatArray  # (K,) angular frequency of a Gaussian process's columns, 0 elsewhere
+    alike: Floats2  # (F+O, S) products of those rows with the common columns and shocks; then ones for own columns
+    leading_own: Floats3  # (G, F, O) products of those rows with own columns
+    group: Ints1  # (K,) merged columns first; −1 fixed, 0 walk, 1 Gaussian process; see `mmm.baseline`
+    prior_sd: Floats1  # (K,)
+    frequency: Floats1  # (K,) angular frequency of a Gaussian process's columns, 0 elsewhere
     shocks: int  # 1 where all geos share a deviation in each period
-    path: FloatArray  # (B, T) steps of a varying effect
-    centre: FloatArray  # (n,) prior mean of the unconstrained parameters
-    spread: FloatArray  # (n,) prior standard deviation
-    mix: FloatArray  # (C, C) lower triangular: prior standard deviations and correlations of log effects
+    path: Floats2  # (B, T) steps of a varying effect
+    centre: Floats1  # (n,) prior mean of the unconstrained parameters
+    spread: Floats1  # (n,) prior standard deviation
+    mix: Floats2  # (C, C) lower triangular: prior standard deviations and correlations of log effects
     degrees: float  # of freedom of the noise; 0 where it is normal
-    intercept: FloatArray  # (2,) prior mean and sd
-    kinds: IntArray  # (C, 6)
-    slots: IntArray  # (C, 6)
-    blocks: IntArray  # (8,)
-    cell_media: FloatArray  # (N, 2, L-1+W) actual and usual media of a lift test's geo
-    cell_reach: FloatArray  # (N, 2, L-1+W)
-    cell_window: FloatArray  # (N, W) money weight of each period
-    cell_time: IntArray  # (N, W) period of the panel, the nearest where it lies outside
-    cell_place: IntArray  # (N, 3) geo, channel, lift
-    lift_value: FloatArray  # (I,)
-    lift_error: FloatArray  # (I,)
+    intercept: Floats1  # (2,) prior mean and sd
+    kinds: Ints2  # (C, 6)
+    slots: Ints2  # (C, 6)
+    blocks: Ints1  # (8,)
+    cell_media: Floats3  # (N, 2, L-1+W) actual and usual media of a lift test's geo
+    cell_reach: Floats3  # (N, 2, L-1+W)
+    cell_window: Floats2  # (N, W) money weight of each period
+    cell_time: Ints2  # (N, W) period of the panel, the nearest where it lies outside
+    cell_place: Ints2  # (N, 3) geo, channel, lift
+    lift_value: Floats1  # (I,)
+    lift_error: Floats1  # (I,)
 
 
-class Work(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Work(ByReference):
     """Arrays that one chain writes into; compiled code allocates nothing.
 
     J = 1 + E + C coefficients a geo: intercept, the further rows that all geos have alike, channels, other further
@@ -81,76 +86,79 @@ class Work(NamedTuple):
     axis are overwritten for each.
     """
 
-    values: FloatArray  # (n,) parameters on the unconstrained scale
+    values: Floats1  # (n,) parameters on the unconstrained scale
     # Media
-    weights: FloatArray  # (C, 3, L)
-    carried: FloatArray  # (G, C, L-1+T)
-    saturated: FloatArray  # (G, C, 4, L-1+T)
-    factor: FloatArray  # (C, T) course of a varying effect
-    nudged: FloatArray  # (2, L-1+T) 1% more media, carried
-    nudged_saturated: FloatArray  # (4, L-1+T)
-    nudged_result: FloatArray  # (T,)
-    cell_carried: FloatArray  # (N, 2, L-1+W)
-    cell_saturated: FloatArray  # (N, 2, 4, L-1+W)
-    cell_value: FloatArray  # (N, 2, W)
-    total: FloatArray  # (C,) what the national coefficient is normalised by
-    effect: FloatArray  # (N,) d
+    weights: Floats3  # (C, 3, L)
+    carried: Floats3  # (G, C, L-1+T)
+    saturated: Floats4  # (G, C, 4, L-1+T)
+    factor: Floats2  # (C, T) course of a varying effect
+    nudged: Floats2  # (2, L-1+T) 1% more media, carried
+    nudged_saturated: Floats2  # (4, L-1+T)
+    nudged_result: Floats1  # (T,)
+    cell_carried: Floats3  # (N, 2, L-1+W)
+    cell_saturated: Floats4  # (N, 2, 4, L-1+W)
+    cell_value: Floats3  # (N, 2, W)
+    total: Floats1  # (C,) what the national coefficient is normalised by
+    effect: Floats1  # (N,) d
     # Scales and means
-    mean: FloatArray  # (J,) m
-    width: FloatArray  # (J,) s
-    sigma: FloatArray  # (G,)
-    shared_sd: FloatArray  # (K+T·shocks,) of columns and shocks
-    precision: FloatArray  # (G, T) Ω, of the noise
+    mean: Floats1  # (J,) m
+    width: Floats1  # (J,) s
+    sigma: Floats1  # (G,)
+    shared_sd: Floats1  # (K+T·shocks,) of columns and shocks
+    precision: Floats2  # (G, T) Ω, of the noise
     # Geos
-    rows: FloatArray  # (G, J, T) R
-    residual: FloatArray  # (T,)
-    weighted: FloatArray  # (J, T) R Ω
-    weighted_shared: FloatArray  # (T, K-H) common columns times the sum of all Ω
-    weighted_own: FloatArray  # (O, T) own columns times Ω
-    by_period: FloatArray  # (4, T) sums over geos of Ω and of Ω times the residual; the shared fit, its variance
-    fit_own: FloatArray  # (O, T) covariance of own columns' coefficients with the fit of the common ones
-    cross: FloatArray  # (J, S) R Ω [Z I]
-    small: FloatArray  # (3, J, J) scratch
-    long: FloatArray  # (2, J, T) scratch
-    inverse: FloatArray  # (G, J, J) L⁻¹
-    scaled: FloatArray  # (G·M, S) L⁻¹ s R Ω [Z I], the last M rows
-    leading: FloatArray  # (G, J, F+O) the others are the first F rows of this times `alike`
-    leading_gram: FloatArray  # (F+O, F+O) sum over geos of products of those F rows
-    leading_score: FloatArray  # (2, F+O) sum over geos of those rows times the load; `alike` times shared means
-    leading_cross: FloatArray  # (F+O, J) scratch
-    alike_product: FloatArray  # (F+O, S) scratch; then `alike` times the shared covariance before the lift tests
-    alike_cov: FloatArray  # (F+O, F+O) covariance of `alike` times shared coefficients, before the lift tests
-    load: FloatArray  # (G, J) L⁻¹ s R Ω times the residual
-    unit_mean: FloatArray  # (G, J)
+    rows: Floats3  # (G, J, T) R
+    residual: Floats1  # (T,)
+    square: Floats1  # (T,) variance of the shared part of a geo's fit
+    weighted: Floats2  # (J, T) R Ω
+    weighted_shared: Floats2  # (T, K-H) common columns times the sum of all Ω
+    weighted_own: Floats2  # (O, T) own columns times Ω
+    by_period: Floats2  # (4, T) sums over geos of Ω and of Ω times the residual; the shared fit, its variance
+    fit_own: Floats2  # (O, T) covariance of own columns' coefficients with the fit of the common ones
+    cross: Floats2  # (J, S) R Ω [Z I]
+    small: Floats3  # (3, J, J) scratch
+    long: Floats3  # (2, J, T) scratch
+    inverse: Floats3  # (G, J, J) L⁻¹
+    scaled: Floats2  # (G·M, S) L⁻¹ s R Ω [Z I], the last M rows
+    leading: Floats3  # (G, J, F+O) the others are the first F rows of this times `alike`
+    leading_gram: Floats2  # (F+O, F+O) sum over geos of products of those F rows
+    leading_score: Floats2  # (2, F+O) sum over geos of those rows times the load; `alike` times shared means
+    alike_cross: Floats2  # (G·M, F+O) scaled times the shared covariance times `alike`, before the lift tests
+    leading_cross: Floats2  # (F+O, J) scratch
+    alike_product: Floats2  # (F+O, S) scratch; then `alike` times the shared covariance before the lift tests
+    alike_cov: Floats2  # (F+O, F+O) covariance of `alike` times shared coefficients, before the lift tests
+    load: Floats2  # (G, J) L⁻¹ s R Ω times the residual
+    unit_mean: Floats2  # (G, J)
     # Shared coefficients
-    shared_cov: FloatArray  # (S, S), first its inverse
-    shared_score: FloatArray  # (S,)
-    shared_mean: FloatArray  # (S,)
-    merged_scaled: FloatArray  # (P, H) merged columns times their standard deviations
-    merged_pull: FloatArray  # (P, P) prior precision of the series within the basis; then what its slope needs
-    series_pull: FloatArray  # (P, S) that precision times the basis
-    series_square: FloatArray  # (P, S) that times the series' expected square
-    scaled_cov: FloatArray  # (G·M, S) scaled times shared covariance before the lift tests
+    shared_cov: Floats2  # (S, S), first its inverse
+    shared_score: Floats1  # (S,)
+    shared_mean: Floats1  # (S,)
+    merged_scaled: Floats2  # (P, H) merged columns times their standard deviations
+    merged_pulled: Floats2  # (P, H) scratch
+    merged_pull: Floats2  # (P, P) prior precision of the series within the basis; then what its slope needs
+    series_pull: Floats2  # (P, S) that precision times the basis
+    series_square: Floats2  # (P, S) that times the series' expected square
+    scaled_cov: Floats2  # (G·M, S) scaled times shared covariance before the lift tests
     # Lift tests
-    lift_load: FloatArray  # (G, J, I) L⁻¹ s d
-    lift_white: FloatArray  # (G, J, I) L' times the next
-    lift_units: FloatArray  # (G, J, I) covariance of unit coefficients and lifts
-    lift_shared: FloatArray  # (I, S) covariance of lifts and shared coefficients
-    lift_pulled: FloatArray  # (I, S) scratch
-    lift_cov: FloatArray  # (I, I) of the lifts, readout error included
-    lift_pull: FloatArray  # (I, I) its inverse
-    lift_weight: FloatArray  # (I,) pull times surprise
-    lift_scratch: FloatArray  # (J, I)
-    lift_alike: FloatArray  # (F+O, I) covariance of `alike` times shared coefficients with the lifts, sign turned
+    lift_load: Floats3  # (G, J, I) L⁻¹ s d
+    lift_white: Floats3  # (G, J, I) L' times the next
+    lift_units: Floats3  # (G, J, I) covariance of unit coefficients and lifts
+    lift_shared: Floats2  # (I, S) covariance of lifts and shared coefficients
+    lift_pulled: Floats2  # (I, S) scratch
+    lift_cov: Floats2  # (I, I) of the lifts, readout error included
+    lift_pull: Floats2  # (I, I) its inverse
+    lift_weight: Floats1  # (I,) pull times surprise
+    lift_scratch: Floats2  # (J, I)
+    lift_alike: Floats2  # (F+O, I) covariance of `alike` times shared coefficients with the lifts, sign turned
     # Slopes
-    slope: FloatArray  # (G, C, T) by transformed media
-    by_mean: FloatArray  # (J,) by m, over geos
-    by_width: FloatArray  # (J,) by log s, over geos
-    by_sigma: FloatArray  # (G,) by log σ
-    by_effect: FloatArray  # (N,) by d
-    by_weight: FloatArray  # (L,) by adstock weights
-    by_course: FloatArray  # (T,) by the log course of a varying effect
-    by_series: FloatArray  # (2, L-1+max(T, W)) by a result, by the series within
+    slope: Floats3  # (G, C, T) by transformed media
+    by_mean: Floats1  # (J,) by m, over geos
+    by_width: Floats1  # (J,) by log s, over geos
+    by_sigma: Floats1  # (G,) by log σ
+    by_effect: Floats1  # (N,) by d
+    by_weight: Floats1  # (L,) by adstock weights
+    by_course: Floats1  # (T,) by the log course of a varying effect
+    by_series: Floats2  # (2, L-1+max(T, W)) by a result, by the series within
 
 
 def new_work(data: KernelData) -> Work:
@@ -196,6 +204,7 @@ def _linear_shapes(data: KernelData) -> Shapes:
         "precision": (geos, periods),
         "rows": (geos, rows, periods),
         "residual": (periods,),
+        "square": (periods,),
         "weighted": (rows, periods),
         "weighted_shared": (periods, columns),
         "weighted_own": (own, periods),
@@ -209,6 +218,7 @@ def _linear_shapes(data: KernelData) -> Shapes:
         "leading": (geos, rows, alike),
         "leading_gram": (alike, alike),
         "leading_score": (2, alike),
+        "alike_cross": (geos * kept, alike),
         "leading_cross": (alike, rows),
         "alike_product": (alike, shared),
         "alike_cov": (alike, alike),
@@ -218,6 +228,7 @@ def _linear_shapes(data: KernelData) -> Shapes:
         "shared_score": (shared,),
         "shared_mean": (shared,),
         "merged_scaled": data.merged.shape,
+        "merged_pulled": data.merged.shape,
         "merged_pull": (len(data.merged), len(data.merged)),
         "series_pull": data.series_basis.shape,
         "series_square": data.series_basis.shape,

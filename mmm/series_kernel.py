@@ -54,8 +54,8 @@ def add_series_prior(data: KernelData, work: Work) -> float:
 
 @inner_compiled
 def series_slopes(data: KernelData, work: Work) -> float:
-    """Fill ``work.merged_pull`` with V − C⁻¹ for `merged_slope`; gives the slope by log τ."""
-    (rank, _), (periods, shared) = data.merged.shape, data.series_rest.shape
+    """Fill ``work.merged_pull`` with V − C⁻¹, and its product with R D for `merged_slope`; gives the slope by log τ."""
+    (rank, merged), (periods, shared) = data.merged.shape, data.series_rest.shape
     covariance, mean, square, sd = work.shared_cov, work.shared_mean, work.series_square, work.shared_sd[-1]
     product((rank, shared, shared), (1.0, 0.0), work.series_pull, covariance, PLAIN, square)
     for row in range(rank):
@@ -65,6 +65,7 @@ def series_slopes(data: KernelData, work: Work) -> float:
         for place in range(shared):
             square[row, place] += level * mean[place]
     product((rank, rank, shared), (1.0, -1.0), square, work.series_pull, SECOND_TRANSPOSED, work.merged_pull)
+    product((rank, merged, rank), (1.0, 0.0), work.merged_pull, work.merged_scaled, PLAIN, work.merged_pulled)
     outside, inside = 0.0, 0.0
     for time in range(periods):
         at = shared - periods + time
@@ -79,10 +80,9 @@ def series_slopes(data: KernelData, work: Work) -> float:
 @inner_compiled
 def merged_slope(work: Work, column: int) -> float:
     """Slope by the log standard deviation of a merged column."""
-    scaled, pull, total = work.merged_scaled, work.merged_pull, 0.0
-    for row in range(len(pull)):
-        for other in range(len(pull)):
-            total += scaled[row, column] * pull[row, other] * scaled[other, column]
+    total = 0.0
+    for row in range(len(work.merged_scaled)):
+        total += work.merged_scaled[row, column] * work.merged_pulled[row, column]
     return total
 
 

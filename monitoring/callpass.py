@@ -64,7 +64,7 @@ def sum_names(measure: Measure) -> tuple[str, ...]:
     """The sums that a measure's value and interval need."""
     if measure.kind == "ratio":
         return ("n", "y", "x", "yy", "xx", "xy")
-    return ("n", "y", "yy") if measure.kind == "mean" else ("n", "y")
+    return ("n", "y", "yy") if measure.kind in {"mean", "total"} else ("n", "y")
 
 
 def read_calls(paths: Sequence[Path], measures: Sequence[Measure], currency: str) -> CallTotals | None:

@@ -183,9 +183,7 @@ class CanaryReport:
         }
 
 
-def read_canary(
-    connection: duckdb.DuckDBPyConnection, rule: CanaryRule, by_day: Ask | None = None
-) -> CanaryReport:
+def read_canary(connection: duckdb.DuckDBPyConnection, rule: CanaryRule, by_day: Ask | None = None) -> CanaryReport:
     """Test every team's pipeline that has calls of an arm ``canary``.
 
     Parameters

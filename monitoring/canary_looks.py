@@ -79,8 +79,8 @@ def read_looks(ask: Ask, measure: Measure, since: Mapping[Pipeline, pd.Timestamp
     by_bin = measure.kind == "quantile"
     what = f"CAST(floor(ln(greatest(y, 1e-9)) / {BIN}) AS BIGINT)" if by_bin else "0"
     rows = ask(
-        f"""SELECT CAST(ts AS DATE) AS day, team, pipeline, date_trunc('hour', ts) AS hour, arm, {what} AS bin, count(*) AS n, sum(y) AS y,
-                   sum(y * y) AS yy, sum(x) AS x, sum(x * x) AS xx, sum(x * y) AS xy,
+        f"""SELECT CAST(ts AS DATE) AS day, team, pipeline, date_trunc('hour', ts) AS hour, arm, {what} AS bin,
+                   count(*) AS n, sum(y) AS y, sum(y * y) AS yy, sum(x) AS x, sum(x * x) AS xx, sum(x * y) AS xy,
                    min(y) AS low, max(y) AS high
             FROM ({observations(measure, since)}) GROUP BY ALL ORDER BY team, pipeline, hour"""  # noqa: S608
     )

@@ -223,9 +223,7 @@ def _values(
         found = read_files(connection, files)
         values = rolled_up(connection, level=level, quick=found)
         return values, None if found is None else facts_of(found)
-    kept, facts, _ = rollups.update(
-        files, parquet_files(tables.get("gen_score", [])), currency=currency, level=level
-    )
+    kept, facts, _ = rollups.update(files, parquet_files(tables.get("gen_score", [])), currency=currency, level=level)
     sources = [one for one in SOURCES if one not in BY_DAY]
     rest = rolled_up(connection, level=level, sources=sources, span=(facts.first, facts.last))
     return in_order([kept, rest]), facts
@@ -300,7 +298,7 @@ def _checks(connection: duckdb.DuckDBPyConnection, currency: str, facts: CallFac
         _share("calls_without_cost", no_cost, calls, 0.05, "Report the cost of each call, or a price table"),
         Check(
             name="one_currency", passed=foreign == 0, value=foreign, limit=0.0,
-            remedy=f"Convert every cost to {currency}: calls in other currencies count as without cost",
+            remedy=f"Only costs in {currency} count: convert tables, and give a rate for spans in [content] exchange",
         ),
         Check(
             name="outputs_judged", passed=outputs == 0 or judged >= 0.02 * outputs,

@@ -133,7 +133,7 @@ def _content(texts: pa.Array) -> tuple[NDArray[np.integer[Any]], NDArray[np.uint
     """Where each text begins and the last ends, and all their bytes with eight more behind them."""
     _, ends, content = texts.buffers()
     wide = np.int64 if pa.types.is_large_string(texts.type) else np.int32
-    bounds = np.frombuffer(ends, dtype=wide)[texts.offset : texts.offset + len(texts) + 1]
+    bounds: NDArray[Any] = np.frombuffer(ends, dtype=wide)[texts.offset : texts.offset + len(texts) + 1]
     first, last = int(bounds[0]), int(bounds[-1])
     data = np.zeros(last - first + 8, dtype=np.uint8)
     data[:-8] = np.frombuffer(content or b"", dtype=np.uint8)[first:last]

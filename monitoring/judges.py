@@ -180,7 +180,9 @@ def corrected_posterior(
     catch, alarm = _draws(pairs)
     # Jeffreys' prior is flat in the angle arcsin √rate
     grid = np.tile(np.linspace(0.0, 0.5 * np.pi, _POINTS), (len(alone), 1))
-    grid = _closer(grid, _log_posterior(grid, bad, labelled, flagged, alone, (catch, alarm)))
+    coarse = _log_posterior(grid, bad, labelled, flagged, alone, (catch, alarm))
+    ends = coarse[:, [0, -1]]
+    grid = _closer(grid, coarse)
     log = _log_posterior(grid, bad, labelled, flagged, alone, (catch, alarm))
     weight = np.exp(log - log.max(axis=1, keepdims=True))
     # trapezoids between grid points, cumulated to a distribution function
@@ -189,7 +191,10 @@ def corrected_posterior(
     share /= share[:, -1:]
     tail = 0.5 * (1.0 - level)
     angle = [[np.interp(p, share[i], grid[i]) for i in range(len(grid))] for p in (0.5, tail, 1.0 - tail)]
-    return np.asarray(np.sin(angle) ** 2)
+    found = np.sin(angle) ** 2
+    # an equal-tailed interval never holds 0 or 1: they belong to it where the likelihood does not speak against them
+    near = 2.0 * (log.max(axis=1, keepdims=True) - ends) < special.ndtri(1.0 - tail) ** 2
+    return np.stack([found[0], np.where(near[:, 0], 0.0, found[1]), np.where(near[:, 1], 1.0, found[2])])
 
 
 def _draws(pairs: pd.DataFrame) -> tuple[Floats, Floats]:

@@ -30,7 +30,7 @@ class LeafCodes:
         self._first = int(np.min(batch.day))
         self._many = (int(np.max(batch.day)) - self._first + 1) * len(self._teams) * len(self._models)
 
-    def of(self, day: Ints | int, team: Codes, model: Codes) -> Codes:
+    def of(self, day: Codes | int, team: Codes, model: Codes) -> Codes:
         """A code a row, shape as ``team``."""
         kind = np.uint16 if self._many <= _MANY else np.int64
         code = np.multiply(team, len(self._models), dtype=kind, casting="unsafe")

@@ -73,10 +73,10 @@ class LeafValues:
             found[name] = {}
             for key, one in zip(keys, _joined(self._room.pop(name), begin, rows[order], ends), strict=True):
                 one.sort()
-                if self._holes[name]:  # they are sorted to the end
-                    one = one[: len(one) - int(np.isnan(one).sum())]
-                if len(one):
-                    found[name][key] = one
+                # values that are missing are sorted to the end
+                there = len(one) - (int(np.isnan(one).sum()) if self._holes[name] else 0)
+                if there:
+                    found[name][key] = one[:there]
         return found
 
 

@@ -70,10 +70,8 @@ class OutputParts:
             begins = np.append(0, np.flatnonzero(other) + 1)
             run = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(hashes)))
             hashes = hashes.take(begins)
-            day, team, model = (
-                column if known is None or isinstance(column, int) else column[known]
-                for column in (batch.day, batch.team[0], batch.model[0])
-            )
+            day = batch.day if known is None or isinstance(batch.day, int) else batch.day[known]
+            team, model = (codes if known is None else codes[known] for codes in (batch.team[0], batch.model[0]))
             found = _Merged.of(run, len(hashes), (day, team, model), (cost, cost))
             cost, top = found.cost, found.top
             codes = LeafCodes(batch)
@@ -157,9 +155,7 @@ class _Rows:
     def between(self, begin: int, end: int) -> _Rows:
         """Those from one place to another."""
         top = None if self.top is None else self.top[begin:end]
-        return _Rows(
-            hashes=self.hashes[begin:end], leaf=self.leaf[begin:end], cost=self.cost[begin:end], top=top
-        )
+        return _Rows(hashes=self.hashes[begin:end], leaf=self.leaf[begin:end], cost=self.cost[begin:end], top=top)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,9 +200,10 @@ class _Names:
         ).reshape(len(leaves), 3).T.copy()  # fmt: skip
         return cls(first=first, day=day, team=team, model=model, teams=teams, models=models)
 
-    def coded(self, day: Codes, team: Codes, model: Codes) -> Ints:
+    def coded(self, day: Codes | int, team: Codes, model: Codes) -> Ints:
         """One number for day, team and model."""
-        return (day.astype(np.int64) * len(self.teams) + team) * len(self.models) + model
+        days: Ints = np.multiply(day, len(self.teams), dtype=np.int64)
+        return (days + team) * len(self.models) + model
 
     def table(self, code: Ints) -> pd.DataFrame:
         rest, model = np.divmod(code, max(len(self.models), 1))
@@ -234,7 +231,9 @@ class _Merged:
     top: Floats
 
     @classmethod
-    def of(cls, place: Ints, size: int, leaf: tuple[Codes | int, Codes, Codes], money: tuple[Floats, Floats]) -> _Merged:
+    def of(
+        cls, place: Ints, size: int, leaf: tuple[Codes | int, Codes, Codes], money: tuple[Floats, Floats]
+    ) -> _Merged:
         """Rows by ``place``, of which there are ``size``: the first day, the last team, the costliest call's model.
 
         Parameters

@@ -15,10 +15,13 @@ from monitoring.callpass import COUNTS, CallTotals, read_calls, sum_names
 from monitoring.catalogue import MEASURES, Measure, Source
 from monitoring.intervals import (
     Floats,
+    amount_interval,
     count_interval,
     mean_interval,
     quantile_ranks,
     ratio_interval,
+    share_interval,
+    sum_interval,
     wilson,
 )
 from monitoring.leaves import Leaf, at_ranks, leaves_of_query, members, order_statistics
@@ -244,11 +247,17 @@ def _from_sums(measure: Measure, table: Rows, number: str, hours: Floats, level:
         lower, upper = (n * end for end in wilson(y, n, level))
     elif measure.kind == "mean":
         value = y / n
-        lower, upper = mean_interval(y, sums["yy"], n, level)
+        # money and hours are never below zero, and skewed
+        method = amount_interval if measure.kpi.unit in {"currency", "hours"} else mean_interval
+        lower, upper = method(y, sums["yy"], n, level)
     elif measure.kind == "ratio":
         nonzero = np.where(sums["x"] > 0, sums["x"], np.nan)
         value = y / nonzero
         lower, upper = ratio_interval(sums | {"x": nonzero}, level)
+        if measure.kpi.unit == "fraction":
+            lower, upper = share_interval(value, (lower, upper))
+    elif measure.kind == "total":
+        lower, upper = sum_interval(y, sums["yy"], level)
     elif measure.kind == "per_hour":
         lower, upper = (end / hours[keep] for end in count_interval(y, level))
         value = y / hours[keep]

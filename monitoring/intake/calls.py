@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,9 +20,10 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 Texts = NDArray[np.object_]
 _TEXTS = ("prompt_text", "output_text")
-_INTERNAL = ("start_us", "kind", "total_tokens", "first_ns", *_TEXTS)
+_INTERNAL = ("start_us", "kind", "total_tokens", "first_ns", "scope", *_TEXTS)
 _COLUMNS = tuple(name for name in ROW if name not in _INTERNAL)
 _PRICED = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+_GOOGLE = re.compile(r"\b(gcp|google|vertex|gemini)")
 _FLOATS = frozenset((*NUMBERS, "duration_ms"))
 
 CALL_SCHEMA = pa.schema(
@@ -68,6 +70,8 @@ def call_table(rows: list[list[Any]], rules: CallRules) -> pa.Table:
     }
     price, prices = _prices(columns, start, rules.prices)
     _include_cached(numbers, price, prices)
+    if np.isfinite(numbers["total_tokens"]).any():
+        _include_thoughts(columns, numbers)
     currency, source = _costs(columns, numbers, (price, prices), rules)
     named = {unit: rules.pseudonyms.of(unit) for unit in set(columns["unit_id"]) if unit is not None}
     columns["unit_id"] = [named.get(unit) for unit in columns["unit_id"]]
@@ -115,8 +119,19 @@ def _include_cached(numbers: dict[str, Floats], price: Codes, prices: list[Price
     read, written = numbers["input_tokens"], np.nan_to_num(numbers["output_tokens"])
     told = np.array([*(one.cached_excluded for one in prices), False], dtype=bool)[price]  # the last stands for none
     with np.errstate(invalid="ignore"):
-        left_out = (cached > 0) & (told | (cached > read) | (numbers["total_tokens"] - written >= read + cached))
+        apart = np.abs(numbers["total_tokens"] - written - read - cached) < 0.5
+        left_out = (cached > 0) & (told | (cached > read) | apart)
     numbers["input_tokens"] = np.where(left_out, read + cached, read)
+
+
+def _include_thoughts(columns: Mapping[str, Any], numbers: dict[str, Floats]) -> None:
+    """Google's candidates do not count what the model thought, which is paid like them: the total shows it."""
+    pairs = zip(columns["provider"], columns["model"], strict=True)
+    google = np.array([_GOOGLE.search(f"{provider} {model}".lower()) is not None for provider, model in pairs])
+    with np.errstate(invalid="ignore"):
+        rest = numbers["total_tokens"] - numbers["input_tokens"] - numbers["output_tokens"]
+        hidden = google & (rest > 0)
+    numbers["output_tokens"] = np.where(hidden, numbers["output_tokens"] + rest, numbers["output_tokens"])
 
 
 def _costs(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from measurement.erasure import Person
+from measurement.person import Person
 from monitoring.intake.otlp import hex_id
 
 _TRACE_NAMES = ("traceId", "trace_id", "request_id")
+#: An event's own id, and the event that a score is about.
+_SPAN_NAMES = ("spanId", "span_id", "id")
+_JUDGED_NAMES = ("spanId", "span_id", "observationId", "observation_id")
 #: Lists whose entries stand for one event each.
 _EVENTS = ("spans", "observations", "scores", "data", "assessments")
 _AROUND = ("resourceSpans", "resource_spans", "scopeSpans", "scope_spans", "instrumentationLibrarySpans")
@@ -32,6 +35,10 @@ class TracePruner:
             self._learn(tree)
         return tree, 0
 
+    def worth_learning(self, text: str) -> bool:
+        """Whether a line may name the person at all."""
+        return self._person.maybe_in(text)
+
     def prune(self, tree: Any) -> tuple[Any, int]:  # noqa: ANN401 - any JSON value
         """The value without the person's events, and how many there were."""
         if isinstance(tree, list):
@@ -42,7 +49,7 @@ class TracePruner:
             return (None, 1) if self._person.named_in(str(tree)) else (tree, 0)
         holders = _holders(tree)
         if not holders:
-            return (None, 1) if self._theirs(tree) else (tree, 0)
+            return (None, 1) if self._take(tree) else (tree, 0)
         if self._heads(tree, holders):
             return None, max(_events(tree), 1)
         kept, count = dict(tree), 0
@@ -65,13 +72,26 @@ class TracePruner:
         for name in holders:
             self._learn(tree[name])
 
+    def _take(self, tree: dict[str, Any]) -> bool:
+        """Whether an event is the person's; scores elsewhere may name it alone."""
+        theirs = self._theirs(tree)
+        if theirs:
+            self._person.linked["span_id"] |= _ids(tree, _SPAN_NAMES, 16)
+        return theirs
+
     def _heads(self, tree: dict[str, Any], holders: list[str]) -> bool:
         """Whether the person is named in what stands above the events."""
         head = {name: value for name, value in tree.items() if name not in holders}
-        return self._person.named_in(json.dumps(head, ensure_ascii=False))
+        # most events are told apart by their text alone
+        return self._person.maybe_in(json.dumps(head, ensure_ascii=False)) and self._person.named_in_tree(head)
 
     def _theirs(self, tree: dict[str, Any]) -> bool:
-        return bool(_traces(tree) & self._person.linked["trace_id"]) or self._heads(tree, [])
+        linked = self._person.linked
+        return (
+            bool(_traces(tree) & linked["trace_id"])
+            or bool(_ids(tree, _JUDGED_NAMES, 16) & linked["span_id"])
+            or self._heads(tree, [])
+        )
 
 
 def _holders(tree: dict[str, Any]) -> list[str]:
@@ -86,12 +106,16 @@ def _traces(tree: Any) -> set[str]:  # noqa: ANN401 - any JSON value
     if not isinstance(tree, dict):
         return set()
     found = {one for value in tree.values() if isinstance(value, dict | list) for one in _traces(value)}
-    for name in _TRACE_NAMES:
-        if isinstance(tree.get(name), str) and tree[name]:
-            found |= {tree[name], str(hex_id(tree[name].removeprefix("0x"), 32))}
+    found |= _ids(tree, _TRACE_NAMES, 32)
     if "observations" in tree and isinstance(tree.get("id"), str):
         found.add(tree["id"])
     return found
+
+
+def _ids(tree: dict[str, Any], names: tuple[str, ...], size: int) -> set[str]:
+    """Ids under some names, as they stand and as they are stored."""
+    told = [tree[name] for name in names if isinstance(tree.get(name), str) and tree[name]]
+    return {form for one in told for form in (one, str(hex_id(one.removeprefix("0x"), size)))}
 
 
 def _events(tree: Any) -> int:  # noqa: ANN401 - any JSON value

@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 
 #: Places of a row. ``start_us``: microseconds since 1970 UTC; ``kind``: 1 model call, 0 not one, ``None`` not said;
-#: ``first_ns``: when the first token came, nanoseconds since 1970 UTC.
+#: ``first_ns``: when the first token came, nanoseconds since 1970 UTC; ``scope``: the instrumentation that wrote it.
 ROW = (
     "start_us", "duration_ms", "trace_id", "span_id", "parent_span_id", "team", "pipeline", "model", "provider",
     "output_id", "variant_id", "arm", "prompt_version", "error_type", "input_tokens", "output_tokens",
     "cache_read_tokens", "cache_write_tokens", "total_tokens", "context_window", "ttft_ms", "cost", "currency",
-    "unit_id", "kind", "prompt_text", "output_text", "first_ns",
+    "unit_id", "kind", "prompt_text", "output_text", "first_ns", "scope",
 )  # fmt: skip
 AT: Mapping[str, int] = {name: place for place, name in enumerate(ROW)}
 NUMBERS = frozenset(
@@ -170,7 +170,7 @@ SLOTS: Mapping[str, Slot] = {
     **_slots("arm", "liftwerk.arm", "arm", "experiment.arm", "feature_flag.result.variant"),
     **_slots("prompt_version", "liftwerk.prompt_version", "gen_ai.prompt.version", "llm.prompt_template.version",
              "langfuse.observation.prompt.version"),
-    **_slots("unit_id", "liftwerk.unit_id", "user.id", "enduser.id", "langfuse.user.id", "user_id"),
+    **_slots("unit_id", "liftwerk.unit_id", "user.id", "enduser.id", "langfuse.user.id", "user_id", "gen_ai.user"),
     **_slots("ttft_ms", "gen_ai.response.time_to_first_chunk", "gen_ai.response.time_to_first_token",
              "gen_ai.server.time_to_first_token", "gen_ai.server.ttft", convert=_milliseconds),
     **_slots("ttft_ms", "liftwerk.ttft_ms", "ai.response.msToFirstChunk", "llm.ttft_ms", convert=number),

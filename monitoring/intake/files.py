@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from measurement.packing import packed_as
 from monitoring.intake.lines import START, Place
 
 
@@ -55,7 +56,7 @@ def state_of(path: Path, read_to: int, lines: int) -> FileState:
 
 
 def _by_line(path: Path) -> bool:
-    return path.suffix not in {".gz", ".zst", ".csv", ".parquet"}
+    return path.suffix not in {".gz", ".zst", ".csv", ".parquet"} and not packed_as(path)
 
 
 def _hash(path: Path, size: int) -> str:

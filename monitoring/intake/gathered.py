@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from monitoring.intake.doubles import without_doubles
 from monitoring.intake.fields import AT, ROW, SLOTS, Slot, text_of
 from monitoring.intake.plans import Plans
 
@@ -154,7 +155,8 @@ class Gathered:
             row[_PARENT] = parent
             if parent and (trace, parent) in calls:
                 wrappers.add((trace, parent))
-        return [row for row in self.rows if (row[_TRACE], row[_SPAN]) not in wrappers] if wrappers else self.rows
+        kept = [row for row in self.rows if (row[_TRACE], row[_SPAN]) not in wrappers] if wrappers else self.rows
+        return without_doubles(kept)
 
 
 def empty_row() -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from typing import IO, Any
 
 import msgspec
 
-from monitoring.intake import flat, langfuse, otlp
+from measurement.packing import message_lines, packed_as
+from monitoring.intake import flat, langfuse, langsmith, otlp
 from monitoring.intake.alike import Around
 from monitoring.intake.fields import SLOTS, TOO_DEEP, Slot
 from monitoring.intake.gathered import Gathered
@@ -25,6 +27,11 @@ _KEPT_BACK = 5_000
 _DOCUMENT_BYTES = 1 << 30
 #: Lines of a hundred spans are longer than the usual block.
 _BLOCK = 1 << 20
+_LOOK = 4096
+_JSON_LINE = re.compile(rb'(?:^|\n)\s*[\[{]\s*["{\[]')
+_BINARY = (
+    "this is binary (protobuf?), not JSON: set 'format: json' in the collector's file exporter, or convert the file"
+)
 _OTHER_SIGNALS = {"resourceLogs": "logs", "resourceMetrics": "metrics", "resourceProfiles": "profiles"}
 _DECODE = msgspec.json.Decoder().decode
 
@@ -80,6 +87,11 @@ def gather(path: Path, name: str, slots: Mapping[str, Slot] = SLOTS, place: Plac
 
 def _chunks(stream: IO[bytes], path: Path, into: Gathered) -> Iterator[Gathered]:
     document, around = None, Around()
+    begin = stream.peek(_LOOK)[:_LOOK]  # type: ignore[attr-defined]  # buffered, all of them
+    if b"\0" in begin and not _JSON_LINE.search(begin):
+        into.reject(1, _BINARY)
+        yield into
+        return
     for raw in stream:
         text = raw
         if into.lines == 0:
@@ -146,6 +158,10 @@ def take_object(tree: object, line: int, into: Gathered) -> None:
         _take_otlp(tree, line, into)
     elif ("info" in tree and "data" in tree) or "spans" in tree:
         flat.take_trace(tree, line, into)
+    elif "context.span_id" in tree:
+        flat.take_row(tree, line, into)
+    elif langsmith.is_run(tree):
+        langsmith.take_run(tree, line, into)
     elif "start_time_unix_nano" in tree or ("context" in tree and "start_time" in tree):
         flat.take_span(tree, line, into)
     else:
@@ -218,9 +234,12 @@ def _document(first: bytes, path: Path) -> list[object] | None:
 
 
 def _open(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
+    packed = packed_as(path)
+    if packed == "gzip" or (path.suffix == ".gz" and not packed):
         return io.BufferedReader(gzip.open(path))
-    if path.suffix == ".zst":
+    if packed == "messages":  # as the collector writes them
+        return io.BufferedReader(io.BytesIO(message_lines(path.read_bytes())))
+    if packed == "zstd" or path.suffix == ".zst":
         import pyarrow as pa
 
         return io.BufferedReader(pa.input_stream(str(path), compression="zstd"))

@@ -25,7 +25,7 @@ Struct = msgspec.Struct
 
 _NO_VALUES = [None] * len(ROW)
 _TRACE, _SPAN, _PARENT, _ERROR = AT["trace_id"], AT["span_id"], AT["parent_span_id"], AT["error_type"]
-_TTFT, _CURRENCY = AT["ttft_ms"], AT["currency"]
+_TTFT, _CURRENCY, _SCOPE = AT["ttft_ms"], AT["currency"], AT["scope"]
 _FAILED = (2, "2", "STATUS_CODE_ERROR", "ERROR")
 
 
@@ -80,10 +80,25 @@ class Span(Struct, gc=False):
     status: Status | None = None
 
 
+class ScopeName(Struct, gc=False):
+    """``InstrumentationScope``."""
+
+    name: str | None = None
+
+
 class Scope(Struct, gc=False):
     """``ScopeSpans``."""
 
     spans: list[Span] | None = None
+    scope: ScopeName | None = None
+
+    def told(self, base: list[Any]) -> list[Any]:
+        """The row of the resource with this scope in it."""
+        if self.scope is None or not self.scope.name:
+            return base
+        row = base.copy()
+        row[_SCOPE] = self.scope.name
+        return row
 
 
 class Resource(Struct, gc=False):
@@ -127,6 +142,7 @@ def take(traces: Traces, line: int, into: Gathered) -> list[Any]:
             into.reject(line, f"of the resource: {wrong}")
             continue
         for scope in (*(group.scopeSpans or ()), *(group.instrumentationLibrarySpans or ())):
+            base = scope.told(base)
             take_spans(scope.spans or (), base, line, into)
     return base
 
@@ -160,7 +176,8 @@ def salvage(tree: Mapping[str, Any], line: int, into: Gathered) -> None:
                 into.reject(line, "spans is not a list")
                 continue
             for span in spans:
-                one = {"resourceSpans": [{"resource": plain.get("resource"), "scopeSpans": [{"spans": [span]}]}]}
+                own = {"spans": [span], "scope": scope.get("scope") if isinstance(scope.get("scope"), dict) else None}
+                one = {"resourceSpans": [{"resource": plain.get("resource"), "scopeSpans": [own]}]}
                 try:
                     take(msgspec.convert(one, Traces), line, into)
                 except msgspec.ValidationError as wrong:
@@ -262,8 +279,8 @@ def _events(events: list[Event], row: list[Any], start: int, into: Gathered) -> 
     for event in events:
         name = event.name.lower()
         if name == "exception" and row[_ERROR] is None:
-            named = (a.value.stringValue for a in event.attributes or () if a.key == "exception.type" and a.value)
-            row[_ERROR] = next(named, None) or "error"
+            told = {a.key: a.value.stringValue for a in event.attributes or () if a.value}
+            row[_ERROR] = exception_name(told.get("exception.type"), told.get("exception.message"))
         elif name in FIRST_TOKEN and row[_TTFT] is None:
             waited = max(_moment(event) - start, 0)
             if waited >= LATEST_US * 1_000:
@@ -285,6 +302,20 @@ def _events(events: list[Event], row: list[Any], start: int, into: Gathered) -> 
                     source=str(facts.get("liftwerk.source", "llm_judge")),
                     judge_version=None if judge is None else str(judge),
                 )
+
+
+def exception_name(kind: str | None, message: str | None) -> str:
+    """An exception's type; where a writer has only a general one, the one that its message begins with.
+
+    Examples
+    --------
+    >>> exception_name("Exception", "RateLimitError('no more')"), exception_name("TimeoutError", "RateLimitError()")
+    ('RateLimitError', 'TimeoutError')
+    """
+    if kind in {None, "", "Exception"}:
+        found = re.match(r"([A-Za-z_][A-Za-z0-9_.]*(?:Error|Exception|Timeout))\b", message or "")
+        return found[1] if found else kind or "error"
+    return str(kind)
 
 
 def hex_id(text: str | None, size: int) -> str | None:

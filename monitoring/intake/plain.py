@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from measurement.errors import InputError
 from measurement.readers.event_schemas import CONTENT_TABLES, event_columns
@@ -25,6 +26,8 @@ from monitoring.intake.lines import take_object
 _LONGEST_CELL = 1 << 30
 #: Where the cells beyond the last column go.
 _BEYOND = "\0"
+#: Columns by which a table of spans or traces is told from one of calls.
+_SPANS = {"context.span_id", "spans", "run_type"}
 _MORE = event_columns(
     "parent_span_id text",
     "provider text",
@@ -34,10 +37,29 @@ _MORE = event_columns(
 )
 
 
+def _columns(path: Path) -> set[str]:
+    try:
+        return set(pq.read_schema(path).names)
+    except (OSError, pa.ArrowException):
+        return set()  # `read_call_table` says what is wrong with it
+
+
+def take_parquet(path: Path, into: Gathered) -> None:
+    """A table of spans or traces: Phoenix's, MLflow's ``search_traces``, LangSmith's bulk export."""
+    number = 0
+    for batch in pq.ParquetFile(path).iter_batches(10_000):
+        for row in batch.to_pylist():
+            number += 1
+            try:
+                take_object({key: value for key, value in row.items() if value is not None}, number, into)
+            except RecursionError:
+                into.reject(number, TOO_DEEP)
+
+
 def is_call_table(path: Path) -> bool:
     """Whether a CSV or Parquet file holds calls in the contract's columns (a CSV may be a download from Langfuse)."""
     if path.suffix == ".parquet":
-        return True
+        return not _SPANS & _columns(path)
     if path.suffix != ".csv":
         return False
     with path.open("rb") as stream:

@@ -95,6 +95,8 @@ class PriceTable:
     def find(self, model: str, provider: str, day: pd.Timestamp) -> Price | None:
         """The price that holds for a call, ``None`` where there is none."""
         found = [price for price in self.prices if price.matches(model, provider, day)]
+        if not found and "/" in model:  # gateways name the provider before the model: openai/gpt-4o-mini
+            return self.find(model.rpartition("/")[2], provider, day)
         if not found:
             return None
         return max(found, key=lambda one: (len(one.model), bool(one.provider), one.valid_from or pd.Timestamp.min))

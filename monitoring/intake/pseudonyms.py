@@ -45,6 +45,12 @@ class Pseudonyms:
         return found
 
     @classmethod
+    def known(cls, folder: Path) -> Pseudonyms | None:
+        """As `open`, but no key is made: without one, nobody has a pseudonym yet."""
+        made = bool(os.environ.get(KEY_VARIABLE)) or (folder / KEY_FILE).is_file()
+        return cls.open(folder) if made else None
+
+    @classmethod
     def open(cls, folder: Path) -> Pseudonyms:
         """With the key from the environment (`KEY_VARIABLE`), else from ``folder``, made on first use."""
         given = os.environ.get(KEY_VARIABLE)

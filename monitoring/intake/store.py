@@ -30,7 +30,7 @@ from monitoring.intake.fields import Slot, slots_of
 from monitoring.intake.files import FileState, left_off, state_of
 from monitoring.intake.gathered import Gathered, SetAside
 from monitoring.intake.lines import Place, gather
-from monitoring.intake.plain import is_call_table, read_call_table, take_csv
+from monitoring.intake.plain import is_call_table, read_call_table, take_csv, take_parquet
 from monitoring.intake.verdicts import SCORE_SCHEMA, UNPLACED, place_scores, score_table
 
 #: Rows held in memory before they are sorted into their days.
@@ -247,9 +247,9 @@ def _read(
     """Whatever a file holds: lines of JSON, a table of calls, or a CSV download."""
     if is_call_table(path):
         yield read_call_table(path, name, rules)
-    elif path.suffix == ".csv":
+    elif path.suffix in {".csv", ".parquet"}:
         into = Gathered(file=name, slots=slots)
-        take_csv(path, into)
+        (take_csv if path.suffix == ".csv" else take_parquet)(path, into)
         yield into
     else:
         yield from gather(path, name, slots, place)

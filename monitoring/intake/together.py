@@ -9,6 +9,7 @@ from monitoring.intake.fields import AT, Slot, decoded, fill, number
 
 _INPUT, _OUTPUT, _TOTAL = AT["input_tokens"], AT["output_tokens"], AT["total_tokens"]
 _READ, _WRITTEN = AT["cache_read_tokens"], AT["cache_write_tokens"]
+_KIND, _PROVIDER = AT["kind"], AT["provider"]
 _COST, _CURRENCY, _ERROR = AT["cost"], AT["currency"], AT["error_type"]
 Slots = Mapping[str, Slot]
 _ANSWERS = ("completion_tokens", "output_tokens", "completiontokens", "output")
@@ -101,6 +102,23 @@ def _library(row: list[Any], value: object, slots: Slots) -> None:  # noqa: ARG0
         row[_CURRENCY] = "USD"
 
 
+def _langsmith_kind(row: list[Any], value: object, slots: Slots) -> None:  # noqa: ARG001
+    """LangSmith's spans all say that they chat, prompts and parsers too."""
+    row[_KIND] = int(str(value).lower() in {"llm", "embedding"})
+
+
+def _langsmith_usage(row: list[Any], value: object, slots: Slots) -> None:  # noqa: ARG001
+    details = value.get("input_token_details") if isinstance(value, Mapping) else None
+    for place, name in ((_READ, "cache_read"), (_WRITTEN, "cache_creation")):
+        if isinstance(details, Mapping) and details.get(name) is not None:
+            row[place] = number(details[name])
+
+
+def _langsmith_provider(row: list[Any], value: object, slots: Slots) -> None:  # noqa: ARG001
+    if isinstance(value, str):
+        row[_PROVIDER] = value
+
+
 TOGETHER: Mapping[str, Callable[[list[Any], object, Slots], None]] = {
     "mlflow.chat.tokenUsage": _mlflow,
     "mlflow.llm.cost": _mlflow,
@@ -108,5 +126,8 @@ TOGETHER: Mapping[str, Callable[[list[Any], object, Slots], None]] = {
     "langfuse.observation.cost_details": _langfuse_cost,
     "langfuse.observation.level": _langfuse_level,
     "llm.invocation_parameters": _parameters,
+    "langsmith.span.kind": _langsmith_kind,
+    "langsmith.metadata.usage_metadata": _langsmith_usage,
+    "langsmith.metadata.ls_provider": _langsmith_provider,
     "telemetry.sdk.name": _library,
 }

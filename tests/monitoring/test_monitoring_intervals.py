@@ -8,10 +8,13 @@ from scipy import stats
 
 from monitoring.intervals import (
     _binomial_quantile,
+    amount_interval,
     count_interval,
     mean_interval,
     quantile_ranks,
     ratio_interval,
+    share_interval,
+    sum_interval,
     wilson,
 )
 
@@ -93,3 +96,26 @@ def test_binomial_quantiles_are_those_of_scipy(q):
     n = np.unique(np.concatenate([np.arange(1, 400), np.geomspace(400, 1e7, 200).astype(np.int64)]))
     for confidence in (0.75, 0.95, 0.975, 0.995):
         np.testing.assert_array_equal(_binomial_quantile(n, q, confidence), stats.binom.ppf(confidence, n, q))
+
+
+@pytest.mark.parametrize(("n", "spread"), [(20, 0.7), (50, 1.0), (300, 1.0)])
+def test_skewed_amounts_and_their_sums_are_covered(n, spread):
+    rng = np.random.default_rng(n)
+    values, true = np.exp(spread * rng.standard_normal((4_000, n))), np.exp(spread**2 / 2)
+    sizes = np.full(4_000, float(n))
+    total, squares = values.sum(axis=1), (values**2).sum(axis=1)
+    low, high = amount_interval(total, squares, sizes, 0.95)
+    assert 0.925 < np.mean((low <= true) & (true <= high)) < 0.975
+    calls = [np.exp(spread * rng.standard_normal(count)) for count in rng.poisson(n, 4_000)]
+    low, high = sum_interval(np.array([c.sum() for c in calls]), np.array([(c * c).sum() for c in calls]), 0.95)
+    assert 0.92 < np.mean((low <= n * true) & (n * true <= high)) < 0.975
+
+
+def test_amounts_that_are_all_the_same_and_a_share_at_its_end():
+    low, high = amount_interval(np.array([6.0, 3.0]), np.array([12.0, 9.0]), np.array([3.0, 1.0]), 0.95)
+    assert (low[0], high[0]) == (2.0, 2.0)
+    assert np.isnan([low[1], high[1]]).all()
+    share = np.array([0.0, 0.5, 1.0])
+    low, high = share_interval(share, (share - 0.1, share + 0.1))
+    assert (low[[0, 2]].tolist(), high[[0, 2]].tolist()) == ([0.0, 0.9], [0.1, 1.0])
+    assert 0.4 < low[1] < 0.5 < high[1] < 0.6 + 1e-9

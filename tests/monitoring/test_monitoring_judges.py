@@ -108,3 +108,11 @@ def test_labels_that_follow_the_verdict_are_told():
     kept = scores[(scores["source"] == "llm_judge") | scores["output_id"].isin(flagged)]
     report = content_report({"gen_call": calls, "gen_score": kept}, currency="EUR")
     assert "labels_at_random" in {check.name for check in report.checks if not check.passed}
+
+
+def test_a_day_without_a_hallucination_is_held_by_its_interval():
+    pairs = pd.DataFrame({"tp": [20], "fn": [1], "fp": [4], "tn": [375]})
+    none, few, many = np.array([0.0, 0.0, 3.0]), np.array([15.0, 15.0, 15.0]), np.array([[1.0], [2.0], [40.0]])
+    _, lower, _ = corrected_posterior(none, few, many, np.full((3, 1), 135.0), pairs, 0.95)
+    assert (lower[0], lower[1]) == (0.0, 0.0)
+    assert lower[2] > 0.1

@@ -121,7 +121,9 @@ def test_outputs_whose_hashes_share_their_leading_bits_are_told_apart():
     expected = []
     for calls_of_one in rows.values():
         days, teams, models, amounts = zip(*calls_of_one, strict=True)
-        dearest = max((0.0 if np.isnan(amount) else amount, model) for amount, model in zip(amounts, models, strict=True))
+        dearest = max(
+            (0.0 if np.isnan(amount) else amount, model) for amount, model in zip(amounts, models, strict=True)
+        )
         total = np.nansum(amounts) if not np.isnan(amounts).all() else -1.0
         expected.append((min(days) - 3, names.teams.index(max(teams)), names.models.index(dearest[1]), total))
     columns = [np.concatenate([getattr(one, name) for one in found]) for name in ("day", "team", "model", "cost")]

@@ -72,10 +72,11 @@ addEventListener('click', (click) => {
   });
 });
 
-// Once the first page stands and the browser has nothing to do, the library of the other pages is read.
+// Once the first page stands and the browser has nothing to do, the library of the other pages is read: on a machine that
+// is never idle, after ten seconds.
 function whenCalm() {
   const busy = '[data-stale=true], [data-test-script-state=running], [data-test-script-state=initial]';
   if (!document.querySelector('h1.lw-headline') || document.querySelector(busy)) setTimeout(whenCalm, CALM_MS);
-  else (window.requestIdleCallback || setTimeout)(() => import('PLOTLY').catch(() => {}));
+  else (window.requestIdleCallback || setTimeout)(() => import('PLOTLY').catch(() => {}), { timeout: 10000 });
 }
 setTimeout(whenCalm, CALM_MS);

@@ -132,19 +132,19 @@ def take(traces: Traces, line: int, into: Gathered) -> list[Any]:
     Returns
     -------
     list
-        The row of the last resource that could be read; empty where none could.
+        The row of the last resource that could be read, with its last scope; empty where none could.
     """
-    base: list[Any] = []
+    row: list[Any] = []
     for group in traces.resourceSpans:
         try:
-            base = _NO_VALUES if group.resource is None else _filled(group.resource.attributes, _NO_VALUES, into)
+            row = base = _NO_VALUES if group.resource is None else _filled(group.resource.attributes, _NO_VALUES, into)
         except ValueError as wrong:
             into.reject(line, f"of the resource: {wrong}")
             continue
         for scope in (*(group.scopeSpans or ()), *(group.instrumentationLibrarySpans or ())):
-            base = scope.told(base)
-            take_spans(scope.spans or (), base, line, into)
-    return base
+            row = scope.told(base)
+            take_spans(scope.spans or (), row, line, into)
+    return row
 
 
 def take_spans(spans: Iterable[Span], base: list[Any], line: int, into: Gathered) -> None:

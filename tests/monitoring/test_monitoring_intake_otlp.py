@@ -7,7 +7,7 @@ import json
 import pytest
 
 from monitoring.intake.calls import CallRules, call_table
-from monitoring.intake.fields import slots_of
+from monitoring.intake.fields import AT, slots_of
 from monitoring.intake.lines import gather
 from monitoring.intake.pseudonyms import Pseudonyms
 from tests.monitoring.otel_file import START, Recorder
@@ -199,3 +199,16 @@ def test_a_bad_span_is_set_aside_and_its_neighbours_stay(tmp_path):
     assert len(calls) == 3
     assert [one.line for one in aside] == [1, 1, 1, 1, 1, 3, 5, 6, 7]
     assert all(one.reason for one in aside)
+
+
+def test_a_scope_without_a_name_does_not_take_its_neighbours(tmp_path):
+    def scope(number, **told):
+        span = {"traceId": "0" * 31 + "1", "spanId": f"{number:016x}", "name": "chat"}
+        times = {"startTimeUnixNano": "1790000000000000000", "endTimeUnixNano": "1790000001000000000"}
+        chat = {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}
+        return {"spans": [{**span, **times, "attributes": [chat]}], **told}
+
+    scopes = [scope(1, scope={"name": "one"}), scope(2), scope(3, scope={"name": "three"})]
+    (tmp_path / "spans.jsonl").write_text(json.dumps({"resourceSpans": [{"scopeSpans": scopes}]}) + "\n")
+    rows = [row for part in gather(tmp_path / "spans.jsonl", "spans.jsonl") for row in part.rows]
+    assert [row[AT["scope"]] for row in rows] == ["one", None, "three"]

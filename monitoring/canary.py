@@ -22,7 +22,7 @@ from monitoring.canary_evidence import (
 )
 from monitoring.canary_looks import Pipeline, check_guardrail, observations, read_looks
 from monitoring.catalogue import CATALOGUE, Measure
-from monitoring.dayqueries import Ask
+from monitoring.dayqueries import Ask, asking
 from monitoring.intervals import Floats, ratio_interval, wilson
 
 if TYPE_CHECKING:
@@ -195,12 +195,7 @@ def read_canary(connection: duckdb.DuckDBPyConnection, rule: CanaryRule, by_day:
     by_day
         Answers queries over calls from what is kept by day, `monitoring.dayqueries.DayQueries.ask`.
     """
-
-    def ask(sql: str) -> pd.DataFrame:
-        found: pd.DataFrame = connection.sql(sql).df()
-        return found
-
-    days = (by_day or ask)(
+    days = asking(connection, "calls", by_day)(
         """SELECT DISTINCT day, coalesce(team, '(unknown)') AS team, coalesce(pipeline, '(unknown)') AS pipeline
            FROM calls WHERE arm = 'canary' ORDER BY ALL"""
     )
@@ -208,7 +203,7 @@ def read_canary(connection: duckdb.DuckDBPyConnection, rule: CanaryRule, by_day:
     tests: dict[tuple[Pipeline, str], CanaryTest] = {}
     for kpi in rule.guardrails if running else ():
         measure = CATALOGUE[kpi]
-        looks = read_looks(ask if by_day is None or measure.source != "calls" else by_day, measure, rule.since)
+        looks = read_looks(asking(connection, measure.source, by_day), measure, rule.since)
         exact = _quantiles(connection, measure, rule.since)
         for key in running:
             tests[key, kpi] = _test(key, measure, looks.get(key), exact.get(key, {}), rule)

@@ -23,9 +23,33 @@ from monitoring.tables import one_thread, open_tables
 if TYPE_CHECKING:
     import duckdb
 
+    from monitoring.catalogue import Source
+
 _STATE = b"liftwerk"
 #: What answers a query over the views of `monitoring.tables`.
 Ask = Callable[[str], pd.DataFrame]
+
+
+def asking(connection: duckdb.DuckDBPyConnection, source: Source, by_day: Ask | None) -> Ask:
+    """What answers queries over a source: ``by_day`` where there is one and it can, else all that is open.
+
+    Parameters
+    ----------
+    connection
+        From `monitoring.tables.open_tables`.
+    source
+        The view that will be read.
+    by_day
+        `DayQueries.ask`, which knows calls only.
+    """
+    if by_day is not None and source == "calls":
+        return by_day
+
+    def ask(sql: str) -> pd.DataFrame:
+        found: pd.DataFrame = connection.sql(sql).df()
+        return found
+
+    return ask
 
 
 class DayQueries:
@@ -96,8 +120,7 @@ class DayQueries:
             calls = [files[0].with_name("*.parquet")] if len(files) == len(self._files) else list(files)
             self._opened = files, open_tables({"gen_call": calls}, self._currency)
         with one_thread(self._opened[1]):
-            found: pd.DataFrame = self._opened[1].sql(sql).df()
-            return found
+            return asking(self._opened[1], "calls", None)(sql)
 
 
 def _days(table: pd.DataFrame) -> NDArray[np.datetime64]:

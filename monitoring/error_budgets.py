@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from monitoring.catalogue import CATALOGUE, Measure
-from monitoring.dayqueries import Ask
+from monitoring.dayqueries import Ask, asking
 from monitoring.intervals import Floats, wilson
 from monitoring.objectives import ALERT_COLUMNS
 from monitoring.tables import ALL
@@ -128,11 +128,6 @@ def error_budgets(
     by_day
         Answers queries over calls from what is kept by day, `monitoring.dayqueries.DayQueries.ask`.
     """
-
-    def ask(sql: str) -> pd.DataFrame:
-        found: pd.DataFrame = connection.sql(sql).df()
-        return found
-
     rows: list[dict[str, object]] = []
     alerts: list[dict[str, object]] = []
     for kpi, objective in objectives.items():
@@ -140,8 +135,8 @@ def error_budgets(
         if share is None:
             continue
         measure = CATALOGUE[kpi]
-        answered = ask if by_day is None or measure.source != "calls" else by_day
-        for team, events in _events(answered, measure, objective, rule).items():
+        ask = asking(connection, measure.source, by_day)
+        for team, events in _events(ask, measure, objective, rule).items():
             rows.append({"team": team, "kpi": kpi, "objective": objective} | _spent(events, share, rule, level))
             alerts += [{"team": team, "model": ALL, "kpi": kpi} | line for line in _burns(events, share, rule)]
     return ErrorBudgets(

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from bandits.service.sqlite_store import forget_units
 from measurement.erasure import (
@@ -57,6 +56,7 @@ class ForgetFiles:
         self._spans = {path for path, _ in span_files(workspace)}
         self.journal = workspace.root / JOURNAL
         self._resumed = self.journal.is_file()
+        self._kinds: list[str] = []
 
     def all(self) -> list[Path]:
         """Every file; those of other tools' folders stay out."""
@@ -99,9 +99,7 @@ class ForgetFiles:
 
     def left(self, file: Path) -> bool:
         """Whether a file still names the person."""
-        if self._is_audit(file) or database_kind(file) == "log":
-            return still_named(file, self._person)
-        if self._is_table(file):
+        if self._is_table(file) and not self._is_audit(file) and database_kind(file) != "log":
             return self.erase(file, write=False) > 0
         return still_named(file, self._person)
 
@@ -169,27 +167,21 @@ class ForgetFiles:
         Returns
         -------
         list of str
-            Kinds of run to make anew, those of an interrupted job among them.
+            Kinds of run to make anew, those of an interrupted job that `resume` took up among them.
         """
-        tree = self._unfinished()
-        kinds = sorted({*kinds, *tree.get("kinds", [])})
-        for name, known in tree.get("linked", {}).items():
-            self._person.linked[name].update(known)
+        kinds = sorted({*kinds, *self._kinds})
         linked = {name: sorted(known) for name, known in self._person.linked.items()}
         write_atomically(self.journal, json.dumps({"kinds": kinds, "linked": linked}))
         return kinds
 
     def resume(self) -> bool:
         """Take up what an interrupted job had found out; whether there was one."""
-        for name, known in self._unfinished().get("linked", {}).items():
-            self._person.linked[name].update(known)
-        return self.journal.is_file()
-
-    def _unfinished(self) -> dict[str, Any]:
-        try:
-            return dict(json.loads(self.journal.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return {}
+        if self._resumed:
+            tree = json.loads(self.journal.read_text(encoding="utf-8"))
+            self._kinds = tree["kinds"]
+            for name, known in tree["linked"].items():
+                self._person.linked[name].update(known)
+        return self._resumed
 
 
 def _ending(file: Path) -> str:

@@ -26,8 +26,6 @@ from measurement.packing import unpacked
 from measurement.person import Person, link_of
 from measurement.store import write_atomically
 
-__all__ = ["LINES", "Eraser", "Person", "erase", "still_named"]
-
 #: Content → content without the person, and how many rows, entries or words were taken out.
 Eraser = Callable[[bytes], tuple[bytes, int]]
 #: JSON value → the value without the person (``None`` for nothing left), and how much was taken out.

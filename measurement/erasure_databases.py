@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from measurement.errors import InputError, LiftwerkError
 from measurement.person import Person
@@ -85,14 +87,7 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 
 def _sqlite_rows(connection: sqlite3.Connection, table: str, person: Person) -> list[int]:
     cursor = connection.execute(f"SELECT rowid, * FROM {_quoted(table)}")  # noqa: S608 - a name of the file's own
-    names = [column[0] for column in cursor.description[1:]]
-    found = []
-    for number, *values in cursor:
-        row = dict(zip(names, values, strict=True))
-        if any(person.named_by(name, _plain(value)) for name, value in row.items()) or person.owns(row):
-            found.append(number)
-            person.link([row])
-    return found
+    return _theirs([column[0] for column in cursor.description[1:]], cursor, person)
 
 
 def erase_duckdb(path: Path, person: Person, *, write: bool = True) -> int:
@@ -153,14 +148,18 @@ def _duck_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 def _duck_rows(connection: duckdb.DuckDBPyConnection, table: str, person: Person) -> list[int]:
     cursor = connection.execute(f"SELECT rowid, * FROM {table}")  # noqa: S608 - a name of the file's own
-    names = [column[0] for column in cursor.description[1:]]
+    rows = chain.from_iterable(iter(lambda: cursor.fetchmany(10_000), []))
+    return _theirs([column[0] for column in cursor.description[1:]], rows, person)
+
+
+def _theirs(names: list[str], rows: Iterable[tuple[Any, ...]], person: Person) -> list[int]:
+    """Numbers of the person's rows; each row has its number first, then what stands under the names."""
     found = []
-    while batch := cursor.fetchmany(10_000):
-        for number, *values in batch:
-            row = dict(zip(names, values, strict=True))
-            if any(person.named_in_tree(_plain(value), name) for name, value in row.items()) or person.owns(row):
-                found.append(int(number))
-                person.link([row])
+    for number, *values in rows:
+        row = dict(zip(names, values, strict=True))
+        if any(person.named_in_tree(_plain(value), name) for name, value in row.items()) or person.owns(row):
+            found.append(int(number))
+            person.link([row])
     return found
 
 

@@ -14,8 +14,9 @@ from decisions.approval import AuditLog
 from jobs.content import run_content
 from jobs.forget import run_forget
 from jobs.held import held_tables
-from measurement.erasure import Person, still_named
+from measurement.erasure import still_named
 from measurement.errors import InputError
+from measurement.person import Person
 from measurement.workspace import Workspace
 
 UNIT, OTHER = "kunde-4711", "kunde-47110"

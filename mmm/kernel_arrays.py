@@ -134,7 +134,7 @@ class Work(ByReference):
     shared_score: Floats1  # (S,)
     shared_mean: Floats1  # (S,)
     merged_scaled: Floats2  # (P, H) merged columns times their standard deviations
-    merged_pulled: Floats2  # (P, H) scratch
+    merged_pulled: Floats2  # (P, H) what the slope of the series needs times merged_scaled
     merged_pull: Floats2  # (P, P) prior precision of the series within the basis; then what its slope needs
     series_pull: Floats2  # (P, S) that precision times the basis
     series_square: Floats2  # (P, S) that times the series' expected square

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from monitoring.intake.fields import AT, decoded, fill, nanoseconds, number, text_of
@@ -54,12 +54,7 @@ def _call(row: list[Any], tree: Mapping[str, Any], metadata: Mapping[str, Any]) 
                                      _part(metadata.get("usage_metadata"))) if part), {})  # fmt: skip
     usage_metadata(row, counts)
     details = _part(tree.get("prompt_token_details"))
-    for place, value in (
-        ("input_tokens", tree.get("prompt_tokens")),
-        ("output_tokens", tree.get("completion_tokens")),
-        ("cache_read_tokens", details.get("cache_read")),
-        ("cache_write_tokens", details.get("cache_creation")),
-    ):
+    for place, value in _tokens(tree.get("prompt_tokens"), tree.get("completion_tokens"), details):
         if row[AT[place]] is None and value not in {None, ""}:
             row[AT[place]] = number(value)
     if tree.get("total_cost") not in {None, ""}:
@@ -80,14 +75,17 @@ def usage_metadata(row: list[Any], counts: Mapping[str, Any]) -> None:
     (12.0, 8.0)
     """
     details = _part(counts.get("input_token_details"))
-    for place, value in (
-        ("input_tokens", counts.get("input_tokens")),
-        ("output_tokens", counts.get("output_tokens")),
-        ("cache_read_tokens", details.get("cache_read")),
-        ("cache_write_tokens", details.get("cache_creation")),
-    ):
+    for place, value in _tokens(counts.get("input_tokens"), counts.get("output_tokens"), details):
         if value is not None:
             row[AT[place]] = number(value)
+
+
+def _tokens(asked: object, answered: object, details: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Columns of `AT` and what was told of each."""
+    yield "input_tokens", asked
+    yield "output_tokens", answered
+    yield "cache_read_tokens", details.get("cache_read")
+    yield "cache_write_tokens", details.get("cache_creation")
 
 
 def _message(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
